@@ -1,0 +1,264 @@
+"""The duality gap: how far from the optimum a model can be at most.
+
+For any dual point, one a_i in the domain of L_i* a sample, with sum_i pi_i a_i = 0
+where the intercept is free,
+
+    D = -sum_i pi_i L_i*(a_i) - R*(-V) <= min F,    V = sum_i pi_i a_i x_i^T
+
+(Fenchel duality; S. Shalev-Shwartz and T. Zhang, "Accelerated proximal stochastic dual
+coordinate ascent for regularized loss minimization", Mathematical Programming 2016).
+The gradient of the loss at a model is such a point, up to the constraint: it is
+repaired here, scaled, and combined with the best dual point seen before, so that the
+bound is tight. All of it is computed in float64.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import _kernels
+
+_NEWTON_STEPS = 3
+_HALVINGS = 4
+_SEARCH_STEPS = 8
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A model, its objective and how far from the optimum it can be.
+
+    Attributes
+    ----------
+    theta : ndarray
+        The model; its intercept may be better than that of the model asked about.
+    objective : float
+        F(theta).
+    criterion : float
+        What the tolerance is compared with: the relative gap, or for alpha = 0 the
+        max-norm of the smallest subgradient relative to that at zero.
+    """
+
+    theta: np.ndarray
+    objective: float
+    criterion: float
+
+
+class Certifier:
+    """Certifies models of one objective, each time with the best bound so far.
+
+    Attributes
+    ----------
+    bound : float
+        The largest proven lower bound of the optimum; nan for alpha = 0.
+    """
+
+    def __init__(self, objective):
+        self._objective = objective
+        self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
+        self._zero_stationarity = None
+        # a = 0 is feasible, and the losses are not negative.
+        self.bound = 0.0 if objective.penalty.alpha > 0.0 else np.nan
+
+    def gap(self, value):
+        """Relative duality gap of a model whose objective is `value`."""
+        floor = 1e-10 * self._objective.value_at_zero
+        # Not max(value - bound, 0): a nan must stay one.
+        return np.maximum(value - self.bound, 0.0) / max(value, floor)
+
+    def certify(self, theta, dual=None):
+        """Certificate for `theta`.
+
+        Parameters
+        ----------
+        theta : ndarray
+        dual : ndarray of shape (n_samples, n_rows), optional
+            pi_i * a_i, with a_i in the domain of L_i*. Without it the gradient of the
+            loss is used, after the intercept was fitted to the coefficients.
+
+        Returns
+        -------
+        certificate : Certificate
+        """
+        f = self._objective
+        scores = f.scores(theta, np.float64)
+        value, gradient = f.loss_gradient(scores)
+        if f.penalty.alpha == 0.0:
+            return Certificate(theta, value, self._stationarity(theta, gradient))
+        if f.fit_intercept and f.loss.smooth:
+            shift, value, gradient = self._fit_intercept(scores, value, gradient)
+            theta = theta.copy()
+            f.intercepts(theta)[:] += shift
+        objective = value + f.penalty_value(theta)
+        self._raise_bound(gradient if dual is None else dual, objective)
+        return Certificate(theta, objective, float(self.gap(objective)))
+
+    def _stationarity(self, theta, gradient):
+        f = self._objective
+        if self._zero_stationarity is None:
+            zero = np.zeros(f.size)
+            _, at_zero = f.data_gradient(zero, np.float64)
+            self._zero_stationarity = f.stationarity(zero, at_zero)
+        if self._zero_stationarity == 0.0:
+            return 0.0
+        return f.stationarity(theta, f.backward(gradient)) / self._zero_stationarity
+
+    def _fit_intercept(self, scores, value, gradient):
+        """Newton steps on the intercept over fixed coefficients."""
+        f = self._objective
+        total = np.zeros(f.n_rows)
+        for _ in range(_NEWTON_STEPS):
+            slope = gradient.sum(axis=0)
+            hessian = [
+                f.loss_hessian(scores, np.broadcast_to(unit, scores.shape)).sum(axis=0)
+                for unit in np.eye(f.n_rows)
+            ]
+            # The minimum-norm step: a common constant of all classes has no effect.
+            step = -np.linalg.lstsq(hessian, slope, rcond=1e-12)[0]
+            for _ in range(_HALVINGS):
+                trial = scores + step
+                trial_value, trial_gradient = f.loss_gradient(trial)
+                if trial_value < value:
+                    break
+                step *= 0.5
+            else:
+                break
+            total += step
+            scores, value, gradient = trial, trial_value, trial_gradient
+        return total, value, gradient
+
+    def _raise_bound(self, dual, objective):
+        """Make a feasible point of `dual`, in place, and keep the better bound."""
+        f = self._objective
+        factor = np.ones((f.n_classes, f.n_classes))
+        shift = np.zeros_like(factor)
+        if f.fit_intercept:
+            flows = np.empty_like(factor)
+            _kernels.class_flows(dual, f.y, flows)
+            factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.weight))
+        domain = _kernels.adjust_flows(f.loss.code, dual, f.y, f.weight, factor, shift)
+        V = f.weights(f.backward(dual))
+
+        def data_part(scale):
+            return _kernels.dual_value(f.loss.code, dual, f.y, f.weight, f.delta, scale)
+
+        def scaled(scale):
+            value, slope = data_part(scale)
+            conjugate, conjugate_slope = f.penalty.conjugate(V, scale)
+            return value - conjugate, slope - conjugate_slope
+
+        cap = min(domain, f.penalty.max_scale(V))
+        scale, bound = maximize_concave(scaled, cap, 0.0, objective)
+        if scale == 0.0:
+            return
+        value, _ = data_part(scale)
+        V *= scale
+        if self._dual is not None and f.penalty.l2 > 0.0:
+            value, V, bound = self._mix(value, V, objective)
+        if bound > self.bound:
+            self.bound, self._dual = bound, (value, V)
+
+    def _mix(self, value, V, objective):
+        """The best point between the best dual so far and a new one.
+
+        (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
+        """
+        penalty = self._objective.penalty
+        old_value, old_V = self._dual
+        direction = V - old_V
+
+        def between(t):
+            at_t = old_V + t * direction
+            mixed = old_value + t * (value - old_value)
+            shrunk = at_t - np.clip(at_t, -penalty.l1, penalty.l1)
+            slope = value - old_value - np.vdot(shrunk, direction) / penalty.l2
+            return mixed - penalty.conjugate(at_t)[0], slope
+
+        t, bound = maximize_concave(between, 1.0, self.bound, objective)
+        return old_value + t * (value - old_value), old_V + t * direction, bound
+
+
+def balance_flows(flows, class_weight):
+    """Factors and shifts that make inflow equal outflow in every class.
+
+    Parameters
+    ----------
+    flows : ndarray of shape (n_classes, n_classes)
+        flows[k, j] = sum of pi_i a_ij over the samples of class k.
+    class_weight : ndarray of shape (n_classes,)
+        Sum of pi_i over the samples of a class.
+
+    Returns
+    -------
+    factor, shift : ndarrays of shape (n_classes, n_classes)
+        For `_kernels.adjust_flows`.
+    """
+    factor = np.ones_like(flows)
+    shift = np.zeros_like(flows)
+    if len(flows) == 2:
+        # One number a sample: only scaling down stays within its sign and domain.
+        forth, back = flows[0, 1], flows[1, 0]
+        factor[0, 1] = min(1.0, back / forth) if forth > 0.0 else 1.0
+        factor[1, 0] = min(1.0, forth / back) if back > 0.0 else 1.0
+        return factor, shift
+    surplus = flows.sum(axis=0) - flows.sum(axis=1)
+    excess, lack = np.maximum(surplus, 0.0), np.maximum(-surplus, 0.0)
+    if excess.sum() == 0.0 or lack.sum() == 0.0:
+        return factor, shift
+    # transport[k, j]: from the inflow of k to that of j.
+    transport = np.outer(excess, lack) / excess.sum()
+    cancel = np.minimum(transport, flows.T)
+    rest = transport - cancel
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor -= np.where(cancel.T > 0.0, cancel.T / flows, 0.0)
+        factor += np.where((rest > 0.0) & (flows > 0.0), rest / flows, 0.0)
+    empty = (rest > 0.0) & (flows == 0.0)
+    shift[empty] = (rest / class_weight[:, None])[empty]
+    return factor, shift
+
+
+def maximize_concave(function, cap, at_zero, ceiling):
+    """Maximise a concave function of one number over [0, cap].
+
+    From min(1, cap), by the secant of the slope inside a bracket. The search ends
+    where the rest of the bracket cannot close a hundredth of the way to `ceiling`.
+
+    Parameters
+    ----------
+    function : callable
+        t -> value, slope, for t > 0.
+    cap : float
+        May be infinite.
+    at_zero : float
+        The value at 0.
+    ceiling : float
+        An upper bound of the values.
+
+    Returns
+    -------
+    t, value : float
+        The best point seen.
+    """
+    best_t, best_value = 0.0, at_zero
+    low, low_slope = 0.0, None
+    high, high_slope = cap, None
+    t = min(1.0, cap)
+    for _ in range(_SEARCH_STEPS):
+        value, slope = function(t)
+        if value > best_value:
+            best_t, best_value = t, value
+        if slope > 0.0:
+            low, low_slope = t, slope
+        else:
+            high, high_slope = t, slope
+        width = high - t if slope > 0.0 else t - low
+        if width * abs(slope) <= 0.01 * (ceiling - best_value):
+            break
+        if np.isinf(high):
+            t *= 2.0
+        elif high_slope is None:
+            t = high
+        elif low_slope is None or np.isinf(high_slope):
+            t = 0.5 * (low + high)
+        else:
+            t = low + (high - low) * low_slope / (low_slope - high_slope)
+    return best_t, best_value

@@ -1,0 +1,19 @@
+"""The one door to numba: compiled without the GIL, cached on disk where possible."""
+
+import numba
+
+# Not `fastmath=True`: "nnan" and "ninf" would break the checks for finite values.
+_FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
+
+
+def jit(function):
+    """Compile `function` on its first call, once for each signature.
+
+    Numba refuses `cache=True` when the decorator runs if it finds no directory
+    to write to (read-only installs); the function is then compiled in each process.
+    """
+    options = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        return numba.njit(**options)(function)

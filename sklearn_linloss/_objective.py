@@ -1,0 +1,253 @@
+"""The objective of a linear model on one data set.
+
+    F(W, b) = sum_i pi_i L(W x_i + b, y_i) + R(W),    pi_i = weight_i / sum(weight)
+
+Solvers see it as a function of one flat vector `theta`, the coefficients followed by
+the intercepts (if any), and as a composition: `scores` and `backward` are the linear
+map and its adjoint, the only operations that read X; `loss_value` and `loss_gradient`
+act on scores. Each is a sum over samples.
+
+Inside `theta` the features are centred where there is a free intercept: its
+intercepts are b + W mu. That is the same problem, exactly, and a better conditioned
+one. X itself is never centred, copied or written to.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from . import _kernels
+
+# Rows converted at a time where X is stored in another precision than is computed.
+_BLOCK_BYTES = 1 << 20
+
+
+class LinearObjective:
+    """F for one data set.
+
+    Parameters
+    ----------
+    X : C-contiguous ndarray or CSR of shape (n_samples, n_features), float32 or float64
+    y : ndarray of shape (n_samples,), intp
+        Class indices; each of the `n_classes` occurs.
+    sample_weight : ndarray of shape (n_samples,), float64
+        Positive weights.
+    loss : Loss
+    penalty : ElasticNet
+    delta : float
+        Margin of the hinges.
+    n_classes : int
+    fit_intercept : bool
+    dtype : float dtype
+        Precision of the products with X; sums and `theta` are float64 always.
+    centre : bool, default=True
+        Whether `theta` has centred features; without a free intercept it never has.
+    """
+
+    def __init__(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        loss,
+        penalty,
+        delta,
+        n_classes,
+        fit_intercept,
+        dtype,
+        centre=True,
+    ):
+        self.X = X
+        self.y = y
+        self.weight = sample_weight / sample_weight.sum()
+        self.loss = loss
+        self.penalty = penalty
+        self.delta = delta
+        self.n_classes = n_classes
+        self.fit_intercept = fit_intercept
+        self.dtype = np.dtype(dtype)
+
+        self.n_samples, self.n_features = X.shape
+        self.n_rows = 1 if n_classes == 2 else n_classes
+        self.n_weights = self.n_rows * self.n_features
+        self.is_sparse = sparse.issparse(X)
+        # Products with CSR want the classes contiguous, BLAS the features.
+        self.matrix_shape = (
+            (self.n_features, self.n_rows)
+            if self.is_sparse
+            else (self.n_rows, self.n_features)
+        )
+        self.size = self.n_weights + (self.n_rows if fit_intercept else 0)
+        mean, self.variance = self._moments()
+        self.second_moment = self.variance + mean**2
+        self.mean = mean if fit_intercept and centre else None
+
+    # -- theta ------------------------------------------------------------------
+
+    def pack(self, W, b):
+        """Flat vector of coefficients (n_rows, n_features) and intercepts (n_rows,)."""
+        W = np.asarray(W, dtype=np.float64)
+        theta = np.empty(self.size)
+        theta[: self.n_weights] = (W.T if self.is_sparse else W).ravel()
+        if self.fit_intercept:
+            theta[self.n_weights :] = b
+            if self.mean is not None:
+                theta[self.n_weights :] += W @ self.mean
+        return theta
+
+    def unpack(self, theta):
+        """Coefficients (a view) and intercepts, as the user knows them."""
+        W, b = self._split(theta)
+        if self.mean is not None:
+            b = b - W @ self.mean
+        return W, b
+
+    def weights(self, theta):
+        """The penalised part of `theta`, a flat view."""
+        return theta[: self.n_weights]
+
+    def intercepts(self, theta):
+        """The unpenalised part of `theta`, a view; empty without an intercept."""
+        return theta[self.n_weights :]
+
+    def per_feature(self, values):
+        """`values` of shape (n_features,) laid out along `weights`."""
+        if self.is_sparse:
+            return np.repeat(values, self.n_rows)
+        return np.tile(values, self.n_rows)
+
+    # -- the linear map ---------------------------------------------------------
+
+    def scores(self, theta, dtype=None):
+        """W x_i + b for every sample, shape (n_samples, n_rows); linear in theta."""
+        W, b = self.unpack(theta)
+        dtype = self.dtype if dtype is None else dtype
+        scores = self._forward(np.ascontiguousarray(W.T, dtype=dtype))
+        if self.fit_intercept:
+            scores += b.astype(dtype)
+        return scores
+
+    def backward(self, gradient):
+        """Adjoint of `scores`: sum_i gradient_i (x_i, 1) in the layout of `theta`."""
+        flat = np.empty(self.size)
+        W, b = self._split(flat)
+        W[:] = self._adjoint(gradient)
+        total = gradient.sum(axis=0, dtype=np.float64)
+        if self.mean is not None:
+            W -= np.outer(total, self.mean)
+        if self.fit_intercept:
+            b[:] = total
+        return flat
+
+    # -- values -----------------------------------------------------------------
+
+    def loss_value(self, scores, width=0.0):
+        """sum_i pi_i L_i; `width` > 0 smooths the hinge."""
+        return _kernels.loss_value(
+            self.loss.code, scores, self.y, self.weight, self.delta, width
+        )
+
+    def loss_gradient(self, scores, width=0.0):
+        """sum_i pi_i L_i and pi_i dL_i/dscores, shape (n_samples, n_rows)."""
+        gradient = np.empty_like(scores)
+        value = _kernels.loss_gradient(
+            self.loss.code, scores, self.y, self.weight, self.delta, width, gradient
+        )
+        return value, gradient
+
+    def loss_hessian(self, scores, direction, width=0.0):
+        """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""
+        out = np.empty_like(scores)
+        _kernels.loss_hessian(
+            self.loss.code,
+            scores,
+            self.y,
+            self.weight,
+            self.delta,
+            width,
+            direction,
+            out,
+        )
+        return out
+
+    def penalty_value(self, theta):
+        """R(W)."""
+        return self.penalty.value(self.weights(theta))
+
+    def value(self, theta, dtype=None):
+        """F."""
+        return self.loss_value(self.scores(theta, dtype)) + self.penalty_value(theta)
+
+    def data_gradient(self, theta, dtype=None):
+        """Value and (sub)gradient of the data part of F."""
+        value, gradient = self.loss_gradient(self.scores(theta, dtype))
+        return value, self.backward(gradient)
+
+    def stationarity(self, theta, data_gradient):
+        """Max-norm of the smallest subgradient of F, in the user's coordinates."""
+        W, b = self._split(data_gradient)
+        if self.mean is not None:
+            W = W + np.outer(b, self.mean)
+        subgradient = self.penalty.min_norm_subgradient(self._split(theta)[0], W)
+        return max(np.abs(subgradient).max(), np.abs(b).max(initial=0.0))
+
+    @property
+    def value_at_zero(self):
+        """F(0, 0)."""
+        return self.loss.value(np.zeros(self.n_classes), 0, self.delta)
+
+    # -- private ----------------------------------------------------------------
+
+    def _split(self, theta):
+        W = self.weights(theta).reshape(self.matrix_shape)
+        if self.is_sparse:
+            W = W.T
+        b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)
+        return W, b
+
+    def _blocks(self, dtype):
+        """Slices of rows, and X over them in `dtype`."""
+        if self.X.dtype == dtype:
+            yield slice(0, self.n_samples), self.X
+            return
+        if self.is_sparse:
+            row_bytes = 12 * self.X.nnz / self.n_samples
+        else:
+            row_bytes = 8 * self.n_features
+        step = max(1, int(_BLOCK_BYTES / max(row_bytes, 8 * self.n_rows)))
+        for start in range(0, self.n_samples, step):
+            rows = slice(start, min(start + step, self.n_samples))
+            yield rows, self.X[rows].astype(dtype)
+
+    def _forward(self, WT):
+        if self.X.dtype == WT.dtype:
+            return self.X @ WT
+        scores = np.empty((self.n_samples, self.n_rows), dtype=WT.dtype)
+        for rows, X in self._blocks(WT.dtype):
+            scores[rows] = X @ WT
+        return scores
+
+    def _adjoint(self, gradient):
+        total = 0.0
+        for rows, X in self._blocks(gradient.dtype):
+            G = gradient[rows]
+            total = total + ((X.T @ G).T if self.is_sparse else G.T @ X)
+        return total
+
+    def _moments(self):
+        """Weighted mean and variance of each feature."""
+        if self.is_sparse:
+            mean, variance = mean_variance_axis(self.X, axis=0, weights=self.weight)
+            return mean.astype(np.float64), variance.astype(np.float64)
+        # Around the first row, a large mean costs no digits.
+        origin = self.X[0].astype(np.float64)
+        mean = np.zeros(self.n_features)
+        square = np.zeros(self.n_features)
+        step = max(1, _BLOCK_BYTES // (8 * self.n_features))
+        for start in range(0, self.n_samples, step):
+            weight = self.weight[start : start + step]
+            X = self.X[start : start + step] - origin
+            mean += weight @ X
+            square += weight @ np.square(X, out=X)
+        return mean + origin, np.maximum(square - mean**2, 0.0)

@@ -1,0 +1,210 @@
+"""The softmax classifier."""
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax
+
+from . import losses
+from ._base import LinearLossClassifier
+
+
+class SoftmaxClassifier(LinearLossClassifier):
+    """Softmax classifier: multinomial logistic regression.
+
+    It minimises::
+
+        sum_i w_i L(W x_i + b, y_i) / sum_i w_i
+            + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
+
+    with L the cross-entropy ``logsumexp(s) - s_y`` in natural logarithms. Two classes
+    are fitted as one row, so that for any number of classes this is the problem of
+    ``LogisticRegression(C=1 / (alpha * sum(sample_weight)))``.
+
+    Parameters
+    ----------
+    alpha : float, default=1e-4
+        Strength of the penalty, the lecture's lambda; not negative. It weighs against
+        the *mean* loss: the problem of ``C = 1 / (alpha * sum(sample_weight))``
+        elsewhere in scikit-learn.
+    l1_ratio : float, default=0.0
+        Mix of the penalty: 0 is L2, 1 is L1, between them elastic net. In [0, 1].
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is never penalised.
+    solver : {"auto", "gd", "sgd"}, default="auto"
+        How to fit.
+
+        - "gd": full gradients. With ``learning_rate="auto"`` accelerated proximal
+          gradient descent that finds its steps; the hinge is smoothed over a width
+          that shrinks with the gap. With ``learning_rate="constant"`` the textbook's
+          step ``W -= eta0 * gradient`` (soft thresholding for the L1 part).
+        - "sgd": mini-batches with Nesterov momentum.
+        - "auto": "gd".
+    tol : float, default=1e-4
+        The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
+        with a constant rate on the hinge, stop when the objective fell by less than
+        `tol` times itself in `n_iter_no_change` iterations. For ``alpha=0`` the largest
+        entry of the smallest subgradient is compared with `tol` times its value at
+        zero. With 0 the fit makes exactly `max_iter` iterations and does not warn.
+        Below 1e-6, "gd" computes in float64 also for float32 data.
+    max_iter : int, default=1000
+        Most iterations: gradient steps for "gd", epochs for "sgd".
+    learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
+        "auto" needs no rate from you. For "sgd" it is found from the curvature of the
+        loss and the rows of X, and falls to zero in cycles of growing length. The others
+        start from `eta0`: "invscaling" divides it by ``t ** power_t`` in update t,
+        "adaptive" by 5 at each plateau. "gd" knows "auto" and "constant".
+    eta0 : float, default=0.01
+        Learning rate of the schedules other than "auto".
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+    momentum : float, default=0.9
+        Nesterov momentum of "sgd", in [0, 1).
+    batch_size : int or "auto", default="auto"
+        Samples in a mini-batch of "sgd"; "auto" is 64, or a twentieth of a small data
+        set. Other solvers ignore it.
+    average : bool or int, default=False
+        Whether "sgd" returns the mean of its iterates; an int is the number of samples
+        to see before the averaging starts.
+    shuffle : bool, default=True
+        Whether "sgd" visits the samples in a new random order in each epoch.
+    n_iter_no_change : int, default=5
+        Iterations over which a plateau is measured.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes, multiplied into the sample weights. "balanced" gives
+        every class the same total weight.
+    warm_start : bool, default=False
+        Whether `fit` starts from the coefficients of the previous call.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the order of the samples in "sgd".
+    verbose : int, default=0
+        Whether to print a line in each iteration.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_classes, n_features)
+        Coefficients, in the precision of X; of shape (1, n_features) for two classes.
+    intercept_ : ndarray of shape (n_classes,)
+        Intercepts; of shape (1,) for two classes, else with sum zero.
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string names for all of them.
+    n_iter_ : int
+        Iterations made.
+    objective_ : float
+        The objective at `coef_` and `intercept_`.
+    gap_ : float
+        Relative duality gap: the objective is proven to exceed its minimum by no more
+        than this fraction of itself. It is nan for ``alpha=0``.
+    loss_curve_ : ndarray of shape (n_iter_ + 1,)
+        The objective at the start and after each iteration.
+    batch_loss_curve_ : ndarray of shape (n_updates,)
+        The objective as each mini-batch saw it before its update. "sgd" only.
+    solver_ : str
+        The solver that was used.
+
+    See Also
+    --------
+    SVMClassifier : The same with the multiclass hinge.
+    sklearn.linear_model.LogisticRegression : The same model, by other solvers.
+
+    References
+    ----------
+    .. [1] C. M. Bishop, "Pattern recognition and machine learning", Springer 2006,
+       section 4.3.4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_linloss import SoftmaxClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), SoftmaxClassifier(alpha=0.01))
+    >>> model.fit(X, y).predict_proba(X[:1]).round(2)
+    array([[0.96, 0.04, 0.  ]])
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha=1e-4,
+        l1_ratio=0.0,
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-4,
+        max_iter=1000,
+        learning_rate="auto",
+        eta0=0.01,
+        power_t=0.5,
+        momentum=0.9,
+        batch_size="auto",
+        average=False,
+        shuffle=True,
+        n_iter_no_change=5,
+        class_weight=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.learning_rate = learning_rate
+        self.eta0 = eta0
+        self.power_t = power_t
+        self.momentum = momentum
+        self.batch_size = batch_size
+        self.average = average
+        self.shuffle = shuffle
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Rows sum to one; columns in the order of `classes_`.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return losses.softmax.predict_proba(scores)
+
+    def predict_log_proba(self, X):
+        """Natural logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return np.column_stack([log_expit(-scores), log_expit(scores)])
+        return log_softmax(scores, axis=1)
+
+    def _loss(self):
+        return losses.softmax
+
+    def _delta(self):
+        return 0.0  # the softmax has no margin

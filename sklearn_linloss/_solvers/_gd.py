@@ -1,0 +1,198 @@
+"""Full-gradient descent: accelerated with its own steps, or the textbook's one step."""
+
+import numpy as np
+
+from ._common import Checkpoints, SolverResult, diverged
+
+_POWER_STEPS = 10
+_POWER_EVERY = 5
+_GROWTH = 1.05
+_SMALLEST_FALL = 0.5
+
+
+def solve(objective, theta, certifier, options, progress):
+    """Minimise by (proximal) gradient steps from `theta`."""
+    if options.learning_rate == "constant":
+        return _constant(objective, theta, certifier, options, progress)
+    return _accelerated(objective, theta, certifier, options, progress)
+
+
+def _accelerated(f, theta, certifier, options, progress):
+    """Accelerated proximal gradient with its own steps, and restarts.
+
+    A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM
+    J. Imaging Sciences 2009; restarts of B. O'Donoghue and E. Candes, "Adaptive restart
+    for accelerated gradient schemes", Foundations of Computational Mathematics 2015.
+    Steps are taken in the metric of the features' variances; scores are linear in
+    theta, so those of the extrapolated point cost no pass over X.
+
+    The hinge is smoothed over a width that shrinks as the gap does; the gradient of the
+    smoothed hinge is an epsilon-subgradient of the hinge. The best iterate is returned.
+    """
+    smooth = f.loss.smooth
+    width = 0.0 if smooth else f.delta
+    metric = _metric(f)
+    curvature = _LocalCurvature(f, metric)
+    slack = 10.0 * np.finfo(f.dtype).eps * f.value_at_zero
+    age = 1.0
+    scores = f.scores(theta)
+    previous, previous_scores = theta, scores
+    best, best_value = theta, f.loss_value(scores) + f.penalty_value(theta)
+    progress.record(best_value)
+    due = Checkpoints()
+    for t in range(1, options.max_iter + 1):
+        older = age
+        age = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * age * age))
+        beta = float((older - 1.0) / age)
+        start = theta + beta * (theta - previous)
+        start_scores = scores + beta * (scores - previous_scores)
+        value, pull = f.loss_gradient(start_scores, width)
+        gradient = f.backward(pull)
+        L = curvature.estimate(start_scores, width)
+        while True:
+            trial = _prox_step(f, start, gradient, 1.0 / (L * metric))
+            move = trial - start
+            trial_scores = f.scores(trial)
+            trial_value = f.loss_value(trial_scores, width)
+            model = gradient @ move + 0.5 * L * (move @ (metric * move))
+            if trial_value <= value + model + slack:
+                break
+            L = curvature.reject()
+        if (metric * (start - trial)) @ (trial - theta) > 0.0:
+            age = 1.0
+        previous, previous_scores = theta, scores
+        theta, scores = trial, trial_scores
+
+        data_value = trial_value if smooth else f.loss_value(scores)
+        objective = data_value + f.penalty_value(theta)
+        if smooth or objective < best_value:
+            best, best_value = theta, objective
+        progress.record(best_value)
+        if not (due(t) or t == options.max_iter):
+            continue
+        if smooth:
+            certificate = certifier.certify(theta)
+            criterion = certificate.criterion
+            best = certificate.theta
+        elif f.penalty.alpha == 0.0:
+            _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
+            criterion = certifier.certify(theta, dual).criterion
+            if criterion <= options.tol and not progress.plateaued(options.tol):
+                width *= 0.5
+                criterion = np.inf
+        else:
+            _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
+            certifier.certify(theta, dual)
+            criterion = certifier.gap(best_value)
+            if data_value - trial_value > 0.5 * criterion * objective:
+                # What remains of the gap is the smoothing.
+                width *= 0.5
+                age = 1.0
+        if criterion <= options.tol:
+            return SolverResult(best, converged=True)
+    return SolverResult(best, converged=False)
+
+
+class _LocalCurvature:
+    """Largest curvature of the data part in a metric, near the iterates.
+
+    Steps by backtracking alone grow past what is stable in directions that the iterates
+    do not take, until rounding errors there have grown into the model. So the largest
+    eigenvalue of the Hessian is followed by power iteration, and backtracking corrects
+    what that still misses.
+    """
+
+    def __init__(self, f, metric):
+        self._f = f
+        self._metric = metric
+        self._direction = np.random.default_rng(0).standard_normal(f.size)
+        self._margin = 1.0
+        self._calls = 0
+        self._largest = 0.0
+
+    def estimate(self, scores, width):
+        """The estimate at `scores`; refreshed now and then."""
+        steps = _POWER_STEPS if self._calls == 0 else 1
+        if self._calls % _POWER_EVERY == 0:
+            for _ in range(steps):
+                self._power_step(scores, width)
+            if self._largest == 0.0:
+                self._largest = 1.0
+        self._calls += 1
+        self._margin = max(1.0, self._margin / _GROWTH)
+        return self._value()
+
+    def reject(self):
+        """A larger one, after the estimate was found too small."""
+        self._margin *= 2.0
+        return self._value()
+
+    def _power_step(self, scores, width):
+        f, u = self._f, self._direction
+        u = u / np.sqrt(u @ (self._metric * u))
+        image = f.loss_hessian(scores, f.scores(u), width)
+        product = f.backward(image)
+        largest = float(u @ product)
+        if largest > _SMALLEST_FALL * self._largest:
+            self._largest = largest
+            self._direction = product / self._metric
+        else:
+            # The hinges have places without any curvature; they are not to be trusted.
+            self._largest *= _SMALLEST_FALL
+
+    def _value(self):
+        return self._margin * self._largest
+
+
+def _metric(f):
+    """Curvature of each coordinate of theta for a loss of curvature one, the diagonal."""
+    second_moment = f.variance if f.mean is not None else f.second_moment
+    largest = second_moment.max()
+    # A feature without variance has no gradient either: any positive number does.
+    floor = 1e-12 * largest if largest > 0.0 else 1.0
+    metric = np.ones(f.size)
+    f.weights(metric)[:] = f.per_feature(np.maximum(second_moment, floor))
+    return metric
+
+
+def _prox_step(f, theta, gradient, step):
+    new = theta - step * gradient
+    f.weights(new)[:] = f.penalty.prox(f.weights(new), f.weights(step))
+    return new
+
+
+def _constant(f, theta, certifier, options, progress):
+    """The textbook step theta -= eta0 * gradient, proximal for the L1 part."""
+    rate = options.eta0
+    average = 0.0  # of the duals, weighted by t: single ones certify no hinge
+    due = Checkpoints()
+    for t in range(options.max_iter + 1):
+        scores = f.scores(theta)
+        value, pull = f.loss_gradient(scores)
+        objective = value + f.penalty_value(theta)
+        if not np.isfinite(objective):
+            raise diverged("gd", t, rate)
+        progress.record(objective)
+        if not f.loss.smooth:
+            average = average + 2.0 / (t + 2.0) * (pull.astype(np.float64) - average)
+            if progress.plateaued(options.tol):
+                certifier.certify(theta, average)
+                return SolverResult(theta, converged=True)
+        elif t > 0 and (due(t) or t == options.max_iter):
+            certificate = certifier.certify(theta)
+            # Of this very iterate: the certificate's own may have another intercept.
+            criterion = certifier.gap(objective)
+            if f.penalty.alpha == 0.0:
+                criterion = certificate.criterion
+            if criterion <= options.tol:
+                return SolverResult(theta, converged=True)
+        if t == options.max_iter:
+            break
+        gradient = f.backward(pull)
+        w = f.weights(theta)
+        f.weights(gradient)[:] += f.penalty.l2 * w
+        theta = theta - rate * gradient
+        f.weights(theta)[:] = f.penalty.prox_l1(f.weights(theta), rate)
+    if not f.loss.smooth:
+        certifier.certify(theta, average)
+    return SolverResult(theta, converged=False)

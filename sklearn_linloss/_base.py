@@ -157,7 +157,6 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
     # -- the fit ----------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, coef_init, intercept_init):
-        solver = _solvers.choose(self.solver, self.learning_rate)
         previous = self.__dict__.copy()
         X, y = validate_data(
             self,
@@ -176,8 +175,14 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         W, b = self._start(
             previous, classes, (n_rows, X.shape[1]), coef_init, intercept_init
         )
+        loss, penalty = (
+            self._loss(),
+            ElasticNet(float(self.alpha), float(self.l1_ratio)),
+        )
+        request = _solvers.Request(loss, penalty, self.learning_rate, *X.shape, n_rows)
+        solver = _solvers.choose(self.solver, request)
         objective, result, certifier, progress = self._solve(
-            solver, X, codes, weight, len(classes), W, b
+            solver, X, codes, weight, loss, penalty, len(classes), W, b
         )
         W, b = objective.unpack(result.theta)
         if n_rows > 1:
@@ -268,7 +273,7 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             )
         return array
 
-    def _solve(self, solver, X, codes, weight, n_classes, W, b):
+    def _solve(self, solver, X, codes, weight, loss, penalty, n_classes, W, b):
         # Compiled code is imported here and not before: predicting needs none.
         from ._certificate import Certifier
         from ._objective import LinearObjective
@@ -280,8 +285,8 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             X,
             codes,
             weight,
-            loss=self._loss(),
-            penalty=ElasticNet(float(self.alpha), float(self.l1_ratio)),
+            loss=loss,
+            penalty=penalty,
             delta=float(self._delta()),
             n_classes=n_classes,
             fit_intercept=self.fit_intercept,

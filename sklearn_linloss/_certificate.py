@@ -20,7 +20,7 @@ from . import _kernels
 
 _NEWTON_STEPS = 3
 _HALVINGS = 4
-_SEARCH_STEPS = 8
+_SEARCH_STEPS = 15
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Certifier:
         # Not max(value - bound, 0): a nan must stay one.
         return np.maximum(value - self.bound, 0.0) / max(value, floor)
 
-    def certify(self, theta, dual=None):
+    def certify(self, theta, dual=None, scores=None):
         """Certificate for `theta`.
 
         Parameters
@@ -74,13 +74,16 @@ class Certifier:
         dual : ndarray of shape (n_samples, n_rows), optional
             pi_i * a_i, with a_i in the domain of L_i*. Without it the gradient of the
             loss is used, after the intercept was fitted to the coefficients.
+        scores : ndarray of shape (n_samples, n_rows), float64, optional
+            Those of `theta`, where they are known.
 
         Returns
         -------
         certificate : Certificate
         """
         f = self._objective
-        scores = f.scores(theta, np.float64)
+        if scores is None:
+            scores = f.scores(theta, np.float64)
         value, gradient = f.loss_gradient(scores)
         if f.penalty.alpha == 0.0:
             return Certificate(theta, value, self._stationarity(theta, gradient))
@@ -216,7 +219,7 @@ def balance_flows(flows, class_weight):
     return factor, shift
 
 
-def maximize_concave(function, cap, at_zero, ceiling):
+def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     """Maximise a concave function of one number over [0, cap].
 
     From min(1, cap), by the secant of the slope inside a bracket. The search ends
@@ -232,6 +235,8 @@ def maximize_concave(function, cap, at_zero, ceiling):
         The value at 0.
     ceiling : float
         An upper bound of the values.
+    slope_at_zero : float, optional
+        The slope at 0, where it is known.
 
     Returns
     -------
@@ -239,10 +244,10 @@ def maximize_concave(function, cap, at_zero, ceiling):
         The best point seen.
     """
     best_t, best_value = 0.0, at_zero
-    low, low_slope = 0.0, None
+    low, low_slope = 0.0, slope_at_zero
     high, high_slope = cap, None
     t = min(1.0, cap)
-    for _ in range(_SEARCH_STEPS):
+    for step in range(_SEARCH_STEPS):
         value, slope = function(t)
         if value > best_value:
             best_t, best_value = t, value
@@ -257,7 +262,8 @@ def maximize_concave(function, cap, at_zero, ceiling):
             t *= 2.0
         elif high_slope is None:
             t = high
-        elif low_slope is None or np.isinf(high_slope):
+        elif low_slope is None or not low_slope > high_slope > -np.inf or step % 3 == 2:
+            # Secants alone may creep along one end of the bracket.
             t = 0.5 * (low + high)
         else:
             t = low + (high - low) * low_slope / (low_slope - high_slope)

@@ -24,6 +24,8 @@ HINGE = hinge.code
 SQUARED_HINGE = squared_hinge.code
 SOFTMAX = softmax.code
 
+_GRAM_BLOCK = 256
+
 
 @jit
 def _hinge(slack, width):
@@ -403,3 +405,111 @@ def sgd_epoch_csr(
         _nesterov_step(
             b, b_velocity, b_mean, b_gradient, rates[t], momentum, 0.0, 0.0, blends[t]
         )
+
+
+@jit
+def proximal_hinge(scores, y, weight, delta, width, centre, dual, second):
+    """The hinge of an augmented Lagrangian with multipliers `centre`.
+
+    For each slack: max_{0 <= a <= 1} a * slack - width / 2 * (a - centre)^2. Writes the
+    maximisers a to `dual` and weight[i] times the second derivative in the slack to
+    `second`; the entries of the true class are zero. Returns the weighted mean.
+    """
+    n, n_rows = scores.shape
+    total = 0.0
+    for i in range(n):
+        k = y[i]
+        for j in range(n_rows):
+            dual[i, j] = 0.0
+            second[i, j] = 0.0
+            if n_rows == 1:
+                slack = delta - (scores[i, 0] if k == 1 else -scores[i, 0])
+            elif j == k:
+                continue
+            else:
+                slack = scores[i, j] - scores[i, k] + delta
+            free = centre[i, j] + slack / width
+            a = min(max(free, 0.0), 1.0)
+            dual[i, j] = a
+            if 0.0 < free < 1.0:
+                second[i, j] = weight[i] / width
+            total += weight[i] * (a * slack - 0.5 * width * (a - centre[i, j]) ** 2)
+    return total
+
+
+@jit
+def add_pair_grams(loss, X, centre, y, weight, second, grams):
+    """Add sum_i w_i z_i z_i^T for each pair of classes (k, j) to grams[k, j].
+
+    z_i is (x_i - centre, 1). For the hinges the pairs are those of the true class k
+    with the others, w_i = second[i, j] for samples of class k. For the softmax they are
+    all pairs j > k, and `second` holds the probabilities: w_i = weight[i] p_ik p_ij.
+    The one-row form has one pair of all samples, w_i = second[i, 0].
+    """
+    n, n_features = X.shape
+    n_rows = second.shape[1]
+    block = np.empty((_GRAM_BLOCK, n_features + 1))
+    for k in range(n_rows):
+        for j in range(n_rows):
+            if n_rows > 1 and (j == k or (loss == SOFTMAX and j < k)):
+                continue
+            filled = 0
+            for i in range(n):
+                w = second[i, j]
+                if n_rows > 1:
+                    if loss == SOFTMAX:
+                        w *= weight[i] * second[i, k]
+                    elif y[i] != k:
+                        continue
+                if w <= 0.0:
+                    continue
+                root = math.sqrt(w)
+                for f in range(n_features):
+                    block[filled, f] = root * (X[i, f] - centre[f])
+                block[filled, n_features] = root
+                filled += 1
+                if filled == _GRAM_BLOCK:
+                    grams[k, j] += np.dot(block.T, block)
+                    filled = 0
+            if filled > 0:
+                part = block[:filled]
+                grams[k, j] += np.dot(part.T, part)
+
+
+@jit
+def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move):
+    """Coordinate descent on gradient @ d + d @ H @ d / 2 + ridge @ d^2 / 2 + R(w + d).
+
+    R is the elastic net on the first len(w) coordinates, the others are free. Starts
+    from d = `move` and improves it in place, until a sweep moves no coordinate by more
+    than `tol` times the largest move.
+    """
+    size = len(gradient)
+    n_weights = len(w)
+    slope = gradient + np.dot(H, move)
+    for _ in range(sweeps):
+        largest = 0.0
+        largest_step = 0.0
+        for a in range(size):
+            curvature = H[a, a] + ridge[a]
+            g = slope[a] + ridge[a] * move[a]
+            if a < n_weights:
+                curvature += l2
+                here = w[a] + move[a]
+                if curvature == 0.0:
+                    continue
+                target = here - (g + l2 * here) / curvature
+                threshold = l1 / curvature
+                target -= min(max(target, -threshold), threshold)
+                step = target - here
+            else:
+                if curvature == 0.0:
+                    continue
+                step = -g / curvature
+            if step != 0.0:
+                move[a] += step
+                slope += step * H[a]
+            largest = max(largest, abs(move[a]))
+            largest_step = max(largest_step, abs(step))
+        if largest_step <= tol * largest:
+            break

@@ -156,6 +156,15 @@ class LinearObjective:
         )
         return value, gradient
 
+    def dense_blocks(self):
+        """Slices of rows, and X over them as read-only dense float64."""
+        if not self.is_sparse and self.X.dtype == np.float64:
+            yield slice(0, self.n_samples), readonly(self.X)
+            return
+        for rows in self._row_blocks(8 * self.n_features):
+            X = self.X[rows].astype(np.float64)
+            yield rows, readonly(X.toarray() if self.is_sparse else X)
+
     def loss_hessian(self, scores, direction, width=0.0):
         """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""
         out = np.empty_like(scores)
@@ -206,18 +215,19 @@ class LinearObjective:
         b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)
         return W, b
 
+    def _row_blocks(self, row_bytes):
+        """Slices of rows that take about a block each."""
+        step = max(1, int(_BLOCK_BYTES / max(row_bytes, 8 * self.n_rows)))
+        for start in range(0, self.n_samples, step):
+            yield slice(start, min(start + step, self.n_samples))
+
     def _blocks(self, dtype):
-        """Slices of rows, and X over them in `dtype`."""
+        """Slices of rows, and X over them in `dtype`; in one piece where it is so."""
         if self.X.dtype == dtype:
             yield slice(0, self.n_samples), self.X
             return
-        if self.is_sparse:
-            row_bytes = 12 * self.X.nnz / self.n_samples
-        else:
-            row_bytes = 8 * self.n_features
-        step = max(1, int(_BLOCK_BYTES / max(row_bytes, 8 * self.n_rows)))
-        for start in range(0, self.n_samples, step):
-            rows = slice(start, min(start + step, self.n_samples))
+        stored = self.X.nnz / self.n_samples if self.is_sparse else self.n_features
+        for rows in self._row_blocks(12 * stored):
             yield rows, self.X[rows].astype(dtype)
 
     def _forward(self, WT):
@@ -244,10 +254,15 @@ class LinearObjective:
         origin = self.X[0].astype(np.float64)
         mean = np.zeros(self.n_features)
         square = np.zeros(self.n_features)
-        step = max(1, _BLOCK_BYTES // (8 * self.n_features))
-        for start in range(0, self.n_samples, step):
-            weight = self.weight[start : start + step]
-            X = self.X[start : start + step] - origin
-            mean += weight @ X
-            square += weight @ np.square(X, out=X)
+        for rows in self._row_blocks(8 * self.n_features):
+            X = self.X[rows] - origin
+            mean += self.weight[rows] @ X
+            square += self.weight[rows] @ np.square(X, out=X)
         return mean + origin, np.maximum(square - mean**2, 0.0)
+
+
+def readonly(array):
+    """A view of the one type that kernels compile for, memory maps included."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

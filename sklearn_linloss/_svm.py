@@ -36,15 +36,19 @@ class SVMClassifier(LinearLossClassifier):
         Mix of the penalty: 0 is L2, 1 is L1, between them elastic net. In [0, 1].
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
-    solver : {"auto", "gd", "sgd"}, default="auto"
+    solver : {"auto", "gd", "lbfgs", "newton", "sgd"}, default="auto"
         How to fit.
 
         - "gd": full gradients. With ``learning_rate="auto"`` accelerated proximal
           gradient descent that finds its steps; the hinge is smoothed over a width
           that shrinks with the gap. With ``learning_rate="constant"`` the textbook's
           step ``W -= eta0 * gradient`` (soft thresholding for the L1 part).
+        - "lbfgs": L-BFGS, for the smooth losses without L1.
+        - "newton": Newton's method on explicit second derivatives, for at most 3000
+          coefficients; on the hinge inside an augmented Lagrangian.
         - "sgd": mini-batches with Nesterov momentum.
-        - "auto": "gd".
+        - "auto": "newton" where its steps are cheap, else "lbfgs", else "gd". With a
+          learning rate of your own "gd" ("constant") or "sgd".
     tol : float, default=1e-4
         The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
         with a constant rate on the hinge, stop when the objective fell by less than
@@ -56,9 +60,9 @@ class SVMClassifier(LinearLossClassifier):
         Most iterations: gradient steps for "gd", epochs for "sgd".
     learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
         "auto" needs no rate from you. For "sgd" it is found from the curvature of the
-        loss and the rows of X, and falls to zero in cycles of growing length. The others
-        start from `eta0`: "invscaling" divides it by ``t ** power_t`` in update t,
-        "adaptive" by 5 at each plateau. "gd" knows "auto" and "constant".
+        loss and the rows of X, and falls to zero in cycles of growing length. The
+        others start from `eta0`: "invscaling" divides it by ``t ** power_t`` in
+        update t, "adaptive" by 5 at each plateau. "gd" knows "auto" and "constant".
     eta0 : float, default=0.01
         Learning rate of the schedules other than "auto".
     power_t : float, default=0.5

@@ -5,30 +5,84 @@ a SolverResult. It knows arrays only: no labels, no scikit-learn.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 
-SOLVER_NAMES = ("gd", "sgd")
+# Newton's method holds a square matrix of this many coefficients at most.
+_NEWTON_LARGEST = 3000
 
 
 @dataclass(frozen=True)
-class Capability:
-    """What a solver can serve.
+class Request:
+    """What a fit asks of a solver.
 
     Attributes
     ----------
-    learning_rates : tuple of str
-        Values of `learning_rate` that it knows.
+    loss : Loss
+    penalty : ElasticNet
+    learning_rate : str
+    n_samples, n_features, n_rows : int
+        Shape of the problem; `n_rows` is 1 for two classes.
     """
 
-    learning_rates: tuple = ("auto",)
+    loss: object
+    penalty: object
+    learning_rate: str
+    n_samples: int
+    n_features: int
+    n_rows: int
+
+    @property
+    def n_coefficients(self):
+        """Number of coefficients, intercepts included."""
+        return self.n_rows * (self.n_features + 1)
 
 
-_CAPABILITIES = {
-    "gd": Capability(learning_rates=("auto", "constant")),
-    "sgd": Capability(learning_rates=("auto", "constant", "invscaling", "adaptive")),
+def _refuse_gd(request):
+    if request.learning_rate not in ("auto", "constant"):
+        return f"learning_rate={request.learning_rate!r}"
+    return None
+
+
+def _refuse_sgd(request):
+    return None
+
+
+def _refuse_full_steps(request):
+    if request.learning_rate != "auto":
+        return f"learning_rate={request.learning_rate!r}"
+    return None
+
+
+def _refuse_lbfgs(request):
+    if not request.loss.smooth:
+        return f"loss={request.loss.name!r}"
+    if request.penalty.l1 > 0.0:
+        return "an L1 penalty (l1_ratio > 0)"
+    return _refuse_full_steps(request)
+
+
+def _refuse_newton(request):
+    if request.n_coefficients > _NEWTON_LARGEST:
+        return f"more than {_NEWTON_LARGEST} coefficients"
+    return _refuse_full_steps(request)
+
+
+# Each says what in a request its solver cannot serve, or None.
+_REFUSALS = {
+    "gd": _refuse_gd,
+    "lbfgs": _refuse_lbfgs,
+    "newton": _refuse_newton,
+    "sgd": _refuse_sgd,
 }
+SOLVER_NAMES = tuple(_REFUSALS)
 
 
-def choose(solver, learning_rate):
+def able(request):
+    """Names of the solvers that can serve a request."""
+    return [name for name, refuse in _REFUSALS.items() if refuse(request) is None]
+
+
+def choose(solver, request):
     """The name of the solver that serves a request.
 
     Raises
@@ -37,22 +91,41 @@ def choose(solver, learning_rate):
         If `solver` cannot serve it; the message names those that can.
     """
     if solver == "auto":
-        solver = "gd"
-    if learning_rate in _CAPABILITIES[solver].learning_rates:
+        return _automatic(request)
+    reason = _REFUSALS[solver](request)
+    if reason is None:
         return solver
-    able = [
-        name
-        for name in SOLVER_NAMES
-        if learning_rate in _CAPABILITIES[name].learning_rates
-    ]
+    names = " or ".join(repr(name) for name in able(request))
     raise ValueError(
-        f"The solver {solver!r} does not support learning_rate={learning_rate!r}; "
-        f"use solver={' or '.join(map(repr, able))}."
+        f"The solver {solver!r} does not support {reason}; use solver={names}."
     )
+
+
+def _automatic(request):
+    """The table of "auto": Newton where its steps are cheap, else first order."""
+    if request.learning_rate in ("invscaling", "adaptive"):
+        return "sgd"
+    if request.learning_rate == "constant":
+        return "gd"
+    if _refuse_newton(request) is None and _newton_pays(request):
+        return "newton"
+    return "lbfgs" if _refuse_lbfgs(request) is None else "gd"
+
+
+def _newton_pays(request):
+    """Whether a Newton step costs less than the gradient steps it replaces."""
+    size, n, K = request.n_coefficients, request.n_samples, request.n_rows
+    passes = 4.0 * n * size
+    grams = 2.0 * n * size * (request.n_features + 1)
+    if request.loss.name == "softmax" and K > 1:
+        grams *= (K - 1) / 2  # every pair of classes, for every sample
+    if not request.loss.smooth:
+        # Gradient steps reach no certificate worth the name here.
+        return True
+    replaced = 20.0 if request.penalty.l1 == 0.0 else 200.0
+    return size**3 / 3.0 + grams <= replaced * passes + 1e7
 
 
 def load(solver):
     """The function behind a name; only this imports compiled code."""
-    from . import _gd, _sgd
-
-    return {"gd": _gd, "sgd": _sgd}[solver].solve
+    return import_module(f"._{solver}", __name__).solve

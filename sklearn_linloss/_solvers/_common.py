@@ -103,3 +103,14 @@ class Checkpoints:
             return False
         self._next = max(iteration + 1, int(self._ratio * iteration))
         return True
+
+
+def feature_metric(f):
+    """Curvature of each coordinate of theta where that of the loss is one."""
+    second_moment = f.variance if f.mean is not None else f.second_moment
+    largest = second_moment.max()
+    # A feature without variance has no gradient either: any positive number does.
+    floor = 1e-12 * largest if largest > 0.0 else 1.0
+    metric = np.ones(f.size)
+    f.weights(metric)[:] = f.per_feature(np.maximum(second_moment, floor))
+    return metric

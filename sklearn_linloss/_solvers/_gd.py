@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import Checkpoints, SolverResult, diverged
+from ._common import Checkpoints, SolverResult, diverged, feature_metric
 
 _POWER_STEPS = 10
 _POWER_EVERY = 5
@@ -31,7 +31,7 @@ def _accelerated(f, theta, certifier, options, progress):
     """
     smooth = f.loss.smooth
     width = 0.0 if smooth else f.delta
-    metric = _metric(f)
+    metric = feature_metric(f)
     curvature = _LocalCurvature(f, metric)
     slack = 10.0 * np.finfo(f.dtype).eps * f.value_at_zero
     age = 1.0
@@ -142,17 +142,6 @@ class _LocalCurvature:
 
     def _value(self):
         return self._margin * self._largest
-
-
-def _metric(f):
-    """Curvature of each coordinate of theta for a loss of curvature one, the diagonal."""
-    second_moment = f.variance if f.mean is not None else f.second_moment
-    largest = second_moment.max()
-    # A feature without variance has no gradient either: any positive number does.
-    floor = 1e-12 * largest if largest > 0.0 else 1.0
-    metric = np.ones(f.size)
-    f.weights(metric)[:] = f.per_feature(np.maximum(second_moment, floor))
-    return metric
 
 
 def _prox_step(f, theta, gradient, step):

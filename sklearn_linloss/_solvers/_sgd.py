@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _kernels
+from .._objective import readonly
 from ._common import SolverResult, diverged
 
 _FIRST_CYCLE_EPOCHS = 20
@@ -122,11 +123,11 @@ class _State:
             X = f.X
             _kernels.sgd_epoch_csr(
                 f.loss.code,
-                *(_readonly(a) for a in (X.data, X.indices, X.indptr)),
+                *(readonly(a) for a in (X.data, X.indices, X.indptr)),
                 *common,
             )
         else:
-            _kernels.sgd_epoch_dense(f.loss.code, _readonly(f.X), self._centre, *common)
+            _kernels.sgd_epoch_dense(f.loss.code, readonly(f.X), self._centre, *common)
         return batch_losses
 
     def _matrix(self, theta):
@@ -141,13 +142,6 @@ def resolve_batch_size(batch_size, n_samples):
     if batch_size == "auto":
         return int(np.clip(n_samples // 20, 1, 64))
     return min(batch_size, n_samples)
-
-
-def _readonly(array):
-    """A view of the one type that kernels compile for, memory maps included."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 # -- schedules of the learning rate --------------------------------------------------

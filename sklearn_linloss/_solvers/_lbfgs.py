@@ -1,0 +1,63 @@
+"""L-BFGS for the smooth losses with L2, by scipy."""
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ._common import Checkpoints, SolverResult, feature_metric
+
+_MEMORY = 20
+_EVALUATIONS_PER_ITERATION = 20
+
+
+def solve(objective, theta, certifier, options, progress):
+    """Minimise from `theta`.
+
+    The variables are scaled by the square roots of the Hessian's diagonal, which makes
+    the fit blind to the units of the features.
+    """
+    f = objective
+    curvature = f.loss.curvature(f.n_classes) * feature_metric(f)
+    f.weights(curvature)[:] += f.penalty.l2
+    scale = 1.0 / np.sqrt(curvature)
+    due = Checkpoints()
+    best = None
+    converged = False
+
+    def value_and_gradient(u):
+        theta = scale * u
+        value, gradient = f.data_gradient(theta)
+        w = f.weights(theta)
+        f.weights(gradient)[:] += f.penalty.l2 * w
+        return value + f.penalty.value(w), scale * gradient
+
+    def after_iteration(intermediate_result):
+        nonlocal best, converged
+        progress.record(intermediate_result.fun)
+        last = progress.n_iter == options.max_iter
+        if last or due(progress.n_iter):
+            best = certifier.certify(scale * intermediate_result.x)
+            converged = best.criterion <= options.tol
+            if converged:
+                raise StopIteration
+
+    start = theta / scale
+    progress.record(value_and_gradient(start)[0])
+    result = minimize(
+        value_and_gradient,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        callback=after_iteration,
+        options={
+            "maxiter": options.max_iter,
+            "maxfun": _EVALUATIONS_PER_ITERATION * options.max_iter,
+            "maxcor": _MEMORY,
+            # Only the certificate ends the fit, or the limit of the precision.
+            "ftol": 0.0,
+            "gtol": 0.0,
+        },
+    )
+    if not converged:
+        best = certifier.certify(scale * result.x)
+        converged = best.criterion <= options.tol
+    return SolverResult(best.theta, converged)

@@ -43,7 +43,7 @@ class SVMClassifier(LinearLossClassifier):
           gradient descent that finds its steps; the hinge is smoothed over a width
           that shrinks with the gap. With ``learning_rate="constant"`` the textbook's
           step ``W -= eta0 * gradient`` (soft thresholding for the L1 part).
-        - "lbfgs": L-BFGS, for the smooth losses without L1.
+        - "lbfgs": L-BFGS, for the softmax without L1.
         - "newton": Newton's method on explicit second derivatives, for at most 3000
           coefficients; on the hinge inside an augmented Lagrangian.
         - "sgd": mini-batches with Nesterov momentum.

@@ -9,6 +9,9 @@ from importlib import import_module
 
 # Newton's method holds a square matrix of this many coefficients at most.
 _NEWTON_LARGEST = 3000
+# First-order steps that one Newton step on the softmax makes unnecessary.
+_REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
+_NEGLIGIBLE_FLOPS = 1e7
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def _refuse_full_steps(request):
 
 
 def _refuse_lbfgs(request):
-    if not request.loss.smooth:
+    if request.loss.name != "softmax":
         return f"loss={request.loss.name!r}"
     if request.penalty.l1 > 0.0:
         return "an L1 penalty (l1_ratio > 0)"
@@ -114,16 +117,16 @@ def _automatic(request):
 
 def _newton_pays(request):
     """Whether a Newton step costs less than the gradient steps it replaces."""
-    size, n, K = request.n_coefficients, request.n_samples, request.n_rows
-    passes = 4.0 * n * size
-    grams = 2.0 * n * size * (request.n_features + 1)
-    if request.loss.name == "softmax" and K > 1:
-        grams *= (K - 1) / 2  # every pair of classes, for every sample
-    if not request.loss.smooth:
-        # Gradient steps reach no certificate worth the name here.
+    if request.loss.name != "softmax":
+        # Only active pairs enter its matrix, and first order is slow on kinks.
         return True
-    replaced = 20.0 if request.penalty.l1 == 0.0 else 200.0
-    return size**3 / 3.0 + grams <= replaced * passes + 1e7
+    size, n = request.n_coefficients, request.n_samples
+    two_passes = 4.0 * n * size
+    pairs = max((request.n_rows - 1) / 2.0, 1.0)  # of classes, for every sample
+    grams = 2.0 * n * size * (request.n_features + 1) * pairs
+    step = size**3 / 3.0 + grams
+    replaced = _REPLACED_STEPS if request.penalty.l1 == 0.0 else _REPLACED_STEPS_L1
+    return step <= max(replaced * two_passes, _NEGLIGIBLE_FLOPS)
 
 
 def load(solver):

@@ -1,4 +1,4 @@
-"""L-BFGS for the smooth losses with L2, by scipy."""
+"""L-BFGS for the softmax with L2, by scipy."""
 
 import numpy as np
 from scipy.optimize import minimize

@@ -279,8 +279,8 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         from ._objective import LinearObjective
         from ._solvers._common import Options, Progress
 
-        stochastic = solver == "sgd"
-        exact = not stochastic and self.tol < _SMALLEST_FLOAT32_TOL
+        stochastic = solver in ("sgd", "saga")
+        exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
         objective = LinearObjective(
             X,
             codes,
@@ -323,9 +323,10 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             state = "before the subgradient was small"
         else:
             state = f"at a relative duality gap of {self.gap_:.1e}"
+        limit = "max_iter" if self.n_iter_ == self.max_iter else "limit of precision"
         warnings.warn(
             f"The solver {self.solver_!r} stopped after {self.n_iter_} iterations "
-            f"(max_iter) {state} (tol={self.tol:g}). Increase max_iter or tol, or "
+            f"({limit}) {state} (tol={self.tol:g}). Increase max_iter or tol, or "
             "scale the features, for example with StandardScaler.",
             ConvergenceWarning,
             stacklevel=5,

@@ -19,6 +19,7 @@ import numpy as np
 from . import _kernels
 
 _NEWTON_STEPS = 3
+_NEGLIGIBLE = 1e-3  # of what separates the objective from the bound
 _HALVINGS = 4
 _SEARCH_STEPS = 15
 
@@ -46,14 +47,21 @@ class Certificate:
 class Certifier:
     """Certifies models of one objective, each time with the best bound so far.
 
+    Parameters
+    ----------
+    objective : LinearObjective
+    dtype : float dtype, default=float64
+        Precision of the products with X. In float32 the result is an estimate.
+
     Attributes
     ----------
     bound : float
         The largest proven lower bound of the optimum; nan for alpha = 0.
     """
 
-    def __init__(self, objective):
+    def __init__(self, objective, dtype=np.float64):
         self._objective = objective
+        self._dtype = dtype
         self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
         self._zero_stationarity = None
         # a = 0 is feasible, and the losses are not negative.
@@ -83,7 +91,7 @@ class Certifier:
         """
         f = self._objective
         if scores is None:
-            scores = f.scores(theta, np.float64)
+            scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
         value, gradient = f.loss_gradient(scores)
         if f.penalty.alpha == 0.0:
             return Certificate(theta, value, self._stationarity(theta, gradient))
@@ -94,6 +102,19 @@ class Certifier:
         objective = value + f.penalty_value(theta)
         self._raise_bound(gradient if dual is None else dual, objective)
         return Certificate(theta, objective, float(self.gap(objective)))
+
+    def criterion(self, theta, value=None, **known):
+        """What the tolerance is compared with, for this very model.
+
+        Unlike that of the certificate, whose intercept may be another. `value` is the
+        objective, where it is known, and `known` goes to `certify`.
+        """
+        certificate = self.certify(theta, **known)
+        if self._objective.penalty.alpha == 0.0:
+            return certificate.criterion
+        if value is None:
+            value = self._objective.value(theta, self._dtype)
+        return float(self.gap(value))
 
     def _stationarity(self, theta, gradient):
         f = self._objective
@@ -109,14 +130,14 @@ class Certifier:
         """Newton steps on the intercept over fixed coefficients."""
         f = self._objective
         total = np.zeros(f.n_rows)
+        hessian = np.empty((f.n_rows, f.n_rows))
         for _ in range(_NEWTON_STEPS):
             slope = gradient.sum(axis=0)
-            hessian = [
-                f.loss_hessian(scores, np.broadcast_to(unit, scores.shape)).sum(axis=0)
-                for unit in np.eye(f.n_rows)
-            ]
+            _kernels.intercept_hessian(f.loss.code, gradient, f.y, f.weight, hessian)
             # The minimum-norm step: a common constant of all classes has no effect.
             step = -np.linalg.lstsq(hessian, slope, rcond=1e-12)[0]
+            if -(slope @ step) <= _NEGLIGIBLE * max(value - self.bound, 0.0):
+                break
             for _ in range(_HALVINGS):
                 trial = scores + step
                 trial_value, trial_gradient = f.loss_gradient(trial)
@@ -139,7 +160,7 @@ class Certifier:
             _kernels.class_flows(dual, f.y, flows)
             factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.weight))
         domain = _kernels.adjust_flows(f.loss.code, dual, f.y, f.weight, factor, shift)
-        V = f.weights(f.backward(dual))
+        V = f.weights(f.backward(dual.astype(self._dtype, copy=False)))
 
         def data_part(scale):
             return _kernels.dual_value(f.loss.code, dual, f.y, f.weight, f.delta, scale)
@@ -256,13 +277,15 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         else:
             high, high_slope = t, slope
         width = high - t if slope > 0.0 else t - low
-        if width * abs(slope) <= 0.01 * (ceiling - best_value):
+        if best_t > 0.0 and width * abs(slope) <= 0.01 * (ceiling - best_value):
             break
         if np.isinf(high):
             t *= 2.0
         elif high_slope is None:
             t = high
-        elif low_slope is None or not low_slope > high_slope > -np.inf or step % 3 == 2:
+        elif low == 0.0 and low_slope is None:
+            t = 0.1 * high
+        elif not low_slope > high_slope > -np.inf or step % 3 == 2:
             # Secants alone may creep along one end of the bracket.
             t = 0.5 * (low + high)
         else:

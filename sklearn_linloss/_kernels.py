@@ -176,6 +176,41 @@ def loss_hessian(loss, scores, y, weight, delta, width, direction, out):
 
 
 @jit
+def intercept_hessian(loss, pull, y, weight, hessian):
+    """Hessian of the mean of a smooth loss in the intercepts.
+
+    `pull` is what `loss_gradient` wrote: it determines the second derivatives.
+    """
+    n, n_rows = pull.shape
+    hessian[:] = 0.0
+    p = np.empty(n_rows)
+    for i in range(n):
+        k = y[i]
+        w = weight[i]
+        if n_rows == 1:
+            size = abs(pull[i, 0]) / w
+            if loss == SOFTMAX:
+                hessian[0, 0] += w * size * (1.0 - size)
+            elif size > 0.0:
+                hessian[0, 0] += 2.0 * w
+        elif loss == SOFTMAX:
+            for j in range(n_rows):
+                p[j] = pull[i, j] / w
+            p[k] += 1.0
+            for j in range(n_rows):
+                hessian[j, j] += w * p[j]
+                for m in range(n_rows):
+                    hessian[j, m] -= w * p[j] * p[m]
+        else:
+            for j in range(n_rows):
+                if j != k and pull[i, j] > 0.0:
+                    hessian[j, j] += 2.0 * w
+                    hessian[k, k] += 2.0 * w
+                    hessian[j, k] -= 2.0 * w
+                    hessian[k, j] -= 2.0 * w
+
+
+@jit
 def class_flows(dual, y, flows):
     """flows[k, j] = sum of dual[i, j] over the samples of class k, for j != k.
 
@@ -220,11 +255,12 @@ def adjust_flows(loss, dual, y, weight, factor, shift):
                     largest = max(largest, value / weight[i])
             dual[i, k] = -others
         largest_sum = max(largest_sum, others / weight[i])
+    bound = 0.0
     if loss == HINGE:
-        return 1.0 / largest
-    if loss == SOFTMAX:
-        return 1.0 / largest_sum
-    return np.inf
+        bound = largest
+    elif loss == SOFTMAX:
+        bound = largest_sum
+    return 1.0 / bound if bound > 0.0 else np.inf
 
 
 @jit
@@ -264,15 +300,15 @@ def dual_value(loss, dual, y, weight, delta, scale):
 
 
 @jit
-def _nesterov_step(W, velocity, mean, gradient, rate, momentum, l1, l2, blend):
+def _nesterov_step(W, velocity, mean, gradient, rate, reach, momentum, l1, l2, blend):
     """One step on a matrix of coefficients; returns the penalty before it.
 
-    Soft thresholding takes rate / (1 - momentum), the distance that a constant
-    gradient moves a weight each step, so that the fixed point is the right one.
-    `mean` moves by `blend` of the way to the result.
+    `reach` is the distance that a gradient of one, constant until now, moves a weight
+    in this step: soft thresholding by `reach * l1` has the right fixed point. `mean`
+    moves by `blend` of the way to the result.
     """
     penalty = 0.0
-    threshold = rate / (1.0 - momentum) * l1
+    threshold = reach * l1
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
             w = W[k, j]
@@ -321,9 +357,114 @@ def _column_sum(matrix, column):
 
 
 @jit
+def _centred_offset(W, centre, b, offset):
+    """offset = b - W @ centre, without b where there is no intercept."""
+    for k in range(W.shape[0]):
+        total = W.dtype.type(0.0)
+        for j in range(W.shape[1]):
+            total += W[k, j] * centre[j]
+        offset[k] = (b[0, k] if len(b) else 0.0) - total
+
+
+@jit
+def _batch_scores(X, rows, W, offset, scores):
+    """scores[r] = offset + W @ X[rows[r]].
+
+    Two rows by five classes at a time: each number loaded serves several products.
+    """
+    n_rows, n_features = W.shape
+    n_batch = len(rows)
+    for start in range(0, n_batch - 1, 2):
+        i0, i1 = rows[start], rows[start + 1]
+        k = 0
+        while k + 5 <= n_rows:
+            a0 = a1 = a2 = a3 = a4 = W.dtype.type(0.0)
+            c0 = c1 = c2 = c3 = c4 = W.dtype.type(0.0)
+            for j in range(n_features):
+                x0, x1 = X[i0, j], X[i1, j]
+                w0, w1, w2 = W[k, j], W[k + 1, j], W[k + 2, j]
+                w3, w4 = W[k + 3, j], W[k + 4, j]
+                a0 += w0 * x0
+                a1 += w1 * x0
+                a2 += w2 * x0
+                a3 += w3 * x0
+                a4 += w4 * x0
+                c0 += w0 * x1
+                c1 += w1 * x1
+                c2 += w2 * x1
+                c3 += w3 * x1
+                c4 += w4 * x1
+            scores[start, k] = offset[k] + a0
+            scores[start, k + 1] = offset[k + 1] + a1
+            scores[start, k + 2] = offset[k + 2] + a2
+            scores[start, k + 3] = offset[k + 3] + a3
+            scores[start, k + 4] = offset[k + 4] + a4
+            scores[start + 1, k] = offset[k] + c0
+            scores[start + 1, k + 1] = offset[k + 1] + c1
+            scores[start + 1, k + 2] = offset[k + 2] + c2
+            scores[start + 1, k + 3] = offset[k + 3] + c3
+            scores[start + 1, k + 4] = offset[k + 4] + c4
+            k += 5
+        while k < n_rows:
+            a0 = c0 = W.dtype.type(0.0)
+            for j in range(n_features):
+                a0 += W[k, j] * X[i0, j]
+                c0 += W[k, j] * X[i1, j]
+            scores[start, k] = offset[k] + a0
+            scores[start + 1, k] = offset[k] + c0
+            k += 1
+    if n_batch % 2 == 1:
+        i0 = rows[n_batch - 1]
+        for k in range(n_rows):
+            a0 = W.dtype.type(0.0)
+            for j in range(n_features):
+                a0 += W[k, j] * X[i0, j]
+            scores[n_batch - 1, k] = offset[k] + a0
+
+
+@jit
+def _batch_adjoint(X, rows, pull, centre, gradient):
+    """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre), four rows at a time."""
+    n_rows, n_features = gradient.shape
+    n_batch = len(rows)
+    for k in range(n_rows):
+        total = gradient.dtype.type(_column_sum(pull, k))
+        for j in range(n_features):
+            gradient[k, j] = -total * centre[j]
+    for start in range(0, n_batch - 3, 4):
+        i0, i1 = rows[start], rows[start + 1]
+        i2, i3 = rows[start + 2], rows[start + 3]
+        k = 0
+        while k + 2 <= n_rows:
+            p0, p1 = pull[start, k], pull[start + 1, k]
+            p2, p3 = pull[start + 2, k], pull[start + 3, k]
+            q0, q1 = pull[start, k + 1], pull[start + 1, k + 1]
+            q2, q3 = pull[start + 2, k + 1], pull[start + 3, k + 1]
+            for j in range(n_features):
+                x0, x1, x2, x3 = X[i0, j], X[i1, j], X[i2, j], X[i3, j]
+                gradient[k, j] += p0 * x0 + p1 * x1 + p2 * x2 + p3 * x3
+                gradient[k + 1, j] += q0 * x0 + q1 * x1 + q2 * x2 + q3 * x3
+            k += 2
+        if k < n_rows:
+            p0, p1 = pull[start, k], pull[start + 1, k]
+            p2, p3 = pull[start + 2, k], pull[start + 3, k]
+            for j in range(n_features):
+                gradient[k, j] += (
+                    p0 * X[i0, j] + p1 * X[i1, j] + p2 * X[i2, j] + p3 * X[i3, j]
+                )
+    for r in range(n_batch - n_batch % 4, n_batch):
+        i0 = rows[r]
+        for k in range(n_rows):
+            p0 = pull[r, k]
+            for j in range(n_features):
+                gradient[k, j] += p0 * X[i0, j]
+
+
+@jit
 def sgd_epoch_dense(
-    loss, X, centre, y, weight, delta, order, batch_size, rates, blends, momentum,
-    l1, l2, W, W_velocity, W_mean, b, b_velocity, b_mean, batch_losses,
+    loss, X, centre, y, weight, delta, order, batch_size, rates, reaches, blends,
+    b_scale, momentum, l1, l2, W, W_velocity, W_mean, b, b_velocity, b_mean,
+    batch_losses,
 ):  # fmt: skip
     """One pass of mini-batch SGD over the rows in `order`.
 
@@ -331,48 +472,36 @@ def sgd_epoch_dense(
     (1, n_rows), or (0, n_rows) where there is no intercept. `rates`, `blends` (for the
     average of the iterates) and `batch_losses` have one entry a batch.
     """
-    n_rows, n_features = W.shape
+    n_rows = W.shape[0]
     gradient = np.empty_like(W)
+    offset = np.empty(n_rows, W.dtype)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
     for t in range(len(rates)):
         rows = order[t * batch_size : (t + 1) * batch_size]
         scores = np.empty((len(rows), n_rows), W.dtype)
         pull = np.empty_like(scores)
-        for k in range(n_rows):
-            offset = b[0, k] if len(b) else 0.0
-            for j in range(n_features):
-                offset -= W[k, j] * centre[j]
-            for r in range(len(rows)):
-                i = rows[r]
-                score = offset
-                for j in range(n_features):
-                    score += W[k, j] * X[i, j]
-                scores[r, k] = score
+        _centred_offset(W, centre, b, offset)
+        _batch_scores(X, rows, W, offset, scores)
         value = _batch_loss(loss, scores, y, weight, delta, rows, pull)
-        for k in range(n_rows):
-            total = _column_sum(pull, k)
-            for j in range(n_features):
-                gradient[k, j] = -total * centre[j]
-            for r in range(len(rows)):
-                i = rows[r]
-                g = pull[r, k]
-                if g != 0.0:
-                    for j in range(n_features):
-                        gradient[k, j] += g * X[i, j]
-            if len(b):
-                b_gradient[0, k] = total
+        _batch_adjoint(X, rows, pull, centre, gradient)
+        if len(b):
+            for k in range(n_rows):
+                b_gradient[0, k] = _column_sum(pull, k)
+        rate, reach, blend = rates[t], reaches[t], blends[t]
         batch_losses[t] = value + _nesterov_step(
-            W, W_velocity, W_mean, gradient, rates[t], momentum, l1, l2, blends[t]
+            W, W_velocity, W_mean, gradient, rate, reach, momentum, l1, l2, blend
         )
+        rate *= b_scale
         _nesterov_step(
-            b, b_velocity, b_mean, b_gradient, rates[t], momentum, 0.0, 0.0, blends[t]
+            b, b_velocity, b_mean, b_gradient, rate, 0.0, momentum, 0.0, 0.0, blend
         )
 
 
 @jit
 def sgd_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, order, batch_size, rates, blends,
-    momentum, l1, l2, W, W_velocity, W_mean, b, b_velocity, b_mean, batch_losses,
+    loss, data, indices, indptr, y, weight, delta, order, batch_size, rates,
+    reaches, blends, b_scale, momentum, l1, l2, W, W_velocity, W_mean,
+    b, b_velocity, b_mean, batch_losses,
 ):  # fmt: skip
     """`sgd_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred."""
     n_rows = W.shape[1]
@@ -399,11 +528,13 @@ def sgd_epoch_csr(
         if len(b):
             for k in range(n_rows):
                 b_gradient[0, k] = _column_sum(pull, k)
+        rate, reach, blend = rates[t], reaches[t], blends[t]
         batch_losses[t] = value + _nesterov_step(
-            W, W_velocity, W_mean, gradient, rates[t], momentum, l1, l2, blends[t]
+            W, W_velocity, W_mean, gradient, rate, reach, momentum, l1, l2, blend
         )
+        rate *= b_scale
         _nesterov_step(
-            b, b_velocity, b_mean, b_gradient, rates[t], momentum, 0.0, 0.0, blends[t]
+            b, b_velocity, b_mean, b_gradient, rate, 0.0, momentum, 0.0, 0.0, blend
         )
 
 
@@ -477,16 +608,18 @@ def add_pair_grams(loss, X, centre, y, weight, second, grams):
 
 
 @jit
-def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move):
+def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing):
     """Coordinate descent on gradient @ d + d @ H @ d / 2 + ridge @ d^2 / 2 + R(w + d).
 
     R is the elastic net on the first len(w) coordinates, the others are free. Starts
-    from d = `move` and improves it in place, until a sweep moves no coordinate by more
-    than `tol` times the largest move.
+    from d = 0 and writes d to `move` and w + d, with exact zeros, to `landing`. It ends
+    when a sweep moves no coordinate by more than `tol` times the largest move.
     """
     size = len(gradient)
     n_weights = len(w)
-    slope = gradient + np.dot(H, move)
+    slope = gradient.copy()
+    move[:] = 0.0
+    landing[:] = w
     for _ in range(sweeps):
         largest = 0.0
         largest_step = 0.0
@@ -495,12 +628,13 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move):
             g = slope[a] + ridge[a] * move[a]
             if a < n_weights:
                 curvature += l2
-                here = w[a] + move[a]
+                here = landing[a]
                 if curvature == 0.0:
                     continue
                 target = here - (g + l2 * here) / curvature
                 threshold = l1 / curvature
                 target -= min(max(target, -threshold), threshold)
+                landing[a] = target
                 step = target - here
             else:
                 if curvature == 0.0:
@@ -513,3 +647,147 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move):
             largest_step = max(largest_step, abs(step))
         if largest_step <= tol * largest:
             break
+
+
+@jit
+def saga_epoch_dense(
+    loss, X, centre, y, weight, delta, order, batch_size, step, l1, l2,
+    W, mean_gradient, b, b_mean_gradient, b_scale, table,
+):  # fmt: skip
+    """One pass of mini-batch SAGA over the rows in `order`.
+
+    `table` holds the last gradient in the scores of each sample and `mean_gradient` its
+    image, the mean over the samples. The intercept takes steps of `step * b_scale`.
+    """
+    n_rows, n_features = W.shape
+    n = X.shape[0]
+    change = np.empty_like(W)
+    offset = np.empty(n_rows, W.dtype)
+    scores = np.empty((batch_size, n_rows), W.dtype)
+    pull = np.empty((batch_size, n_rows), W.dtype)
+    for first in range(0, len(order), batch_size):
+        rows = order[first : first + batch_size]
+        size = len(rows)
+        _centred_offset(W, centre, b, offset)
+        _batch_scores(X, rows, W, offset, scores)
+        _batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
+        for r in range(size):
+            i = rows[r]
+            for k in range(n_rows):
+                # _batch_loss divided by the size of the batch.
+                new = pull[r, k] * size
+                pull[r, k] = new - table[i, k]
+                table[i, k] = new
+        _batch_adjoint(X, rows, pull[:size], centre, change)
+        in_batch = W.dtype.type(1.0 / size)
+        in_all = W.dtype.type(1.0 / n)
+        for k in range(n_rows):
+            for j in range(n_features):
+                d = change[k, j]
+                w = W[k, j] - step * (d * in_batch + mean_gradient[k, j])
+                mean_gradient[k, j] += d * in_all
+                if l1 > 0.0:
+                    w -= min(max(w, -step * l1), step * l1)
+                W[k, j] = w / (1.0 + step * l2)
+            if len(b):
+                d = W.dtype.type(_column_sum(pull[:size], k))
+                b[0, k] -= step * b_scale * (d * in_batch + b_mean_gradient[0, k])
+                b_mean_gradient[0, k] += d * in_all
+
+
+@jit
+def _catch_up(w, slope, missed, step, l1, l2):
+    """`missed` proximal steps w <- prox(w - step * slope) at once."""
+    shrink = 1.0 / (1.0 + step * l2)
+    if l1 > 0.0 and w == 0.0 and abs(slope) <= l1:
+        return w
+    sign = 0.0
+    if l1 > 0.0:
+        sign = math.copysign(1.0, w if w != 0.0 else -slope)
+    power = shrink**missed
+    total = missed if l2 == 0.0 else shrink * (1.0 - power) / (1.0 - shrink)
+    result = power * w - step * (slope + sign * l1) * total
+    if l1 == 0.0 or result * sign > 0.0:
+        return result
+    # It meets zero on the way; from there it may stay or go on.
+    for _ in range(missed):
+        w -= step * slope
+        w = (w - min(max(w, -step * l1), step * l1)) * shrink
+        if w == 0.0 and abs(slope) <= l1:
+            break
+    return w
+
+
+@jit
+def saga_epoch_csr(
+    loss, data, indices, indptr, y, weight, delta, order, batch_size, step,
+    l1, l2, W, mean_gradient, b, b_mean_gradient, b_scale, table,
+):  # fmt: skip
+    """`saga_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred.
+
+    A feature takes the steps that it missed when a batch next meets it, so that a batch
+    costs as much as its stored entries.
+    """
+    n_features, n_rows = W.shape
+    n = len(indptr) - 1
+    change = np.zeros_like(W)
+    done = np.zeros(n_features, np.int64)
+    touched = np.empty(n_features, np.int64)
+    scores = np.empty((batch_size, n_rows), W.dtype)
+    pull = np.empty((batch_size, n_rows), W.dtype)
+    n_batches = (len(order) + batch_size - 1) // batch_size
+    for t in range(n_batches):
+        rows = order[t * batch_size : (t + 1) * batch_size]
+        size = len(rows)
+        n_touched = 0
+        for r in range(size):
+            i = rows[r]
+            for k in range(n_rows):
+                scores[r, k] = b[0, k] if len(b) else 0.0
+            for p in range(indptr[i], indptr[i + 1]):
+                j = indices[p]
+                if done[j] <= t:
+                    if done[j] < t:
+                        for k in range(n_rows):
+                            W[j, k] = _catch_up(
+                                W[j, k], mean_gradient[j, k], t - done[j], step, l1, l2
+                            )
+                    done[j] = t + 1
+                    touched[n_touched] = j
+                    n_touched += 1
+                for k in range(n_rows):
+                    scores[r, k] += data[p] * W[j, k]
+        _batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
+        for r in range(size):
+            i = rows[r]
+            for k in range(n_rows):
+                new = pull[r, k] * size
+                pull[r, k] = new - table[i, k]
+                table[i, k] = new
+            for p in range(indptr[i], indptr[i + 1]):
+                j = indices[p]
+                for k in range(n_rows):
+                    change[j, k] += data[p] * pull[r, k]
+        in_batch = 1.0 / size
+        in_all = 1.0 / n
+        for a in range(n_touched):
+            j = touched[a]
+            for k in range(n_rows):
+                d = change[j, k]
+                change[j, k] = 0.0
+                w = W[j, k] - step * (d * in_batch + mean_gradient[j, k])
+                mean_gradient[j, k] += d * in_all
+                if l1 > 0.0:
+                    w -= min(max(w, -step * l1), step * l1)
+                W[j, k] = w / (1.0 + step * l2)
+        if len(b):
+            for k in range(n_rows):
+                d = _column_sum(pull[:size], k)
+                b[0, k] -= step * b_scale * (d * in_batch + b_mean_gradient[0, k])
+                b_mean_gradient[0, k] += d * in_all
+    for j in range(n_features):
+        if done[j] < n_batches:
+            for k in range(n_rows):
+                W[j, k] = _catch_up(
+                    W[j, k], mean_gradient[j, k], n_batches - done[j], step, l1, l2
+                )

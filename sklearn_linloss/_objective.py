@@ -248,7 +248,8 @@ class LinearObjective:
     def _moments(self):
         """Weighted mean and variance of each feature."""
         if self.is_sparse:
-            mean, variance = mean_variance_axis(self.X, axis=0, weights=self.weight)
+            weights = self.weight.astype(self.X.dtype)
+            mean, variance = mean_variance_axis(self.X, axis=0, weights=weights)
             return mean.astype(np.float64), variance.astype(np.float64)
         # Around the first row, a large mean costs no digits.
         origin = self.X[0].astype(np.float64)

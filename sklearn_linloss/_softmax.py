@@ -29,7 +29,7 @@ class SoftmaxClassifier(LinearLossClassifier):
         Mix of the penalty: 0 is L2, 1 is L1, between them elastic net. In [0, 1].
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
-    solver : {"auto", "gd", "lbfgs", "newton", "sgd"}, default="auto"
+    solver : {"auto", "gd", "lbfgs", "newton", "saga", "sgd"}, default="auto"
         How to fit.
 
         - "gd": full gradients. With ``learning_rate="auto"`` accelerated proximal
@@ -39,18 +39,21 @@ class SoftmaxClassifier(LinearLossClassifier):
         - "lbfgs": L-BFGS, for the softmax without L1.
         - "newton": Newton's method on explicit second derivatives, for at most 3000
           coefficients; on the hinge inside an augmented Lagrangian.
+        - "saga": mini-batches with variance reduction, for the smooth losses and any
+          penalty; it finds its step.
         - "sgd": mini-batches with Nesterov momentum.
-        - "auto": "newton" where its steps are cheap, else "lbfgs", else "gd". With a
-          learning rate of your own "gd" ("constant") or "sgd".
+        - "auto": "newton" where its steps are cheap; else, for smooth losses, "saga"
+          from 5000 samples; else "lbfgs" where it can, or "gd". With a learning rate
+          of your own "gd" ("constant") or "sgd".
     tol : float, default=1e-4
         The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
         with a constant rate on the hinge, stop when the objective fell by less than
         `tol` times itself in `n_iter_no_change` iterations. For ``alpha=0`` the largest
         entry of the smallest subgradient is compared with `tol` times its value at
         zero. With 0 the fit makes exactly `max_iter` iterations and does not warn.
-        Below 1e-6, "gd" computes in float64 also for float32 data.
+        Below 1e-6, float32 data are computed with in float64.
     max_iter : int, default=1000
-        Most iterations: gradient steps for "gd", epochs for "sgd".
+        Most iterations: epochs for "sgd" and "saga", else steps.
     learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
         "auto" needs no rate from you. For "sgd" it is found from the curvature of the
         loss and the rows of X, and falls to zero in cycles of growing length. The
@@ -63,8 +66,8 @@ class SoftmaxClassifier(LinearLossClassifier):
     momentum : float, default=0.9
         Nesterov momentum of "sgd", in [0, 1).
     batch_size : int or "auto", default="auto"
-        Samples in a mini-batch of "sgd"; "auto" is 64, or a twentieth of a small data
-        set. Other solvers ignore it.
+        Samples in a mini-batch; "auto" is 64 for "sgd", or a twentieth of a small data
+        set, and 16 for "saga". Other solvers ignore it.
     average : bool or int, default=False
         Whether "sgd" returns the mean of its iterates; an int is the number of samples
         to see before the averaging starts.
@@ -78,7 +81,7 @@ class SoftmaxClassifier(LinearLossClassifier):
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the previous call.
     random_state : int, RandomState instance or None, default=None
-        Seed of the order of the samples in "sgd".
+        Seed of the order of the samples in "sgd" and "saga".
     verbose : int, default=0
         Whether to print a line in each iteration.
 

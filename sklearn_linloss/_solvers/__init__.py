@@ -12,6 +12,8 @@ _NEWTON_LARGEST = 3000
 # First-order steps that one Newton step on the softmax makes unnecessary.
 _REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
 _NEGLIGIBLE_FLOPS = 1e7
+# Where a pass over the samples is worth many full-gradient steps.
+_SAGA_FROM_SAMPLES = 5000
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def _refuse_sgd(request):
     return None
 
 
-def _refuse_full_steps(request):
+def _refuse_rates(request):
     if request.learning_rate != "auto":
         return f"learning_rate={request.learning_rate!r}"
     return None
@@ -61,13 +63,19 @@ def _refuse_lbfgs(request):
         return f"loss={request.loss.name!r}"
     if request.penalty.l1 > 0.0:
         return "an L1 penalty (l1_ratio > 0)"
-    return _refuse_full_steps(request)
+    return _refuse_rates(request)
+
+
+def _refuse_saga(request):
+    if not request.loss.smooth:
+        return f"loss={request.loss.name!r}"
+    return _refuse_rates(request)
 
 
 def _refuse_newton(request):
     if request.n_coefficients > _NEWTON_LARGEST:
         return f"more than {_NEWTON_LARGEST} coefficients"
-    return _refuse_full_steps(request)
+    return _refuse_rates(request)
 
 
 # Each says what in a request its solver cannot serve, or None.
@@ -75,6 +83,7 @@ _REFUSALS = {
     "gd": _refuse_gd,
     "lbfgs": _refuse_lbfgs,
     "newton": _refuse_newton,
+    "saga": _refuse_saga,
     "sgd": _refuse_sgd,
 }
 SOLVER_NAMES = tuple(_REFUSALS)
@@ -105,13 +114,15 @@ def choose(solver, request):
 
 
 def _automatic(request):
-    """The table of "auto": Newton where its steps are cheap, else first order."""
+    """The table of "auto": Newton where its steps are cheap, else gradients."""
     if request.learning_rate in ("invscaling", "adaptive"):
         return "sgd"
     if request.learning_rate == "constant":
         return "gd"
     if _refuse_newton(request) is None and _newton_pays(request):
         return "newton"
+    if request.n_samples >= _SAGA_FROM_SAMPLES and _refuse_saga(request) is None:
+        return "saga"
     return "lbfgs" if _refuse_lbfgs(request) is None else "gd"
 
 

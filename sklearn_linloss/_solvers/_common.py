@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_PROBE_ROWS = 512
+_PROBE_STEPS = 15
+
 
 @dataclass(frozen=True)
 class Options:
@@ -21,6 +24,10 @@ class Options:
     n_iter_no_change: int = 5
     seed: int = 0
     verbose: int = 0
+
+    def reached(self, criterion):
+        """Whether a fit may stop; with `tol=0` it makes all its iterations."""
+        return self.tol > 0.0 and criterion <= self.tol
 
 
 @dataclass(frozen=True)
@@ -93,9 +100,9 @@ def diverged(solver, iteration, rate):
 class Checkpoints:
     """Iterations at which to certify: few, at a steady ratio."""
 
-    def __init__(self, ratio=1.2):
+    def __init__(self, ratio=1.2, first=1):
         self._ratio = ratio
-        self._next = 1
+        self._next = first
 
     def __call__(self, iteration):
         """Whether to certify at this iteration."""
@@ -103,6 +110,10 @@ class Checkpoints:
             return False
         self._next = max(iteration + 1, int(self._ratio * iteration))
         return True
+
+    def postpone(self, iteration):
+        """Ask again at this iteration, or when it comes next."""
+        self._next = min(self._next, iteration)
 
 
 def feature_metric(f):
@@ -114,3 +125,41 @@ def feature_metric(f):
     metric = np.ones(f.size)
     f.weights(metric)[:] = f.per_feature(np.maximum(second_moment, floor))
     return metric
+
+
+def batch_curvature(f, batch_size, width, rng):
+    """Curvature of a typical mini-batch's objective, and a scale for the intercept.
+
+    With B rows a batch, that of the whole plus 1/B of a single row's (R. M. Gower et
+    al., "SGD: general analysis and improved rates", ICML 2019, on expected smoothness).
+    The hinge counts as smoothed over `width`. The intercept, whose feature is one, may
+    take steps longer by the scale: it then bends as much as the steepest direction.
+    """
+    second_moment = f.variance if f.mean is not None else f.second_moment
+    whole = largest_second_moment(f, rng)
+    intercept_scale = whole if whole > 0.0 else 1.0
+    row = second_moment.sum() + intercept_scale
+    curvature = f.loss.curvature(f.n_classes, width)
+    total = curvature * (intercept_scale + row / batch_size) + f.penalty.l2
+    return total, intercept_scale
+
+
+def largest_second_moment(f, rng):
+    """Largest eigenvalue of the second moments of X, by power iteration on some rows.
+
+    That of the centred features where theta has them.
+    """
+    rows = rng.choice(f.n_samples, min(f.n_samples, _PROBE_ROWS), replace=False)
+    X = f.X[np.sort(rows)].astype(np.float64)
+    centre = f.mean if f.mean is not None else np.zeros(f.n_features)
+    direction = rng.standard_normal(f.n_features)
+    largest = 0.0
+    for _ in range(_PROBE_STEPS):
+        norm = np.linalg.norm(direction)
+        if norm == 0.0:
+            break
+        direction /= norm
+        image = X @ direction - centre @ direction
+        direction = (X.T @ image - image.sum() * centre) / len(rows)
+        largest = np.linalg.norm(direction)
+    return largest

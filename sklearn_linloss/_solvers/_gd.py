@@ -4,6 +4,7 @@ import numpy as np
 
 from ._common import Checkpoints, SolverResult, diverged, feature_metric
 
+_STEEPEST = 1e8  # times the curvature: then rounding errors reject the step
 _POWER_STEPS = 10
 _POWER_EVERY = 5
 _GROWTH = 1.05
@@ -40,6 +41,7 @@ def _accelerated(f, theta, certifier, options, progress):
     best, best_value = theta, f.loss_value(scores) + f.penalty_value(theta)
     progress.record(best_value)
     due = Checkpoints()
+    stalled = False
     for t in range(1, options.max_iter + 1):
         older = age
         age = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * age * age))
@@ -48,7 +50,7 @@ def _accelerated(f, theta, certifier, options, progress):
         start_scores = scores + beta * (scores - previous_scores)
         value, pull = f.loss_gradient(start_scores, width)
         gradient = f.backward(pull)
-        L = curvature.estimate(start_scores, width)
+        L = L_start = curvature.estimate(start_scores, width)
         while True:
             trial = _prox_step(f, start, gradient, 1.0 / (L * metric))
             move = trial - start
@@ -58,6 +60,9 @@ def _accelerated(f, theta, certifier, options, progress):
             if trial_value <= value + model + slack:
                 break
             L = curvature.reject()
+            if not L < _STEEPEST * L_start:
+                stalled = True
+                break
         if (metric * (start - trial)) @ (trial - theta) > 0.0:
             age = 1.0
         previous, previous_scores = theta, scores
@@ -68,28 +73,30 @@ def _accelerated(f, theta, certifier, options, progress):
         if smooth or objective < best_value:
             best, best_value = theta, objective
         progress.record(best_value)
-        if not (due(t) or t == options.max_iter):
+        if not (due(t) or t == options.max_iter or stalled):
             continue
         if smooth:
-            certificate = certifier.certify(theta)
-            criterion = certificate.criterion
-            best = certificate.theta
-        elif f.penalty.alpha == 0.0:
-            _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
-            criterion = certifier.certify(theta, dual).criterion
-            if criterion <= options.tol and not progress.plateaued(options.tol):
-                width *= 0.5
-                criterion = np.inf
+            criterion = certifier.criterion(theta, objective)
         else:
             _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
-            certifier.certify(theta, dual)
-            criterion = certifier.gap(best_value)
-            if data_value - trial_value > 0.5 * criterion * objective:
-                # What remains of the gap is the smoothing.
+            criterion = certifier.criterion(theta, best_value, dual=dual)
+            smoothing = data_value - trial_value
+            if f.penalty.alpha == 0.0:
+                # No gap: a plateau decides, once what was smoothed is negligible.
+                still = progress.plateaued(options.tol) or criterion <= options.tol
+                blurred = smoothing > options.tol * data_value and data_value > 0.0
+                criterion = 0.0 if still and not blurred else np.inf
+                narrow = still and blurred
+            else:
+                narrow = smoothing > 0.5 * criterion * objective
+            if narrow:
                 width *= 0.5
                 age = 1.0
-        if criterion <= options.tol:
+        if options.reached(criterion):
             return SolverResult(best, converged=True)
+        if stalled and options.tol > 0.0:
+            break
+        stalled = False
     return SolverResult(best, converged=False)
 
 
@@ -168,12 +175,7 @@ def _constant(f, theta, certifier, options, progress):
                 certifier.certify(theta, average)
                 return SolverResult(theta, converged=True)
         elif t > 0 and (due(t) or t == options.max_iter):
-            certificate = certifier.certify(theta)
-            # Of this very iterate: the certificate's own may have another intercept.
-            criterion = certifier.gap(objective)
-            if f.penalty.alpha == 0.0:
-                criterion = certificate.criterion
-            if criterion <= options.tol:
+            if options.reached(certifier.criterion(theta, objective)):
                 return SolverResult(theta, converged=True)
         if t == options.max_iter:
             break

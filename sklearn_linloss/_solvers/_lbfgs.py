@@ -20,7 +20,6 @@ def solve(objective, theta, certifier, options, progress):
     f.weights(curvature)[:] += f.penalty.l2
     scale = 1.0 / np.sqrt(curvature)
     due = Checkpoints()
-    best = None
     converged = False
 
     def value_and_gradient(u):
@@ -31,12 +30,12 @@ def solve(objective, theta, certifier, options, progress):
         return value + f.penalty.value(w), scale * gradient
 
     def after_iteration(intermediate_result):
-        nonlocal best, converged
+        nonlocal converged
         progress.record(intermediate_result.fun)
         last = progress.n_iter == options.max_iter
         if last or due(progress.n_iter):
-            best = certifier.certify(scale * intermediate_result.x)
-            converged = best.criterion <= options.tol
+            theta = scale * intermediate_result.x
+            converged = options.reached(certifier.criterion(theta))
             if converged:
                 raise StopIteration
 
@@ -57,7 +56,9 @@ def solve(objective, theta, certifier, options, progress):
             "gtol": 0.0,
         },
     )
+    theta = scale * result.x
+    while options.tol == 0.0 and progress.n_iter < options.max_iter:
+        progress.record(result.fun)  # it came to rest before all its iterations
     if not converged:
-        best = certifier.certify(scale * result.x)
-        converged = best.criterion <= options.tol
-    return SolverResult(best.theta, converged)
+        converged = options.reached(certifier.criterion(theta))
+    return SolverResult(theta, converged)

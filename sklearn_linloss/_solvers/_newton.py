@@ -40,9 +40,11 @@ def solve(objective, theta, certifier, options, progress):
     while progress.n_iter < options.max_iter:
         value, pull, second = model.expand(scores)
         gradient = f.backward(pull)
-        move, decrement = _newton_step(f, theta, gradient, second, metric)
+        move, decrement, zeros = _newton_step(f, theta, gradient, second, metric)
         length = _line_search(f, model, theta, scores, value, move, decrement)
         theta = theta + length * move
+        if length == 1.0:
+            f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
         scores = f.scores(theta, np.float64)
         certificate = certifier.certify(theta, model.dual(scores), scores)
         for candidate, candidate_value in (
@@ -55,7 +57,9 @@ def solve(objective, theta, certifier, options, progress):
         criterion = certifier.gap(best_value)
         if f.penalty.alpha == 0.0:
             criterion = certificate.criterion
-        if criterion <= options.tol:
+            if not f.loss.smooth:
+                criterion = 0.0 if progress.plateaued(options.tol) else np.inf
+        if options.reached(criterion):
             return SolverResult(best, converged=True)
         model.advance(scores, decrement, length, best_value - certifier.bound)
     return SolverResult(best, converged=False)
@@ -158,7 +162,8 @@ class _AugmentedHinge:
 
 
 def _newton_step(f, theta, gradient, second, metric):
-    """The Newton step on the data part plus the penalty, and its predicted slope.
+    """The Newton step on the data part plus the penalty, the descent that it predicts,
+    and which coefficients it sets to zero.
 
     Directions without curvature (a class whose hinges are all in or out, a penalty
     without L2) are damped in proportion to the gradient.
@@ -173,18 +178,20 @@ def _newton_step(f, theta, gradient, second, metric):
     if f.penalty.l2 > 0.0:
         f.weights(ridge)[:] = 0.0
     if f.penalty.l1 > 0.0:
-        move = np.zeros(f.size)
+        move, landing = np.empty(f.size), np.empty(f.n_weights)
         l1, l2 = f.penalty.l1, f.penalty.l2
         _kernels.quadratic_descent(
-            H, gradient, w, l1, l2, ridge, _SWEEPS, _SWEEP_TOL, move
+            H, gradient, w, l1, l2, ridge, _SWEEPS, _SWEEP_TOL, move, landing
         )
+        zeros = landing == 0.0
     else:
         f.weights(ridge)[:] += f.penalty.l2
         H[np.diag_indices_from(H)] += ridge
         factor = cho_factor(H, lower=True, overwrite_a=True, check_finite=False)
         move = -cho_solve(factor, residual)
+        zeros = np.zeros(f.n_weights, dtype=bool)
     change = f.penalty.value(w + f.weights(move)) - f.penalty.value(w)
-    return move, -(gradient @ move + change)
+    return move, -(gradient @ move + change), zeros
 
 
 def _line_search(f, model, theta, scores, value, move, decrement):

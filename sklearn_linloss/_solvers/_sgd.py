@@ -4,12 +4,10 @@ import numpy as np
 
 from .. import _kernels
 from .._objective import readonly
-from ._common import SolverResult, diverged
+from ._common import SolverResult, batch_curvature, diverged
 
 _FIRST_CYCLE_EPOCHS = 20
 _FIRST_CYCLE_UPDATES = 1000
-_PROBE_ROWS = 512
-_PROBE_STEPS = 15
 _RETREAT = 0.25  # what is left of an automatic rate that made things worse
 _RETREATS = 30
 _ADAPTIVE_SHRINK = 0.2
@@ -42,7 +40,7 @@ def solve(objective, theta, certifier, options, progress):
             value += f.penalty_value(theta)
         if not finite or not np.isfinite(value) or value > ceiling:
             if schedule.retreat():
-                state = before
+                state = before.at_rest()
                 continue
             if not finite or not np.isfinite(value):
                 raise diverged("sgd", epoch, rates.max())
@@ -70,9 +68,11 @@ class _State:
         self._average_from = (
             np.inf
             if options.average is False
-            else max(int(options.average), 1) / self.batch_size
+            else max(-(-int(options.average) // self.batch_size), 1)
         )
         self._updates = 0
+        self._reach = 0.0
+        self.intercept_scale = 1.0
         self._theta = theta.astype(f.dtype)
         self._velocity = np.zeros_like(self._theta)
         self._mean = self._theta.copy()
@@ -89,6 +89,12 @@ class _State:
             setattr(other, name, getattr(self, name).copy())
         return other
 
+    def at_rest(self):
+        """This state, without velocity."""
+        self._velocity[:] = 0.0
+        self._reach = 0.0
+        return self
+
     def model(self):
         """The model that `fit` would return now."""
         averaged = self._updates >= self._average_from
@@ -103,6 +109,11 @@ class _State:
         if np.isfinite(self._average_from):
             blends = 1.0 / np.maximum(updates - self._average_from + 1.0, 1.0)
         self._updates += len(rates)
+        # The way of a constant gradient of one, by the recursion of the velocity.
+        reaches = np.empty(len(rates))
+        for t, rate in enumerate(rates):
+            self._reach = self._momentum * self._reach + rate
+            reaches[t] = self._momentum * self._reach + rate
         batch_losses = np.empty(len(rates))
         common = (
             f.y,
@@ -111,7 +122,9 @@ class _State:
             order,
             self.batch_size,
             rates,
+            reaches,
             blends,
+            self.intercept_scale,
             self._momentum,
             f.penalty.l1,
             f.penalty.l2,
@@ -204,7 +217,9 @@ class _Automatic(_Constant):
 
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
-        self._rate = _safe_rate(f, state.batch_size, rng)
+        width = f.delta  # the hinge bends over about a margin
+        L, state.intercept_scale = batch_curvature(f, state.batch_size, width, rng)
+        self._rate = 1.0 / L
         epochs = max(
             _FIRST_CYCLE_EPOCHS,
             -(-_FIRST_CYCLE_UPDATES // state.updates_per_epoch),
@@ -239,35 +254,6 @@ class _Automatic(_Constant):
         """The cycle's length, so that no rest too short for a cycle remains."""
         rest = self._options.max_iter - start
         return rest if rest < 3 * length else length
-
-
-def _safe_rate(f, batch_size, rng):
-    """1 / L of a typical batch: L of the whole, and its variation within the batch.
-
-    With B rows a batch, the expected curvature is at most that of the mean plus 1/B of
-    a single row's (P. Richtarik and M. Takac, "Parallel coordinate descent methods",
-    and the "expected smoothness" literature after it).
-    """
-    rows = rng.choice(f.n_samples, min(f.n_samples, _PROBE_ROWS), replace=False)
-    X = f.X[np.sort(rows)].astype(np.float64)
-    centre = f.mean if f.mean is not None else np.zeros(f.n_features)
-    direction = rng.standard_normal(f.n_features)
-    largest = 0.0
-    for _ in range(_PROBE_STEPS):
-        norm = np.linalg.norm(direction)
-        if norm == 0.0:
-            break
-        direction /= norm
-        image = X @ direction - centre @ direction
-        direction = X.T @ image - image.sum() * centre
-        direction /= len(rows)
-        largest = np.linalg.norm(direction)
-    second_moment = f.variance if f.mean is not None else f.second_moment
-    row = second_moment.sum()
-    intercept = 1.0 if f.fit_intercept else 0.0
-    curvature = f.loss.curvature(f.n_classes, f.delta)
-    L = curvature * (max(largest, intercept) + (row + intercept) / batch_size)
-    return 1.0 / (L + f.penalty.l2)
 
 
 _SCHEDULES = {

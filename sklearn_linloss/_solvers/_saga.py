@@ -1,0 +1,141 @@
+"""Mini-batch SAGA for the smooth losses, with any penalty and a step found on the way.
+
+A. Defazio, F. Bach and S. Lacoste-Julien, "SAGA: a fast incremental gradient method
+with support for non-strongly convex composite objectives", NeurIPS 2014. Its table
+holds one gradient in the scores a sample, (n_samples, n_rows) numbers.
+"""
+
+import numpy as np
+
+from .. import _kernels
+from .._certificate import Certifier
+from .._objective import readonly
+from ._common import Checkpoints, SolverResult, batch_curvature, diverged
+
+_BATCH = 16
+_GROWTH = 1.5
+_SHRINK = 0.5
+_CAUTION = 0.5  # what is left of the growth after a step that was too long
+_CALM = 0.2  # of the step before a certificate, which suffers from noise most
+_RETREATS = 20  # in a row: then it is the precision that ends the descent
+
+
+def solve(objective, theta, certifier, options, progress):
+    """Minimise from `theta`."""
+    f = objective
+    rng = np.random.default_rng(options.seed)
+    state = _State(f, theta, options)
+    L, intercept_scale = batch_curvature(f, state.batch_size, 0.0, rng)
+    step = 1.0 / L
+    growth = _GROWTH
+    value = f.value(theta)
+    progress.record(value)
+    estimate = Certifier(f, f.dtype)
+    due = Checkpoints(ratio=1.4, first=4)
+    retreats = 0
+    while progress.n_iter < options.max_iter:
+        before = state.copy()
+        epoch = progress.n_iter + 1
+        certifying = due(epoch) or epoch == options.max_iter
+        order = rng.permutation(f.n_samples)
+        state.run_epoch(order, _CALM * step if certifying else step, intercept_scale)
+        theta = state.model()
+        new_value = np.inf
+        if np.isfinite(theta).all():
+            scores = f.scores(theta)
+            new_value = f.loss_value(scores) + f.penalty_value(theta)
+        if not new_value <= value * (1.0 + _noise(f)):
+            retreats += 1
+            if retreats > _RETREATS:
+                if not np.isfinite(new_value):
+                    raise diverged("saga", epoch, step)
+                if options.tol > 0.0:
+                    break
+                progress.record(value)
+            state.return_to(before)
+            step *= _SHRINK
+            growth = 1.0 + _CAUTION * (growth - 1.0)
+            due.postpone(epoch)
+            continue
+        retreats = 0
+        value = new_value
+        step *= growth
+        progress.record(value)
+        if not certifying:
+            continue
+        scores = scores.astype(np.float64, copy=False)
+        if not options.reached(estimate.criterion(theta, value, scores=scores)):
+            continue
+        if options.reached(certifier.criterion(theta)):
+            return SolverResult(theta, converged=True)
+    theta = state.model()
+    return SolverResult(theta, options.reached(certifier.criterion(theta)))
+
+
+def _noise(f):
+    """Relative changes of the objective that mean nothing."""
+    return 10.0 * np.finfo(f.dtype).eps
+
+
+class _State:
+    """Iterate, table of gradients and their mean, in the precision of X."""
+
+    def __init__(self, f, theta, options):
+        self._f = f
+        automatic = options.batch_size == "auto"
+        self.batch_size = min(_BATCH if automatic else options.batch_size, f.n_samples)
+        self._theta = theta.astype(f.dtype)
+        _, pull = f.loss_gradient(f.scores(theta))
+        # Relative weights, of mean one; the table is that of the mean over samples.
+        self._weight = f.weight * f.n_samples
+        self._table = pull * pull.dtype.type(f.n_samples)
+        self._mean = f.backward(pull).astype(f.dtype)
+        zeros = np.zeros(f.n_features)
+        self._centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
+
+    def copy(self):
+        """A snapshot to return to."""
+        other = object.__new__(_State)
+        other.__dict__.update(self.__dict__)
+        for name in ("_theta", "_mean", "_table"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def return_to(self, before):
+        """Undo an epoch, but keep the gradients that it found.
+
+        They are fresh, and any table is a valid one; a stale one would mislead the
+        shorter steps too.
+        """
+        self._theta = before._theta
+        if not np.isfinite(self._mean).all():
+            self._mean, self._table = before._mean, before._table
+
+    def model(self):
+        """The iterate."""
+        return self._theta.astype(np.float64)
+
+    def run_epoch(self, order, step, intercept_scale):
+        """One pass."""
+        f = self._f
+        number = f.dtype.type
+        common = (
+            f.y,
+            self._weight,
+            f.delta,
+            order,
+            self.batch_size,
+            number(step),
+            number(f.penalty.l1),
+            number(f.penalty.l2),
+            *(f.weights(v).reshape(f.matrix_shape) for v in (self._theta, self._mean)),
+            *(f.intercepts(v).reshape(-1, f.n_rows) for v in (self._theta, self._mean)),
+            number(intercept_scale),
+            self._table,
+        )
+        if f.is_sparse:
+            X = (readonly(a) for a in (f.X.data, f.X.indices, f.X.indptr))
+            _kernels.saga_epoch_csr(f.loss.code, *X, *common)
+        else:
+            X = readonly(f.X)
+            _kernels.saga_epoch_dense(f.loss.code, X, self._centre, *common)

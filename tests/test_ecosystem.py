@@ -1,0 +1,287 @@
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _models import L1_MODELS, LOSSES, MODELS, make
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier
+from sklearn.feature_selection import SelectFromModel
+from sklearn.model_selection import GridSearchCV, cross_validate, learning_curve
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_linloss
+
+PROJECT = Path(sklearn_linloss.__file__).parents[1]
+all_models = pytest.mark.parametrize("model", MODELS, ids=str)
+all_losses = pytest.mark.parametrize("loss", LOSSES)
+LOOSE = {"alpha": 0.01, "tol": 1e-2, "max_iter": 2000, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_iris(return_X_y=True)
+
+
+def run_python(code, *arguments, **environment):
+    """Standard output of a fresh interpreter."""
+    import os
+
+    path = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": path} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+# -- meta-estimators -----------------------------------------------------------------
+
+
+@all_models
+def test_pipeline(model, data):
+    X, y = data
+    pipeline = make_pipeline(StandardScaler(), model(**LOOSE)).fit(X, y)
+    assert pipeline.score(X, y) > 0.9
+
+
+@all_models
+def test_grid_search_is_the_same_serial_in_processes_and_in_threads(model, data):
+    X, y = data
+    pipeline = Pipeline([("scale", StandardScaler()), ("model", model(**LOOSE))])
+    grid = {"model__alpha": [0.01, 0.3]}
+    if model.loss != "softmax":
+        grid["model__delta"] = [1.0, 3.0]
+    scores = []
+    from joblib import parallel_config
+
+    for backend, n_jobs in (("loky", 1), ("loky", 2), ("threading", 2)):
+        search = GridSearchCV(pipeline, grid, n_jobs=n_jobs, cv=3)
+        with parallel_config(backend=backend):
+            search.fit(X, y)
+        scores.append(search.cv_results_)
+        assert search.best_score_ > 0.9
+    for other in scores[1:]:
+        for name in scores[0]:
+            if name.startswith("split"):
+                np.testing.assert_array_equal(other[name], scores[0][name])
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_the_svm_gets_probabilities_from_calibration_alone(loss, data):
+    X, y = data
+    model = make(loss, **LOOSE)
+    assert not hasattr(model, "predict_proba")
+    assert not hasattr(model.fit(X, y), "predict_proba")
+    proba = CalibratedClassifierCV(model, cv=3).fit(X, y).predict_proba(X)
+    assert proba.shape == (150, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1.0)
+    assert (proba.argmax(axis=1) == y).mean() > 0.85
+
+
+@pytest.mark.parametrize("model", L1_MODELS, ids=str)
+def test_l1_selects_features(model, breast_cancer):
+    X, y = breast_cancer
+    selector = SelectFromModel(
+        model(l1_ratio=1.0, **(LOOSE | {"alpha": 0.05})), threshold=1e-12
+    ).fit(X, y)
+    selected = selector.get_support()
+    np.testing.assert_array_equal(selected, selector.estimator_.coef_[0] != 0.0)
+    assert 1 <= selected.sum() <= 15
+
+
+@all_losses
+def test_bagging(loss, data):
+    X, y = data
+    ensemble = BaggingClassifier(make(loss, **LOOSE), n_estimators=3, random_state=0)
+    assert ensemble.fit(X, y).score(X, y) > 0.9
+
+
+@all_losses
+def test_learning_curve(loss, data):
+    X, y = data
+    pipeline = make_pipeline(StandardScaler(), make(loss, **LOOSE))
+    sizes, _, test_scores = learning_curve(
+        pipeline, X, y, train_sizes=[0.3, 1.0], cv=3, shuffle=True, random_state=0
+    )
+    assert len(sizes) == 2
+    assert test_scores[-1].mean() > 0.9
+
+
+@all_models
+def test_clone_keeps_parameters_and_drops_the_fit(model, data):
+    fitted = model(delta=2.0, **LOOSE) if model.loss == "hinge" else model(**LOOSE)
+    fitted.fit(*data)
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    assert not hasattr(copy, "coef_")
+
+
+@all_losses
+def test_sample_weight_is_routed(loss, data):
+    X, y = data
+    weight = np.random.default_rng(0).uniform(0.1, 5.0, size=len(y))
+    scaled = StandardScaler().fit_transform(X)
+    expected = make(loss, **LOOSE).fit(scaled, y, sample_weight=weight)
+    with config_context(enable_metadata_routing=True):
+        model = make(loss, **LOOSE).set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(
+            StandardScaler().set_fit_request(sample_weight=False), model
+        )
+        pipeline.fit(X, y, sample_weight=weight)
+        np.testing.assert_array_equal(pipeline[-1].coef_, expected.coef_)
+        model.set_score_request(sample_weight=False)
+        results = cross_validate(
+            model,
+            scaled,
+            y,
+            params={"sample_weight": weight},
+            cv=2,
+            error_score="raise",
+        )
+        assert results["test_score"].min() > 0.8
+    assert not np.allclose(
+        expected.coef_, make(loss, **LOOSE).fit(scaled, y).coef_, atol=1e-6
+    )
+
+
+# -- starts --------------------------------------------------------------------------
+
+
+@all_models
+def test_warm_start_continues(model, iris):
+    X, y = iris
+    params = LOOSE | {"tol": 0, "max_iter": 30}
+    if model.solver == "gd" and model.loss != "hinge":
+        params["max_iter"] = 300
+    warm = model(warm_start=True, **params).fit(X, y)
+    reached = warm.objective_
+    warm.fit(X, y)
+    assert warm.loss_curve_[0] == pytest.approx(reached, rel=1e-12)
+    cold = model(**params).fit(X, y).fit(X, y)
+    assert cold.objective_ == pytest.approx(reached, rel=1e-12)
+
+
+@all_models
+def test_a_start_at_the_optimum_stays_there(model, iris):
+    X, y = iris
+    done = make(model.loss, alpha=0.1, tol=1e-4, max_iter=20_000).fit(X, y)
+    again = model(alpha=0.1, tol=0, max_iter=1, random_state=0)
+    again.fit(X, y, coef_init=done.coef_, intercept_init=done.intercept_)
+    assert again.loss_curve_[0] == pytest.approx(done.objective_, rel=1e-12)
+    if model.deterministic:
+        assert again.objective_ <= done.objective_ * (1.0 + 1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@all_models
+def test_initial_coefficients_shift_the_start(model, n_classes, data):
+    import _reference as reference
+
+    X, y = data
+    X, y = X[y < n_classes], y[y < n_classes]
+    n_rows = 1 if n_classes == 2 else 3
+    rng = np.random.default_rng(0)
+    W, b = rng.normal(size=(n_rows, 4)), rng.normal(size=n_rows)
+    fitted = model(alpha=0.1, tol=0, max_iter=2, random_state=0)
+    fitted.fit(X, y, coef_init=W, intercept_init=b)
+    start = reference.objective(W, b, X, y, model.loss, 0.1)
+    assert fitted.loss_curve_[0] == pytest.approx(start, rel=1e-6)
+
+
+@pytest.mark.parametrize("model", L1_MODELS, ids=str)
+def test_sparsify_and_densify(model, iris):
+    X, y = iris
+    fitted = model(l1_ratio=1.0, **(LOOSE | {"alpha": 0.1})).fit(X, y)
+    dense, scores = fitted.coef_.copy(), fitted.decision_function(X)
+    assert fitted.sparsify() is fitted
+    assert fitted.coef_.format == "csr"
+    assert fitted.coef_.nnz == np.count_nonzero(dense) < dense.size
+    np.testing.assert_allclose(fitted.decision_function(X), scores, atol=1e-12)
+    loaded = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_allclose(loaded.decision_function(X), scores, atol=1e-12)
+    warm = fitted.set_params(warm_start=True, tol=0, max_iter=1).fit(X, y)
+    assert warm.loss_curve_[0] < 0.9 * np.log(3)
+    fitted.sparsify()
+    assert fitted.densify() is fitted
+    assert isinstance(fitted.coef_, np.ndarray)
+    fitted.densify()
+
+
+# -- other processes -----------------------------------------------------------------
+
+
+def test_importing_the_package_is_light():
+    code = (
+        "import sys, sklearn_linloss; sklearn_linloss.losses.softmax.value([1., 2.], 0)"
+        "; print([m for m in ('numba', 'matplotlib') if m in sys.modules])"
+    )
+    assert run_python(code).strip() == "[]"
+
+
+PREDICT = """
+import json, pickle, sys
+sys.modules["numba"] = None  # an import of it fails
+with open(sys.argv[1], "rb") as file:
+    model, X = pickle.load(file)
+scores = model.decision_function(X)
+labels = model.predict(X)
+if hasattr(model, "predict_proba"):
+    model.predict_proba(X)
+print(json.dumps([scores.tolist(), labels.tolist()]))
+"""
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@all_models
+def test_a_pickle_predicts_without_the_compiler(model, n_classes, data, tmp_path):
+    X, y = data
+    X, y = X[y < n_classes], y[y < n_classes]
+    fitted = model(**LOOSE).fit(X, y)
+    path = tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps((fitted, X)))
+    scores, labels = json.loads(run_python(PREDICT, path))
+    np.testing.assert_array_equal(scores, fitted.decision_function(X))
+    np.testing.assert_array_equal(labels, fitted.predict(X))
+
+
+PLAIN_PYTHON = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from _models import MODELS
+rng = np.random.default_rng(0)
+results = []
+for n_classes in (2, 3):
+    y = np.arange(24) % n_classes
+    # Far apart, so that some iterates have no loss at all.
+    X = 0.3 * rng.normal(size=(24, 3)) + 4.0 * np.eye(3)[y]
+    for model in MODELS:
+        fitted = model(alpha=0.01, tol=0, max_iter=8, random_state=0).fit(X, y)
+        results.append(fitted.coef_.ravel().tolist() + [fitted.gap_])
+import numba
+print(json.dumps([numba.config.DISABLE_JIT, results]))
+"""
+
+
+def test_kernels_run_as_plain_python():
+    tests = Path(__file__).parent
+    disabled, plain = json.loads(run_python(PLAIN_PYTHON, tests, NUMBA_DISABLE_JIT="1"))
+    enabled, compiled = json.loads(
+        run_python(PLAIN_PYTHON, tests, NUMBA_DISABLE_JIT="")
+    )
+    assert disabled
+    assert not enabled
+    for left, right in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-9)

@@ -1,0 +1,329 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from _models import LOSSES, make
+from scipy import sparse
+from sklearn.datasets import load_digits, load_iris
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_linloss
+
+PROJECT = Path(sklearn_linloss.__file__).parents[1]
+all_losses = pytest.mark.parametrize("loss", LOSSES)
+class_counts = pytest.mark.parametrize("n_classes", [2, 3])
+
+
+def sgd(loss, **params):
+    params = {"alpha": 0.01, "tol": 0, "max_iter": 10, "random_state": 0} | params
+    return make(loss, solver="sgd", **params)
+
+
+def two_or_three(n_classes):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    return X[y < n_classes], y[y < n_classes]
+
+
+SAME_SEED = """
+import json
+from sklearn.datasets import load_iris
+from sklearn_linloss import SoftmaxClassifier
+X, y = load_iris(return_X_y=True)
+model = SoftmaxClassifier(solver="sgd", tol=0, max_iter=10, random_state=42).fit(X, y)
+print(json.dumps([v.hex() for v in model.coef_.ravel().tolist()]))
+"""
+
+
+def test_one_seed_gives_one_model_bit_for_bit():
+    X, y = load_iris(return_X_y=True)
+    fits = [
+        sgd("softmax", alpha=1e-4, random_state=seed).fit(X, y)
+        for seed in (42, 42, np.random.RandomState(42), 7)
+    ]
+    assert fits[0].coef_.tobytes() == fits[1].coef_.tobytes()
+    assert fits[0].coef_.tobytes() == fits[2].coef_.tobytes()
+    assert fits[0].coef_.tobytes() != fits[3].coef_.tobytes()
+
+
+def test_one_seed_gives_one_model_compiled_now_or_before(tmp_path):
+    # The first process compiles, the second one finds the compiled code on disk.
+    models = [
+        subprocess.run(
+            [sys.executable, "-c", SAME_SEED],
+            env=os.environ
+            | {"PYTHONPATH": str(PROJECT), "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert len(json.loads(models[0])) == 12
+    assert models[0] == models[1]
+
+
+def test_the_global_generator_is_left_alone():
+    np.random.seed(3)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    sgd("softmax").fit(*two_or_three(3))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@class_counts
+@all_losses
+def test_one_batch_of_all_rows_is_gradient_descent(loss, n_classes, l1_ratio):
+    X, y = two_or_three(n_classes)
+    weight = np.linspace(0.5, 2.0, len(y))
+    common = {
+        "alpha": 0.05,
+        "l1_ratio": l1_ratio,
+        "learning_rate": "constant",
+        "eta0": 0.05,
+        "tol": 0,
+        "max_iter": 60,
+    }
+    descent = make(loss, solver="gd", **common).fit(X, y, weight)
+    for batch_size in (len(y), 10 * len(y)):
+        batches = make(
+            loss,
+            solver="sgd",
+            batch_size=batch_size,
+            momentum=0.0,
+            shuffle=False,
+            **common,
+        ).fit(X, y, weight)
+        np.testing.assert_allclose(batches.coef_, descent.coef_, atol=1e-10)
+        np.testing.assert_allclose(batches.intercept_, descent.intercept_, atol=1e-10)
+        np.testing.assert_allclose(batches.loss_curve_, descent.loss_curve_, rtol=1e-10)
+        assert len(batches.batch_loss_curve_) == 60
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@class_counts
+@all_losses
+def test_steps_by_hand(loss, n_classes, fit_intercept, l1_ratio):
+    import _reference as reference
+
+    X, y = two_or_three(n_classes)
+    X, y = X[::7], y[::7]
+    weight = np.linspace(0.5, 2.0, len(y))
+    rate, alpha, size = 0.02, 0.1, 4
+    fitted = sgd(
+        loss,
+        alpha=alpha,
+        l1_ratio=l1_ratio,
+        fit_intercept=fit_intercept,
+        learning_rate="constant",
+        eta0=rate,
+        momentum=0.0,
+        shuffle=False,
+        batch_size=size,
+        max_iter=3,
+    ).fit(X, y, weight)
+    n_rows = 1 if n_classes == 2 else 3
+    W, b = np.zeros((n_rows, 4)), np.zeros(n_rows)
+    losses = []
+    for _ in range(3):
+        for start in range(0, len(y), size):
+            batch = slice(start, start + size)
+            S = X[batch] @ W.T + b
+            values, G = reference.loss_terms(S, y[batch], loss)
+            share = weight[batch] / (len(values) * weight.mean())
+            losses.append(share @ values + reference.penalty(W, alpha, l1_ratio))
+            G = share[:, None] * G
+            W = W - rate * (G.T @ X[batch] + alpha * (1.0 - l1_ratio) * W)
+            threshold = rate * alpha * l1_ratio
+            W = np.sign(W) * np.maximum(np.abs(W) - threshold, 0.0)
+            if fit_intercept:
+                b = b - rate * G.sum(axis=0)
+    np.testing.assert_allclose(fitted.coef_, W, atol=1e-12)
+    np.testing.assert_allclose(
+        fitted.intercept_, b - b.mean() if n_rows > 1 else b, atol=1e-12
+    )
+    np.testing.assert_allclose(fitted.batch_loss_curve_, losses, rtol=1e-10)
+
+
+@pytest.mark.parametrize("rate", ["constant", "invscaling", "adaptive"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@class_counts
+@all_losses
+def test_sparse_equals_dense(loss, n_classes, l1_ratio, rate):
+    X, y = two_or_three(n_classes)
+    X = np.where(np.abs(X) < 0.5, 0.0, X)
+    params = {"l1_ratio": l1_ratio, "learning_rate": rate, "average": l1_ratio == 0.5}
+    dense = sgd(loss, **params).fit(X, y)
+    csr = sgd(loss, **params).fit(sparse.csr_matrix(X), y)
+    np.testing.assert_allclose(csr.coef_, dense.coef_, atol=1e-10)
+    np.testing.assert_allclose(csr.intercept_, dense.intercept_, atol=1e-10)
+
+
+@pytest.mark.parametrize("rate", ["auto", "constant"])
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@all_losses
+def test_l1_gives_exact_zeros(loss, kind, rate, breast_cancer):
+    X, y = breast_cancer
+    X = sparse.csr_matrix(X) if kind == "csr" else X
+    fitted = sgd(loss, alpha=0.2, l1_ratio=1.0, learning_rate=rate, max_iter=50).fit(
+        X, y
+    )
+    # At the optimum 25 to 27 of 30 are.
+    zeros = (fitted.coef_ == 0.0).sum()
+    assert 10 <= zeros < 30
+
+
+@pytest.mark.parametrize(("batch_size", "updates"), [(1, 100), (32, 4), (100, 1)])
+@all_losses
+def test_batch_loss_curve(loss, batch_size, updates):
+    X, y = two_or_three(2)
+    fitted = sgd(loss, batch_size=batch_size, max_iter=3).fit(X, y)
+    assert fitted.batch_loss_curve_.shape == (3 * updates,)
+    assert fitted.batch_loss_curve_.dtype == np.float64
+    # The first batch sees the model at zero.
+    at_zero = np.log(2) if loss == "softmax" else 1.0
+    assert fitted.batch_loss_curve_[0] == pytest.approx(at_zero)
+    assert not hasattr(fitted.set_params(solver="gd").fit(X, y), "batch_loss_curve_")
+
+
+@pytest.mark.parametrize("rate", ["auto", "constant", "invscaling", "adaptive"])
+@class_counts
+@all_losses
+def test_every_schedule_lowers_the_objective(loss, n_classes, rate):
+    X, y = two_or_three(n_classes)
+    best = make(loss, alpha=0.01, tol=1e-3, max_iter=20_000).fit(X, y).objective_
+    fitted = sgd(loss, learning_rate=rate, max_iter=100).fit(X, y)
+    start = fitted.loss_curve_[0]
+    assert fitted.objective_ - best <= 0.2 * (start - best)
+
+
+def test_inverse_scaling_divides_by_a_power_of_the_update():
+    import _reference as reference
+
+    X, y = two_or_three(3)
+    params = {"learning_rate": "invscaling", "eta0": 0.1, "power_t": 0.7}
+    fitted = sgd(
+        "softmax", batch_size=150, shuffle=False, momentum=0.0, max_iter=5, **params
+    ).fit(X, y)
+    W, b = np.zeros((3, 4)), np.zeros(3)
+    for t in range(1, 6):
+        grad_W, grad_b = reference.subgradient(W, b, X, y, "softmax", 0.01)
+        W, b = W - 0.1 / t**0.7 * grad_W, b - 0.1 / t**0.7 * grad_b
+    np.testing.assert_allclose(fitted.coef_, W, atol=1e-12)
+
+
+def test_momentum_is_nesterovs():
+    import _reference as reference
+
+    X, y = two_or_three(3)
+    fitted = sgd(
+        "softmax",
+        batch_size=150,
+        shuffle=False,
+        momentum=0.8,
+        learning_rate="constant",
+        eta0=0.1,
+        max_iter=6,
+    ).fit(X, y)
+    # The look-ahead form: the gradient is taken where the momentum leads.
+    W, b = np.zeros((3, 4)), np.zeros(3)
+    V, c = np.zeros((3, 4)), np.zeros(3)
+    for _ in range(6):
+        grad_W, grad_b = reference.subgradient(
+            W + 0.8 * V, b + 0.8 * c, X, y, "softmax", 0.01
+        )
+        V, c = 0.8 * V - 0.1 * grad_W, 0.8 * c - 0.1 * grad_b
+        W, b = W + V, b + c
+    # The model in use is the point looked ahead to.
+    np.testing.assert_allclose(fitted.coef_, W + 0.8 * V, atol=1e-12)
+
+
+def test_the_average_is_the_mean_of_the_iterates():
+    X, y = two_or_three(3)
+    params = {
+        "batch_size": 150,
+        "shuffle": False,
+        "learning_rate": "constant",
+        "eta0": 0.1,
+    }
+    iterates = [
+        sgd("softmax", max_iter=t, **params).fit(X, y).coef_ for t in range(1, 9)
+    ]
+    averaged = sgd("softmax", max_iter=8, average=True, **params).fit(X, y)
+    np.testing.assert_allclose(averaged.coef_, np.mean(iterates, axis=0), atol=1e-12)
+    # From the update in which 600 samples have been seen.
+    late = sgd("softmax", max_iter=8, average=600, **params).fit(X, y)
+    np.testing.assert_allclose(late.coef_, np.mean(iterates[3:], axis=0), atol=1e-12)
+
+
+def test_averaging_calms_a_noisy_rate(iris):
+    X, y = iris
+    params = {"learning_rate": "constant", "eta0": 0.5, "batch_size": 2}
+    params |= {"max_iter": 30, "alpha": 0.1}
+    plain = sgd("softmax", **params).fit(X, y)
+    averaged = sgd("softmax", average=True, **params).fit(X, y)
+    assert averaged.objective_ < plain.objective_
+
+
+@pytest.mark.parametrize(
+    "data", ["digits raw", "digits standardised", "iris times 1000"]
+)
+@all_losses
+def test_the_automatic_rate_needs_no_tuning(loss, data):
+    X, y = (load_digits if "digits" in data else load_iris)(return_X_y=True)
+    alpha = 1e-4
+    if data == "digits standardised":
+        X = StandardScaler().fit_transform(X)
+    if data == "iris times 1000":
+        X, alpha = 1000.0 * X, 1e6 * alpha
+    fitted = sgd(loss, alpha=alpha, max_iter=50).fit(X, y)
+    at_zero = {"hinge": 1.0, "squared_hinge": 1.0, "softmax": 0.0}[loss]
+    at_zero = at_zero * (len(fitted.classes_) - 1) or np.log(len(fitted.classes_))
+    assert fitted.loss_curve_[0] == pytest.approx(at_zero)
+    assert fitted.objective_ < 0.2 * at_zero
+
+
+@all_losses
+def test_the_automatic_rate_comes_near_the_optimum(loss, iris):
+    X, y = iris
+    best = make(loss, alpha=0.01, tol=1e-3, max_iter=20_000).fit(X, y).objective_
+    fitted = sgd(loss, max_iter=300).fit(X, y)
+    assert fitted.objective_ <= 1.02 * best
+
+
+@pytest.mark.parametrize("row", [1, 3, 4])
+def test_noise_of_a_batch(golden, standardised, row):
+    noise = golden["minibatch_noise"]
+    batch_size = noise["rows"][row]["batch"]
+    X, y = standardised(noise["dataset"])
+    n, eta0 = len(y), 0.01
+    # The rates of all updates but the first are negligible.
+    models = [
+        make(
+            noise["loss"],
+            solver="sgd",
+            batch_size=batch_size,
+            learning_rate="invscaling",
+            eta0=eta0,
+            power_t=60.0,
+            momentum=0.0,
+            tol=0,
+            max_iter=1,
+            random_state=seed,
+        ).fit(X, y)
+        for seed in range(200)
+    ]
+    steps = np.array([model.coef_ for model in models]) / eta0
+    mean = steps.mean(axis=0)
+    variance = np.square(steps - mean).sum() / (len(models) - 1)
+    # Drawn without replacement.
+    expected = noise["sigma2"] / batch_size * (n - batch_size) / (n - 1)
+    assert variance == pytest.approx(expected, rel=0.1)
+    assert np.square(mean).sum() == pytest.approx(
+        noise["grad_norm2"], abs=4.0 * expected / 200 + 0.02 * noise["grad_norm2"]
+    )

@@ -6,14 +6,24 @@ import numba
 _FASTMATH = {"reassoc", "contract", "nsz", "arcp"}
 
 
-def jit(function):
+def jit(function, **options):
     """Compile `function` on its first call, once for each signature.
 
     Numba refuses `cache=True` when the decorator runs if it finds no directory
     to write to (read-only installs); the function is then compiled in each process.
     """
-    options = {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
+    options |= {"nogil": True, "fastmath": _FASTMATH, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:
         return numba.njit(**options)(function)
+
+
+def inlined(function):
+    """The same for what kernels call.
+
+    A callee of its own is optimised twice, alone and in its caller's module. Which copy
+    runs depends on whether the caller was compiled or found on disk, and reassociated
+    sums differ in their last bits.
+    """
+    return jit(function, forceinline=True)

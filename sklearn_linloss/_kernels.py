@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from ._jit import jit
+from ._jit import inlined, jit
 from .losses import hinge, softmax, squared_hinge
 
 HINGE = hinge.code
@@ -27,7 +27,7 @@ SOFTMAX = softmax.code
 _GRAM_BLOCK = 256
 
 
-@jit
+@inlined
 def _hinge(slack, width):
     """The hinge of a positive slack, smoothed, and its derivative."""
     if slack >= width:
@@ -35,7 +35,7 @@ def _hinge(slack, width):
     return 0.5 * slack * slack / width, slack / width
 
 
-@jit
+@inlined
 def _margin_loss(loss, margin, delta, width):
     """Loss of the one-row form and its derivative in the margin."""
     if loss == SOFTMAX:
@@ -52,7 +52,7 @@ def _margin_loss(loss, margin, delta, width):
     return slack * slack, -2.0 * slack
 
 
-@jit
+@inlined
 def _row_loss(loss, scores, y, delta, width, gradient):
     """Loss of one sample with K >= 3 scores; writes its gradient.
 
@@ -299,7 +299,7 @@ def dual_value(loss, dual, y, weight, delta, scale):
     return value, slope
 
 
-@jit
+@inlined
 def _nesterov_step(W, velocity, mean, gradient, rate, reach, momentum, l1, l2, blend):
     """One step on a matrix of coefficients; returns the penalty before it.
 
@@ -325,7 +325,7 @@ def _nesterov_step(W, velocity, mean, gradient, rate, reach, momentum, l1, l2, b
     return penalty
 
 
-@jit
+@inlined
 def _batch_loss(loss, scores, y, weight, delta, rows, gradient):
     """Mean loss of a batch and its gradient in the scores.
 
@@ -348,7 +348,7 @@ def _batch_loss(loss, scores, y, weight, delta, rows, gradient):
     return total
 
 
-@jit
+@inlined
 def _column_sum(matrix, column):
     total = 0.0
     for r in range(matrix.shape[0]):
@@ -356,7 +356,7 @@ def _column_sum(matrix, column):
     return total
 
 
-@jit
+@inlined
 def _centred_offset(W, centre, b, offset):
     """offset = b - W @ centre, without b where there is no intercept."""
     for k in range(W.shape[0]):
@@ -366,7 +366,7 @@ def _centred_offset(W, centre, b, offset):
         offset[k] = (b[0, k] if len(b) else 0.0) - total
 
 
-@jit
+@inlined
 def _batch_scores(X, rows, W, offset, scores):
     """scores[r] = offset + W @ X[rows[r]].
 
@@ -422,7 +422,7 @@ def _batch_scores(X, rows, W, offset, scores):
             scores[n_batch - 1, k] = offset[k] + a0
 
 
-@jit
+@inlined
 def _batch_adjoint(X, rows, pull, centre, gradient):
     """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre), four rows at a time."""
     n_rows, n_features = gradient.shape
@@ -695,7 +695,7 @@ def saga_epoch_dense(
                 b_mean_gradient[0, k] += d * in_all
 
 
-@jit
+@inlined
 def _catch_up(w, slope, missed, step, l1, l2):
     """`missed` proximal steps w <- prox(w - step * slope) at once."""
     shrink = 1.0 / (1.0 + step * l2)

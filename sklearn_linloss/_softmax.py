@@ -130,7 +130,7 @@ class SoftmaxClassifier(LinearLossClassifier):
     >>> X, y = load_iris(return_X_y=True)
     >>> model = make_pipeline(StandardScaler(), SoftmaxClassifier(alpha=0.01))
     >>> model.fit(X, y).predict_proba(X[:1]).round(2)
-    array([[0.96, 0.04, 0.  ]])
+    array([[0.98, 0.02, 0.  ]])
     """
 
     def __init__(

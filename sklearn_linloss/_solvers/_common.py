@@ -80,12 +80,28 @@ class Progress:
                 f"[{self._solver}] iteration {self.n_iter}: objective {objective:.8g}"
             )
 
+    def amend(self, objective):
+        """Correct the last entry: the model was improved without an iteration."""
+        self.loss_curve[-1] = float(objective)
+
     def plateaued(self, tol):
         """Whether the last iterations lowered the objective by less than tol * F."""
         if tol == 0.0 or self.n_iter < self._patience:
             return False
         gain = self._lowest[-1 - self._patience] - self._lowest[-1]
         return gain <= tol * max(self._lowest[-1], 1e-10 * self.loss_curve[0])
+
+
+def certified(certifier, theta, options, progress):
+    """The result, if `theta` can be certified to the tolerance, else None.
+
+    The intercept that the certificate found for the coefficients is then kept.
+    """
+    certificate = certifier.certify(theta)
+    if not options.reached(certificate.criterion):
+        return None
+    progress.amend(certificate.objective)
+    return SolverResult(certificate.theta, converged=True)
 
 
 def diverged(solver, iteration, rate):

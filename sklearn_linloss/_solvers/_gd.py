@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._common import Checkpoints, SolverResult, diverged, feature_metric
+from ._common import Checkpoints, SolverResult, certified, diverged, feature_metric
 
 _STEEPEST = 1e8  # times the curvature: then rounding errors reject the step
 _POWER_STEPS = 10
@@ -73,10 +73,17 @@ def _accelerated(f, theta, certifier, options, progress):
         if smooth or objective < best_value:
             best, best_value = theta, objective
         progress.record(best_value)
-        if not (due(t) or t == options.max_iter or stalled):
+        checkpoint = due(t)
+        if not (checkpoint or t == options.max_iter or stalled):
             continue
         if smooth:
-            criterion = certifier.criterion(theta, objective)
+            if checkpoint:
+                result = certified(certifier, theta, options, progress)
+                if result is not None:
+                    return result
+                criterion = np.inf
+            else:
+                criterion = certifier.criterion(theta, objective)
         else:
             _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
             criterion = certifier.criterion(theta, best_value, dual=dual)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ._common import Checkpoints, SolverResult, feature_metric
+from ._common import Checkpoints, SolverResult, certified, feature_metric
 
 _MEMORY = 20
 _EVALUATIONS_PER_ITERATION = 20
@@ -20,7 +20,7 @@ def solve(objective, theta, certifier, options, progress):
     f.weights(curvature)[:] += f.penalty.l2
     scale = 1.0 / np.sqrt(curvature)
     due = Checkpoints()
-    converged = False
+    certified_result = None
 
     def value_and_gradient(u):
         theta = scale * u
@@ -30,13 +30,12 @@ def solve(objective, theta, certifier, options, progress):
         return value + f.penalty.value(w), scale * gradient
 
     def after_iteration(intermediate_result):
-        nonlocal converged
+        nonlocal certified_result
         progress.record(intermediate_result.fun)
-        last = progress.n_iter == options.max_iter
-        if last or due(progress.n_iter):
+        if due(progress.n_iter):
             theta = scale * intermediate_result.x
-            converged = options.reached(certifier.criterion(theta))
-            if converged:
+            certified_result = certified(certifier, theta, options, progress)
+            if certified_result is not None:
                 raise StopIteration
 
     start = theta / scale
@@ -56,9 +55,9 @@ def solve(objective, theta, certifier, options, progress):
             "gtol": 0.0,
         },
     )
+    if certified_result is not None:
+        return certified_result
     theta = scale * result.x
     while options.tol == 0.0 and progress.n_iter < options.max_iter:
         progress.record(result.fun)  # it came to rest before all its iterations
-    if not converged:
-        converged = options.reached(certifier.criterion(theta))
-    return SolverResult(theta, converged)
+    return SolverResult(theta, options.reached(certifier.criterion(theta)))

@@ -10,10 +10,11 @@ import numpy as np
 from .. import _kernels
 from .._certificate import Certifier
 from .._objective import readonly
-from ._common import Checkpoints, SolverResult, batch_curvature, diverged
+from ._common import Checkpoints, SolverResult, batch_curvature, certified, diverged
 
 _BATCH = 16
 _GROWTH = 1.5
+_SLOWEST_GROWTH = 1.05
 _SHRINK = 0.5
 _CAUTION = 0.5  # what is left of the growth after a step that was too long
 _CALM = 0.2  # of the step before a certificate, which suffers from noise most
@@ -33,10 +34,11 @@ def solve(objective, theta, certifier, options, progress):
     estimate = Certifier(f, f.dtype)
     due = Checkpoints(ratio=1.4, first=4)
     retreats = 0
+    noise = np.finfo(f.dtype).eps
     while progress.n_iter < options.max_iter:
         before = state.copy()
         epoch = progress.n_iter + 1
-        certifying = due(epoch) or epoch == options.max_iter
+        certifying = due(epoch)
         order = rng.permutation(f.n_samples)
         state.run_epoch(order, _CALM * step if certifying else step, intercept_scale)
         theta = state.model()
@@ -44,7 +46,7 @@ def solve(objective, theta, certifier, options, progress):
         if np.isfinite(theta).all():
             scores = f.scores(theta)
             new_value = f.loss_value(scores) + f.penalty_value(theta)
-        if not new_value <= value * (1.0 + _noise(f)):
+        if not new_value <= value * (1.0 + noise):
             retreats += 1
             if retreats > _RETREATS:
                 if not np.isfinite(new_value):
@@ -54,7 +56,7 @@ def solve(objective, theta, certifier, options, progress):
                 progress.record(value)
             state.return_to(before)
             step *= _SHRINK
-            growth = 1.0 + _CAUTION * (growth - 1.0)
+            growth = max(1.0 + _CAUTION * (growth - 1.0), _SLOWEST_GROWTH)
             due.postpone(epoch)
             continue
         retreats = 0
@@ -66,15 +68,11 @@ def solve(objective, theta, certifier, options, progress):
         scores = scores.astype(np.float64, copy=False)
         if not options.reached(estimate.criterion(theta, value, scores=scores)):
             continue
-        if options.reached(certifier.criterion(theta)):
-            return SolverResult(theta, converged=True)
+        result = certified(certifier, theta, options, progress)
+        if result is not None:
+            return result
     theta = state.model()
     return SolverResult(theta, options.reached(certifier.criterion(theta)))
-
-
-def _noise(f):
-    """Relative changes of the objective that mean nothing."""
-    return 10.0 * np.finfo(f.dtype).eps
 
 
 class _State:

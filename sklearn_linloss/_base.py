@@ -181,10 +181,10 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         )
         request = _solvers.Request(loss, penalty, self.learning_rate, *X.shape, n_rows)
         solver = _solvers.choose(self.solver, request)
-        objective, result, certifier, progress = self._solve(
+        objective, theta, converged, certifier, progress = self._solve(
             solver, X, codes, weight, loss, penalty, len(classes), W, b
         )
-        W, b = objective.unpack(result.theta)
+        W, b = objective.unpack(theta)
         if n_rows > 1:
             # A common constant changes no loss.
             b = b - b.mean()
@@ -203,7 +203,7 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         self.__dict__.pop("batch_loss_curve_", None)
         if progress.batch_loss_curve:
             self.batch_loss_curve_ = np.array(progress.batch_loss_curve)
-        if not result.converged and self.tol > 0.0:
+        if not converged and self.tol > 0.0:
             self._warn()
         return self
 
@@ -276,6 +276,7 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
     def _solve(self, solver, X, codes, weight, loss, penalty, n_classes, W, b):
         # Compiled code is imported here and not before: predicting needs none.
         from ._certificate import Certifier
+        from ._intercept import smallest_intercept
         from ._objective import LinearObjective
         from ._solvers._common import Options, Progress
 
@@ -314,7 +315,10 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         result = _solvers.load(solver)(
             objective, objective.pack(W, b), certifier, options, progress
         )
-        return objective, result, certifier, progress
+        theta = result.theta
+        if not loss.smooth and objective.mean is not None and solver != "sgd":
+            theta = smallest_intercept(objective, theta, self.tol)
+        return objective, theta, result.converged, certifier, progress
 
     def _warn(self):
         if self.solver_ == "sgd":

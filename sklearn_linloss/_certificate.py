@@ -19,7 +19,7 @@ import numpy as np
 from . import _kernels
 
 _NEWTON_STEPS = 3
-_NEGLIGIBLE = 1e-3  # of what separates the objective from the bound
+_NEGLIGIBLE = 1e-6  # of what separates the objective from the bound
 _HALVINGS = 4
 _SEARCH_STEPS = 15
 

@@ -1,0 +1,80 @@
+"""The intercept of the hinge, where several serve equally well.
+
+The hinge is piecewise linear, and its best intercepts may form an interval that can
+flip every prediction (strong penalties, balanced classes). Of the intercepts that are as
+good as the fit's own up to a small part of the tolerance, the smallest is taken, for
+centred features: it scales with the margin and ignores the origin of the features.
+"""
+
+import numpy as np
+
+from . import _kernels
+
+_PART = 0.1  # of the tolerance that the choice may cost
+_WIDTH_SHRINK = 0.3
+_STEPS = 100
+_HALVINGS = 20
+
+
+def smallest_intercept(objective, theta, tol):
+    """`theta` with the smallest intercept whose objective is higher by _PART * tol.
+
+    Minimises the hinge of the intercept b plus a multiple of |b|^2, by Newton's method
+    on the smoothed hinge, over a width that shrinks.
+    """
+    f = objective
+    b = f.intercepts(theta) - f.intercepts(theta).mean() * (f.n_rows > 1)
+    scores = f.scores(theta, np.float64)
+    value = f.loss_value(scores)
+    slack = _PART * tol * (value + f.penalty_value(theta))
+    size = b @ b
+    if size == 0.0 or slack == 0.0:
+        return theta
+    ridge = slack / size
+    scores = scores - b
+    centre = np.zeros_like(scores)
+    dual, second = np.empty_like(scores), np.empty_like(scores)
+
+    def smoothed(b, width):
+        data = _kernels.proximal_hinge(
+            scores + b, f.y, f.weight, f.delta, width, centre, dual, second
+        )
+        return data + 0.5 * ridge * (b @ b)
+
+    smallest_width = slack / f.n_classes
+    width = f.delta
+    point = b
+    for _ in range(_STEPS):
+        here = smoothed(point, width)
+        gradient, hessian = _derivatives(f, dual, second)
+        gradient += ridge * point
+        hessian[np.diag_indices_from(hessian)] += ridge
+        step = -np.linalg.solve(hessian, gradient)
+        decrement = -(gradient @ step)
+        for _ in range(_HALVINGS):
+            if smoothed(point + step, width) < here:
+                point = point + step
+                break
+            step *= 0.5
+        if decrement <= 0.1 * slack:
+            if width <= smallest_width:
+                break
+            width = max(_WIDTH_SHRINK * width, smallest_width)
+    if f.loss_value(scores + point) > value + slack or point @ point >= size:
+        return theta
+    theta = theta.copy()
+    f.intercepts(theta)[:] = point
+    return theta
+
+
+def _derivatives(f, dual, second):
+    """Gradient and Hessian of the smoothed hinge in the intercepts."""
+    if f.n_rows == 1:
+        sign = np.where(f.y == 1, 1.0, -1.0)
+        return np.array([-sign * f.weight @ dual[:, 0]]), np.array([[second.sum()]])
+    flows = np.empty((f.n_classes, f.n_classes))
+    _kernels.class_flows(f.weight[:, None] * dual, f.y, flows)
+    gradient = flows.sum(axis=0) - flows.sum(axis=1)
+    _kernels.class_flows(second, f.y, flows)
+    flows += flows.T.copy()
+    return gradient, np.diag(flows.sum(axis=1)) - flows

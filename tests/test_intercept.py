@@ -1,0 +1,55 @@
+"""The intercept of the hinge where an interval of them is optimal."""
+
+import numpy as np
+import pytest
+from _models import make
+
+# Balanced classes and a strong penalty: every sample stays inside the margin, and the
+# loss of the two classes changes by opposite amounts as the intercept moves.
+X = np.array([[-1.0], [-2.0], [-1.5], [1.0], [4.0], [2.5]])
+Y = np.array([0, 0, 0, 1, 1, 1])
+
+
+def centred_intercept(model, X):
+    return model.intercept_ + model.coef_ @ X.mean(axis=0)
+
+
+@pytest.mark.parametrize("solver", ["gd", "newton"])
+@pytest.mark.parametrize("delta", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("origin", [0.0, 50.0])
+def test_the_smallest_centred_intercept_is_taken(solver, delta, origin):
+    model = make("hinge", solver=solver, alpha=100.0, delta=delta, tol=1e-6)
+    # Any start in the interval is optimal already.
+    model.fit(X + origin, Y, intercept_init=[0.5 * delta])
+    assert model.gap_ <= 1e-6
+    centred = centred_intercept(model, X + origin)
+    np.testing.assert_allclose(centred, 0.0, atol=1e-3 * delta)
+
+
+def test_the_choice_scales_with_the_margin(iris):
+    X, y = iris
+    small = make("hinge", alpha=10.0, delta=1.0, tol=1e-6).fit(X, y)
+    large = make("hinge", alpha=1.0, delta=10.0, tol=1e-6).fit(X, y)
+    np.testing.assert_allclose(
+        large.decision_function(X), 10.0 * small.decision_function(X), rtol=1e-6
+    )
+    np.testing.assert_array_equal(large.predict(X), small.predict(X))
+
+
+def test_no_better_intercept_is_given_up(iris):
+    X, y = iris
+    model = make("hinge", alpha=0.1, tol=1e-6).fit(X, y)
+    scores = X @ model.coef_.T
+
+    def loss(b):
+        s = scores + b
+        margins = s - s[np.arange(len(y)), y][:, None] + 1.0
+        margins[np.arange(len(y)), y] = 0.0
+        return np.maximum(margins, 0.0).sum(axis=1).mean()
+
+    here = loss(model.intercept_)
+    rng = np.random.default_rng(0)
+    for size in (1e-3, 1e-2, 1e-1, 1.0):
+        for _ in range(200):
+            other = loss(model.intercept_ + size * rng.normal(size=3))
+            assert other >= here * (1.0 - 1e-5)

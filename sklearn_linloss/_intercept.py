@@ -1,9 +1,9 @@
 """The intercept of the hinge, where several serve equally well.
 
 The hinge is piecewise linear, and its best intercepts may form an interval that can
-flip every prediction (strong penalties, balanced classes). Of the intercepts that are as
-good as the fit's own up to a small part of the tolerance, the smallest is taken, for
-centred features: it scales with the margin and ignores the origin of the features.
+flip every prediction (strong penalties, balanced classes). Of the intercepts as good as
+the fit's own, up to a small part of the tolerance, the smallest is taken, for centred
+features: it scales with the margin and ignores the origin of the features.
 """
 
 import numpy as np

@@ -49,7 +49,7 @@ def smallest_intercept(objective, theta, tol):
         gradient, hessian = _derivatives(f, dual, second)
         gradient += ridge * point
         hessian[np.diag_indices_from(hessian)] += ridge
-        step = -np.linalg.solve(hessian, gradient)
+        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
         decrement = -(gradient @ step)
         for _ in range(_HALVINGS):
             if smoothed(point + step, width) < here:

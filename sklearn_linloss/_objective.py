@@ -117,6 +117,11 @@ class LinearObjective:
             return np.repeat(values, self.n_rows)
         return np.tile(values, self.n_rows)
 
+    def feature_values(self, weights):
+        """The inverse of `per_feature`."""
+        matrix = weights.reshape(self.matrix_shape)
+        return matrix[:, 0] if self.is_sparse else matrix[0]
+
     # -- the linear map ---------------------------------------------------------
 
     def scores(self, theta, dtype=None):
@@ -164,6 +169,12 @@ class LinearObjective:
         for rows in self._row_blocks(8 * self.n_features):
             X = self.X[rows].astype(np.float64)
             yield rows, readonly(X.toarray() if self.is_sparse else X)
+
+    def dense_rows(self, rows):
+        """Some rows of X, dense, in float64, and centred as `theta` has them."""
+        X = self.X[rows]
+        X = (X.toarray() if self.is_sparse else X).astype(np.float64)
+        return X if self.mean is None else X - self.mean
 
     def loss_hessian(self, scores, direction, width=0.0):
         """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""

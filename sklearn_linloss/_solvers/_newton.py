@@ -27,6 +27,7 @@ _SWEEPS = 300
 _SWEEP_TOL = 1e-4
 _SMALLEST_DAMPING = 1e-10
 _ROUNDING = 1e-12
+_DUAL_FROM = 0.8  # active pairs a coefficient
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -169,7 +170,6 @@ def _newton_step(f, theta, gradient, second, metric):
     without L2) are damped in proportion to the gradient.
     """
     w = f.weights(theta)
-    H = _hessian(f, second)
     residual = gradient.copy()
     f.weights(residual)[:] = f.penalty.min_norm_subgradient(w, f.weights(gradient))
     unit = f.delta if f.delta > 0.0 else 1.0
@@ -180,18 +180,72 @@ def _newton_step(f, theta, gradient, second, metric):
     if f.penalty.l1 > 0.0:
         move, landing = np.empty(f.size), np.empty(f.n_weights)
         l1, l2 = f.penalty.l1, f.penalty.l2
+        H = _hessian(f, second)
         _kernels.quadratic_descent(
             H, gradient, w, l1, l2, ridge, _SWEEPS, _SWEEP_TOL, move, landing
         )
         zeros = landing == 0.0
     else:
         f.weights(ridge)[:] += f.penalty.l2
-        H[np.diag_indices_from(H)] += ridge
-        factor = cho_factor(H, lower=True, overwrite_a=True, check_finite=False)
-        move = -cho_solve(factor, residual)
+        pairs_are_few = (
+            f.loss.name != "softmax" and np.count_nonzero(second) < _DUAL_FROM * f.size
+        )
+        solve_system = _solve_by_pairs if pairs_are_few else _solve_by_coefficients
+        move = -solve_system(f, second, ridge, residual)
         zeros = np.zeros(f.n_weights, dtype=bool)
     change = f.penalty.value(w + f.weights(move)) - f.penalty.value(w)
     return move, -(gradient @ move + change), zeros
+
+
+def _solve_by_coefficients(f, second, ridge, right):
+    """(H + diag(ridge))^-1 right, by a factor of that matrix."""
+    H = _hessian(f, second)
+    H[np.diag_indices_from(H)] += ridge
+    factor = cho_factor(H, lower=True, overwrite_a=True, check_finite=False)
+    return cho_solve(factor, right)
+
+
+def _solve_by_pairs(f, second, ridge, right):
+    """The same for the hinges where few pairs of a sample and a class are active.
+
+    H is U U^T with a column a pair, so that by Woodbury's identity a matrix of the size
+    of the pairs is factored.
+    """
+    sample, column = np.nonzero(second)
+    scaled = right / ridge
+    if len(sample) == 0:
+        return scaled
+    root = np.sqrt(second[sample, column])
+    rows, place = np.unique(sample, return_inverse=True)
+    by_feature = f.feature_values(f.weights(ridge))
+    Z = f.dense_rows(rows) / np.sqrt(by_feature)
+    gram = Z @ Z.T
+    if f.fit_intercept:
+        gram += 1.0 / f.intercepts(ridge)[0]
+    system = gram[np.ix_(place, place)]
+    if f.n_rows > 1:
+        true = f.y[sample]
+        same = np.subtract.outer  # zero where classes agree
+        system *= (
+            (same(column, column) == 0).astype(np.float64)
+            - (same(column, true) == 0)
+            - (same(true, column) == 0)
+            + (same(true, true) == 0)
+        )
+    system *= root[:, None]
+    system *= root
+    system[np.diag_indices_from(system)] += 1.0
+    scores = f.scores(scaled, np.float64)
+    image = scores[sample, column]
+    if f.n_rows > 1:
+        image = image - scores[sample, true]
+    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    weights = root * cho_solve(factor, root * image)
+    pull = np.zeros_like(scores)
+    pull[sample, column] = weights
+    if f.n_rows > 1:
+        np.subtract.at(pull, (sample, true), weights)
+    return scaled - f.backward(pull) / ridge
 
 
 def _line_search(f, model, theta, scores, value, move, decrement):

@@ -48,13 +48,13 @@ def solve(objective, theta, certifier, options, progress):
             new_value = f.loss_value(scores) + f.penalty_value(theta)
         if not new_value <= value * (1.0 + noise):
             retreats += 1
+            state.return_to(before)
             if retreats > _RETREATS:
                 if not np.isfinite(new_value):
                     raise diverged("saga", epoch, step)
                 if options.tol > 0.0:
                     break
-                progress.record(value)
-            state.return_to(before)
+                progress.record(value)  # at rest
             step *= _SHRINK
             growth = max(1.0 + _CAUTION * (growth - 1.0), _SLOWEST_GROWTH)
             due.postpone(epoch)

@@ -569,29 +569,32 @@ def proximal_hinge(scores, y, weight, delta, width, centre, dual, second):
 
 
 @jit
-def add_pair_grams(loss, X, centre, y, weight, second, grams):
+def add_pair_grams(loss, X, centre, by_class, counts, weight, second, grams):
     """Add sum_i w_i z_i z_i^T for each pair of classes (k, j) to grams[k, j].
 
     z_i is (x_i - centre, 1). For the hinges the pairs are those of the true class k
     with the others, w_i = second[i, j] for samples of class k. For the softmax they are
     all pairs j > k, and `second` holds the probabilities: w_i = weight[i] p_ik p_ij.
-    The one-row form has one pair of all samples, w_i = second[i, 0].
+    The one-row form has one pair of all samples, w_i = second[i, 0]. `by_class` has the
+    samples sorted by their true class, `counts` how many there are of each.
     """
     n, n_features = X.shape
     n_rows = second.shape[1]
     block = np.empty((_GRAM_BLOCK, n_features + 1))
+    first = 0
+    last = n
     for k in range(n_rows):
+        if n_rows > 1 and loss != SOFTMAX:
+            last = first + counts[k]
         for j in range(n_rows):
             if n_rows > 1 and (j == k or (loss == SOFTMAX and j < k)):
                 continue
             filled = 0
-            for i in range(n):
+            for a in range(first, last):
+                i = by_class[a]
                 w = second[i, j]
-                if n_rows > 1:
-                    if loss == SOFTMAX:
-                        w *= weight[i] * second[i, k]
-                    elif y[i] != k:
-                        continue
+                if n_rows > 1 and loss == SOFTMAX:
+                    w *= weight[i] * second[i, k]
                 if w <= 0.0:
                     continue
                 root = math.sqrt(w)
@@ -605,6 +608,8 @@ def add_pair_grams(loss, X, centre, y, weight, second, grams):
             if filled > 0:
                 part = block[:filled]
                 grams[k, j] += np.dot(part.T, part)
+        if n_rows > 1 and loss != SOFTMAX:
+            first = last
 
 
 @jit

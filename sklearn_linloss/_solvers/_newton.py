@@ -25,7 +25,7 @@ _INNER_ACCURACY = 0.01  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _SWEEPS = 300
 _SWEEP_TOL = 1e-4
-_SMALLEST_DAMPING = 1e-10
+_DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
 _ROUNDING = 1e-12
 _DUAL_FROM = 0.8  # active pairs a coefficient
 
@@ -173,7 +173,7 @@ def _newton_step(f, theta, gradient, second, metric):
     residual = gradient.copy()
     f.weights(residual)[:] = f.penalty.min_norm_subgradient(w, f.weights(gradient))
     unit = f.delta if f.delta > 0.0 else 1.0
-    damping = np.sqrt((residual**2 / metric).sum()) / unit
+    damping = _DAMPING * np.sqrt((residual**2 / metric).sum()) / unit
     ridge = max(damping, _SMALLEST_DAMPING) * metric
     if f.penalty.l2 > 0.0:
         f.weights(ridge)[:] = 0.0
@@ -275,7 +275,14 @@ def _hessian(f, second):
     grams = np.zeros((K, K, d + 1, d + 1))
     for rows, X in f.dense_blocks():
         _kernels.add_pair_grams(
-            f.loss.code, X, centre, f.y[rows], f.weight[rows], second[rows], grams
+            f.loss.code,
+            X,
+            centre,
+            np.argsort(f.y[rows], kind="stable"),
+            np.bincount(f.y[rows], minlength=f.n_classes),
+            f.weight[rows],
+            second[rows],
+            grams,
         )
     if K > 1:
         grams += grams.transpose(1, 0, 2, 3).copy()

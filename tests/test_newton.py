@@ -1,0 +1,93 @@
+"""The linear algebra of Newton's method, against dense matrices written out."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from sklearn_linloss import losses
+from sklearn_linloss._objective import LinearObjective
+from sklearn_linloss._penalty import ElasticNet
+from sklearn_linloss._solvers import _newton
+
+
+def objective(X, y, loss, fit_intercept):
+    return LinearObjective(
+        X,
+        y.astype(np.intp),
+        1.0 + np.arange(len(y)) % 3,
+        loss=getattr(losses, loss),
+        penalty=ElasticNet(0.1, 0.0),
+        delta=1.0,
+        n_classes=int(y.max()) + 1,
+        fit_intercept=fit_intercept,
+        dtype=np.float64,
+    )
+
+
+def dense_hessian(f, score_hessians):
+    """J^T diag(score_hessians) J, J the Jacobian of the scores, column by column."""
+    jacobian = np.stack([f.scores(unit) for unit in np.eye(f.size)], axis=-1)
+    return np.einsum("iap,iab,ibq->pq", jacobian, score_hessians, jacobian)
+
+
+def star(second, y):
+    """Sum of second[i, j] (e_j - e_y)(e_j - e_y)^T for each sample."""
+    n, n_rows = second.shape
+    if n_rows == 1:
+        return second[:, :, None]
+    hessians = np.zeros((n, n_rows, n_rows))
+    for i in range(n):
+        for j in range(n_rows):
+            edge = np.eye(n_rows)[j] - np.eye(n_rows)[y[i]]
+            hessians[i] += second[i, j] * np.outer(edge, edge)
+    return hessians
+
+
+@pytest.fixture(params=["dense", "csr"])
+def container(request):
+    return np.ascontiguousarray if request.param == "dense" else sparse.csr_array
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_both_ways_solve_the_system_of_the_hinges(n_classes, fit_intercept, container):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 6)) + 3.0
+    y = np.arange(40) % n_classes
+    f = objective(container(X), y, "hinge", fit_intercept)
+    second = rng.random((40, f.n_rows)) * (rng.random((40, f.n_rows)) < 0.3)
+    if n_classes > 2:
+        second[np.arange(40), y] = 0.0
+    ridge = np.full(f.size, 0.1)
+    f.intercepts(ridge)[:] = 0.7
+    right = rng.normal(size=f.size)
+    if n_classes > 2:
+        # As for any gradient; along the constant the two matrices differ on purpose.
+        f.intercepts(right)[:] -= f.intercepts(right).sum() / n_classes
+    expected = np.linalg.solve(
+        dense_hessian(f, star(second, y)) + np.diag(ridge), right
+    )
+    for solve in (_newton._solve_by_pairs, _newton._solve_by_coefficients):
+        np.testing.assert_allclose(
+            solve(f, second, ridge, right), expected, rtol=1e-9, atol=1e-10
+        )
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+def test_the_hessian_of_the_smooth_losses(loss, n_classes, container):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(30, 5)) + 2.0
+    y = np.arange(30) % n_classes
+    f = objective(container(X), y, loss, fit_intercept=True)
+    theta = 0.3 * rng.normal(size=f.size)
+    _, _, second = _newton._Smooth(f).expand(f.scores(theta))
+    H = _newton._hessian(f, second)
+    step = 1e-6
+    for direction in rng.normal(size=(5, f.size)):
+        if n_classes > 2:
+            f.intercepts(direction)[:] -= f.intercepts(direction).mean()
+        _, ahead = f.data_gradient(theta + step * direction)
+        _, behind = f.data_gradient(theta - step * direction)
+        expected = (ahead - behind) / (2.0 * step)
+        np.testing.assert_allclose(H @ direction, expected, rtol=1e-5, atol=1e-6)

@@ -12,8 +12,8 @@ from . import _kernels
 
 _PART = 0.1  # of the tolerance that the choice may cost
 _WIDTH_SHRINK = 0.3
-_STEPS = 100
-_HALVINGS = 20
+_STEPS = 50
+_HALVINGS = 8
 
 
 def smallest_intercept(objective, theta, tol):
@@ -41,29 +41,37 @@ def smallest_intercept(objective, theta, tol):
         )
         return data + 0.5 * ridge * (b @ b)
 
-    smallest_width = slack / f.n_classes
-    width = f.delta
-    point = b
-    for _ in range(_STEPS):
-        here = smoothed(point, width)
-        gradient, hessian = _derivatives(f, dual, second)
-        gradient += ridge * point
-        hessian[np.diag_indices_from(hessian)] += ridge
-        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
-        decrement = -(gradient @ step)
-        for _ in range(_HALVINGS):
-            if smoothed(point + step, width) < here:
-                point = point + step
-                break
-            step *= 0.5
-        if decrement <= 0.1 * slack:
-            if width <= smallest_width:
-                break
-            width = max(_WIDTH_SHRINK * width, smallest_width)
-    if f.loss_value(scores + point) > value + slack or point @ point >= size:
-        return theta
-    theta = theta.copy()
-    f.intercepts(theta)[:] = point
+    def descend(point, width, smallest_width):
+        for _ in range(_STEPS):
+            here = smoothed(point, width)
+            gradient, hessian = _derivatives(f, dual, second)
+            gradient += ridge * point
+            hessian[np.diag_indices_from(hessian)] += ridge
+            step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
+            decrement = -(gradient @ step)
+            for _ in range(_HALVINGS):
+                if smoothed(point + step, width) < here:
+                    point = point + step
+                    break
+                step *= 0.5
+            if decrement <= 0.1 * slack:
+                if width <= smallest_width:
+                    break
+                width = max(_WIDTH_SHRINK * width, smallest_width)
+        return point
+
+    # With few slacks near zero the smoothing costs the square of the width, else as
+    # much as the width.
+    safe = slack / f.n_classes
+    usual = np.sqrt(safe * f.delta)
+    point, width = b, f.delta
+    for smallest_width in (usual, safe):
+        point = descend(point, width, smallest_width)
+        if f.loss_value(scores + point) <= value + slack and point @ point < size:
+            theta = theta.copy()
+            f.intercepts(theta)[:] = point
+            break
+        width = smallest_width
     return theta
 
 

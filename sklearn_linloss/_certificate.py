@@ -19,7 +19,7 @@ import numpy as np
 from . import _kernels
 
 _NEWTON_STEPS = 3
-_NEGLIGIBLE = 1e-6  # of what separates the objective from the bound
+_NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
 _SEARCH_STEPS = 15
 
@@ -136,7 +136,7 @@ class Certifier:
             _kernels.intercept_hessian(f.loss.code, gradient, f.y, f.weight, hessian)
             # The minimum-norm step: a common constant of all classes has no effect.
             step = -np.linalg.lstsq(hessian, slope, rcond=1e-12)[0]
-            if -(slope @ step) <= _NEGLIGIBLE * max(value - self.bound, 0.0):
+            if -(slope @ step) <= _NEGLIGIBLE * value:
                 break
             for _ in range(_HALVINGS):
                 trial = scores + step

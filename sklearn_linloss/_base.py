@@ -317,7 +317,7 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         )
         theta = result.theta
         if not loss.smooth and objective.mean is not None and solver != "sgd":
-            theta = smallest_intercept(objective, theta, self.tol)
+            theta = smallest_intercept(objective, theta, certifier, self.tol)
         return objective, theta, result.converged, certifier, progress
 
     def _warn(self):

@@ -16,8 +16,10 @@ _STEPS = 50
 _HALVINGS = 8
 
 
-def smallest_intercept(objective, theta, tol):
+def smallest_intercept(objective, theta, certifier, tol):
     """`theta` with the smallest intercept whose objective is higher by _PART * tol.
+
+    By less where the gap leaves less: a converged fit stays within its tolerance.
 
     Minimises the hinge of the intercept b plus a multiple of |b|^2, by Newton's method
     on the smoothed hinge, over a width that shrinks.
@@ -26,9 +28,12 @@ def smallest_intercept(objective, theta, tol):
     b = f.intercepts(theta) - f.intercepts(theta).mean() * (f.n_rows > 1)
     scores = f.scores(theta, np.float64)
     value = f.loss_value(scores)
-    slack = _PART * tol * (value + f.penalty_value(theta))
+    total = value + f.penalty_value(theta)
+    gap = certifier.gap(total)
+    room = tol - gap if gap <= tol else tol
+    slack = min(_PART * tol, 0.99 * room) * total
     size = b @ b
-    if size == 0.0 or slack == 0.0:
+    if size == 0.0 or slack <= 0.0:
         return theta
     ridge = slack / size
     scores = scores - b

@@ -53,3 +53,14 @@ def test_no_better_intercept_is_given_up(iris):
         for _ in range(200):
             other = loss(model.intercept_ + size * rng.normal(size=3))
             assert other >= here * (1.0 - 1e-5)
+
+
+def test_the_choice_keeps_a_converged_fit_within_the_tolerance():
+    rng = np.random.default_rng(44)
+    y = np.arange(40) % 2
+    rng.shuffle(y)
+    features = rng.normal(size=(40, 5))
+    features += 2.0 * rng.normal(size=(2, 5))[y] * rng.random()
+    # No warning, which is an error here: so the gap is what was asked for.
+    model = make("hinge", solver="newton", alpha=0.03, tol=1e-3).fit(features, y)
+    assert model.gap_ <= 1e-3

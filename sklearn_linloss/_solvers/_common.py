@@ -1,5 +1,6 @@
 """What every solver takes and returns."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,14 @@ class Progress:
             return False
         gain = self._lowest[-1 - self._patience] - self._lowest[-1]
         return gain <= tol * max(self._lowest[-1], 1e-10 * self.loss_curve[0])
+
+
+def snapshot(state, *names):
+    """A copy of `state` to return to, with arrays of its own under `names`."""
+    other = copy(state)
+    for name in names:
+        setattr(other, name, getattr(state, name).copy())
+    return other
 
 
 def certified(certifier, theta, options, progress):

@@ -10,7 +10,14 @@ import numpy as np
 from .. import _kernels
 from .._certificate import Certifier
 from .._objective import readonly
-from ._common import Checkpoints, SolverResult, batch_curvature, certified, diverged
+from ._common import (
+    Checkpoints,
+    SolverResult,
+    batch_curvature,
+    certified,
+    diverged,
+    snapshot,
+)
 
 _BATCH = 16
 _GROWTH = 1.5
@@ -36,7 +43,7 @@ def solve(objective, theta, certifier, options, progress):
     retreats = 0
     noise = np.finfo(f.dtype).eps
     while progress.n_iter < options.max_iter:
-        before = state.copy()
+        before = snapshot(state, "_theta", "_mean", "_table")
         epoch = progress.n_iter + 1
         certifying = due(epoch)
         order = rng.permutation(f.n_samples)
@@ -90,14 +97,6 @@ class _State:
         self._mean = f.backward(pull).astype(f.dtype)
         zeros = np.zeros(f.n_features)
         self._centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
-
-    def copy(self):
-        """A snapshot to return to."""
-        other = object.__new__(_State)
-        other.__dict__.update(self.__dict__)
-        for name in ("_theta", "_mean", "_table"):
-            setattr(other, name, getattr(self, name).copy())
-        return other
 
     def return_to(self, before):
         """Undo an epoch, but keep the gradients that it found.

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import _kernels
 from .._objective import readonly
-from ._common import SolverResult, batch_curvature, diverged
+from ._common import SolverResult, batch_curvature, diverged, snapshot
 
 _FIRST_CYCLE_EPOCHS = 20
 _FIRST_CYCLE_UPDATES = 1000
@@ -30,7 +30,7 @@ def solve(objective, theta, certifier, options, progress):
         epoch = progress.n_iter + 1
         order = rng.permutation(f.n_samples) if options.shuffle else state.natural_order
         rates = schedule.rates(epoch)
-        before = state.copy()
+        before = snapshot(state, "_theta", "_velocity", "_mean")
         batch_losses = state.run_epoch(order, rates)
         theta = state.model()
         finite = np.isfinite(theta).all()
@@ -80,14 +80,6 @@ class _State:
         self._weight = f.weight * f.n_samples
         zeros = np.zeros(f.n_features)
         self._centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
-
-    def copy(self):
-        """A snapshot to return to."""
-        other = object.__new__(_State)
-        other.__dict__.update(self.__dict__)
-        for name in ("_theta", "_velocity", "_mean"):
-            setattr(other, name, getattr(self, name).copy())
-        return other
 
     def at_rest(self):
         """This state, without velocity."""

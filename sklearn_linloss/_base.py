@@ -280,7 +280,7 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         from ._objective import LinearObjective
         from ._solvers._common import Options, Progress
 
-        stochastic = solver in ("sgd", "saga")
+        stochastic = solver in ("saga", "sdca", "sgd")
         exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
         objective = LinearObjective(
             X,

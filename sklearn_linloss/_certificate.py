@@ -55,12 +55,13 @@ class Certifier:
 
     Attributes
     ----------
+    objective : LinearObjective
     bound : float
         The largest proven lower bound of the optimum; nan for alpha = 0.
     """
 
     def __init__(self, objective, dtype=np.float64):
-        self._objective = objective
+        self.objective = objective
         self._dtype = dtype
         self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
         self._zero_stationarity = None
@@ -69,7 +70,7 @@ class Certifier:
 
     def gap(self, value):
         """Relative duality gap of a model whose objective is `value`."""
-        floor = 1e-10 * self._objective.value_at_zero
+        floor = 1e-10 * self.objective.value_at_zero
         # Not max(value - bound, 0): a nan must stay one.
         return np.maximum(value - self.bound, 0.0) / max(value, floor)
 
@@ -89,10 +90,13 @@ class Certifier:
         -------
         certificate : Certificate
         """
-        f = self._objective
+        f = self.objective
         if scores is None:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
-        value, gradient = f.loss_gradient(scores)
+        if dual is not None and f.penalty.alpha > 0.0 and not f.loss.smooth:
+            value, gradient = f.loss_value(scores), dual
+        else:
+            value, gradient = f.loss_gradient(scores)
         if f.penalty.alpha == 0.0:
             return Certificate(theta, value, self._stationarity(theta, gradient))
         if f.fit_intercept and f.loss.smooth:
@@ -110,14 +114,14 @@ class Certifier:
         objective, where it is known, and `known` goes to `certify`.
         """
         certificate = self.certify(theta, **known)
-        if self._objective.penalty.alpha == 0.0:
+        if self.objective.penalty.alpha == 0.0:
             return certificate.criterion
         if value is None:
-            value = self._objective.value(theta, self._dtype)
+            value = self.objective.value(theta, self._dtype)
         return float(self.gap(value))
 
     def _stationarity(self, theta, gradient):
-        f = self._objective
+        f = self.objective
         if self._zero_stationarity is None:
             zero = np.zeros(f.size)
             _, at_zero = f.data_gradient(zero, np.float64)
@@ -128,7 +132,7 @@ class Certifier:
 
     def _fit_intercept(self, scores, value, gradient):
         """Newton steps on the intercept over fixed coefficients."""
-        f = self._objective
+        f = self.objective
         total = np.zeros(f.n_rows)
         hessian = np.empty((f.n_rows, f.n_rows))
         for _ in range(_NEWTON_STEPS):
@@ -152,7 +156,7 @@ class Certifier:
 
     def _raise_bound(self, dual, objective):
         """Make a feasible point of `dual`, in place, and keep the better bound."""
-        f = self._objective
+        f = self.objective
         factor = np.ones((f.n_classes, f.n_classes))
         shift = np.zeros_like(factor)
         if f.fit_intercept:
@@ -186,15 +190,15 @@ class Certifier:
 
         (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
         """
-        penalty = self._objective.penalty
+        penalty = self.objective.penalty
         old_value, old_V = self._dual
         direction = V - old_V
 
         def between(t):
             at_t = old_V + t * direction
             mixed = old_value + t * (value - old_value)
-            shrunk = at_t - np.clip(at_t, -penalty.l1, penalty.l1)
-            slope = value - old_value - np.vdot(shrunk, direction) / penalty.l2
+            model = penalty.conjugate_gradient(at_t)
+            slope = value - old_value - np.vdot(model, direction)
             return mixed - penalty.conjugate(at_t)[0], slope
 
         t, bound = maximize_concave(between, 1.0, self.bound, objective)

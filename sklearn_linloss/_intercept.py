@@ -38,18 +38,18 @@ def smallest_intercept(objective, theta, certifier, tol):
     ridge = slack / size
     scores = scores - b
     centre = np.zeros_like(scores)
-    dual, second = np.empty_like(scores), np.empty_like(scores)
+    pull, second = np.empty_like(scores), np.empty_like(scores)
 
     def smoothed(b, width):
         data = _kernels.proximal_hinge(
-            scores + b, f.y, f.weight, f.delta, width, centre, dual, second
+            scores + b, f.y, f.weight, f.delta, width, centre, pull, second
         )
         return data + 0.5 * ridge * (b @ b)
 
     def descend(point, width, smallest_width):
         for _ in range(_STEPS):
             here = smoothed(point, width)
-            gradient, hessian = _derivatives(f, dual, second)
+            gradient, hessian = _derivatives(f, pull, second)
             gradient += ridge * point
             hessian[np.diag_indices_from(hessian)] += ridge
             step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
@@ -80,14 +80,12 @@ def smallest_intercept(objective, theta, certifier, tol):
     return theta
 
 
-def _derivatives(f, dual, second):
+def _derivatives(f, pull, second):
     """Gradient and Hessian of the smoothed hinge in the intercepts."""
+    gradient = pull.sum(axis=0)
     if f.n_rows == 1:
-        sign = np.where(f.y == 1, 1.0, -1.0)
-        return np.array([-sign * f.weight @ dual[:, 0]]), np.array([[second.sum()]])
+        return gradient, np.array([[second.sum()]])
     flows = np.empty((f.n_classes, f.n_classes))
-    _kernels.class_flows(f.weight[:, None] * dual, f.y, flows)
-    gradient = flows.sum(axis=0) - flows.sum(axis=1)
     _kernels.class_flows(second, f.y, flows)
     flows += flows.T.copy()
     return gradient, np.diag(flows.sum(axis=1)) - flows

@@ -25,6 +25,10 @@ SQUARED_HINGE = squared_hinge.code
 SOFTMAX = softmax.code
 
 _GRAM_BLOCK = 256
+_ROOT_STEPS, _ROOT_TOL = 60, 1e-14
+_ASLEEP = 1e-12  # a dual variable that moves less stands still
+_LONGEST_NAP = 20  # epochs
+_SMALLEST_CURVATURE = 1e-30
 
 
 @inlined
@@ -53,22 +57,23 @@ def _margin_loss(loss, margin, delta, width):
 
 
 @inlined
-def _row_loss(loss, scores, y, delta, width, gradient):
-    """Loss of one sample with K >= 3 scores; writes its gradient.
+def _row_loss(loss, scores, i, y, delta, width, gradient, r):
+    """Loss of the K >= 3 scores in row i; writes its gradient to row r.
 
-    The true class gets minus the sum of the others: no cancellation in p - 1.
+    Rows are given by number because a slice of an array costs as much as a row. The
+    true class gets minus the sum of the others: no cancellation in p - 1.
     """
-    n_classes = scores.shape[0]
-    true_score = scores[y]
+    n_classes = scores.shape[1]
+    true_score = scores[i, y]
     others = 0.0
     value = 0.0
     if loss == SOFTMAX:
         largest = true_score
         for j in range(n_classes):
-            largest = max(largest, scores[j])
+            largest = max(largest, scores[i, j])
         for j in range(n_classes):
-            e = math.exp(scores[j] - largest)
-            gradient[j] = e
+            e = math.exp(scores[i, j] - largest)
+            gradient[r, j] = e
             if j != y:
                 others += e
         true = math.exp(true_score - largest)
@@ -78,11 +83,11 @@ def _row_loss(loss, scores, y, delta, width, gradient):
             value = math.log(others + true) + (largest - true_score)
         scale = 1.0 / (others + true)
         for j in range(n_classes):
-            gradient[j] *= scale
+            gradient[r, j] *= scale
         others *= scale
     else:
         for j in range(n_classes):
-            slack = scores[j] - true_score + delta
+            slack = scores[i, j] - true_score + delta
             g = 0.0
             if slack > 0.0 and j != y:
                 if loss == HINGE:
@@ -92,8 +97,8 @@ def _row_loss(loss, scores, y, delta, width, gradient):
                     value += slack * slack
                     g = 2.0 * slack
                 others += g
-            gradient[j] = g
-    gradient[y] = -others
+            gradient[r, j] = g
+    gradient[r, y] = -others
     return value
 
 
@@ -108,7 +113,7 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
             value, slope = _margin_loss(loss, sign * scores[i, 0], delta, width)
             gradient[i, 0] = weight[i] * sign * slope
         else:
-            value = _row_loss(loss, scores[i], y[i], delta, width, gradient[i])
+            value = _row_loss(loss, scores, i, y[i], delta, width, gradient, i)
             for j in range(n_rows):
                 gradient[i, j] *= weight[i]
         total += weight[i] * value
@@ -119,14 +124,14 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
 def loss_value(loss, scores, y, weight, delta, width):
     """Weighted mean of the loss."""
     n, n_rows = scores.shape
-    scratch = np.empty(n_rows)
+    scratch = np.empty((1, n_rows))
     total = 0.0
     for i in range(n):
         if n_rows == 1:
             sign = 1.0 if y[i] == 1 else -1.0
             value, _ = _margin_loss(loss, sign * scores[i, 0], delta, width)
         else:
-            value = _row_loss(loss, scores[i], y[i], delta, width, scratch)
+            value = _row_loss(loss, scores, i, y[i], delta, width, scratch, 0)
         total += weight[i] * value
     return total
 
@@ -138,7 +143,7 @@ def loss_hessian(loss, scores, y, weight, delta, width, direction, out):
     For the hinges, of the quadratic piece that holds at `scores`.
     """
     n, n_rows = scores.shape
-    gradient = np.empty(n_rows)
+    gradient = np.empty((1, n_rows))
     for i in range(n):
         k = y[i]
         if n_rows == 1:
@@ -152,22 +157,22 @@ def loss_hessian(loss, scores, y, weight, delta, width, direction, out):
                 second = 1.0 / width if -1.0 < slope < 0.0 else 0.0
             out[i, 0] = weight[i] * second * direction[i, 0]
             continue
-        _row_loss(loss, scores[i], k, delta, width, gradient)
+        _row_loss(loss, scores, i, k, delta, width, gradient, 0)
         if loss == SOFTMAX:
-            gradient[k] += 1.0
+            gradient[0, k] += 1.0
             mean = 0.0
             for j in range(n_rows):
-                mean += gradient[j] * direction[i, j]
+                mean += gradient[0, j] * direction[i, j]
             for j in range(n_rows):
-                out[i, j] = weight[i] * gradient[j] * (direction[i, j] - mean)
+                out[i, j] = weight[i] * gradient[0, j] * (direction[i, j] - mean)
             continue
         total = 0.0
         for j in range(n_rows):
             second = 0.0
-            if j != k and gradient[j] > 0.0:
+            if j != k and gradient[0, j] > 0.0:
                 if loss == SQUARED_HINGE:
                     second = 2.0
-                elif gradient[j] < 1.0:
+                elif gradient[0, j] < 1.0:
                     second = 1.0 / width
             value = weight[i] * second * (direction[i, j] - direction[i, k])
             out[i, j] = value
@@ -341,7 +346,7 @@ def _batch_loss(loss, scores, y, weight, delta, rows, gradient):
             value, slope = _margin_loss(loss, sign * scores[r, 0], delta, 0.0)
             gradient[r, 0] = sign * slope
         else:
-            value = _row_loss(loss, scores[r], y[i], delta, 0.0, gradient[r])
+            value = _row_loss(loss, scores, r, y[i], delta, 0.0, gradient, r)
         total += share * weight[i] * value
         for k in range(scores.shape[1]):
             gradient[r, k] *= share * weight[i]
@@ -420,6 +425,13 @@ def _batch_scores(X, rows, W, offset, scores):
             for j in range(n_features):
                 a0 += W[k, j] * X[i0, j]
             scores[n_batch - 1, k] = offset[k] + a0
+
+
+@jit
+def dense_scores(X, W, scores):
+    """scores = X @ W.T."""
+    offset = np.zeros(W.shape[0], W.dtype)
+    _batch_scores(X, np.arange(X.shape[0]), W, offset, scores)
 
 
 @inlined
@@ -538,34 +550,103 @@ def sgd_epoch_csr(
         )
 
 
+@inlined
+def _proximal_term(slack, centre, width):
+    """max_{0 <= a <= 1} a * slack - width / 2 * (a - centre)^2, and its maximiser."""
+    a = min(max(centre + slack / width, 0.0), 1.0)
+    return a * slack - 0.5 * width * (a - centre) ** 2, a
+
+
 @jit
-def proximal_hinge(scores, y, weight, delta, width, centre, dual, second):
+def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
     """The hinge of an augmented Lagrangian with multipliers `centre`.
 
-    For each slack: max_{0 <= a <= 1} a * slack - width / 2 * (a - centre)^2. Writes the
-    maximisers a to `dual` and weight[i] times the second derivative in the slack to
-    `second`; the entries of the true class are zero. Returns the weighted mean.
+    For each slack: max_{0 <= a <= 1} a * slack - width / 2 * (a - centre)^2, where
+    `centre` is zero for the true class. Writes weight[i] times the gradient in the
+    scores to `pull`, and weight[i] times the second derivative in the slack to
+    `second`, zero for the true class. Returns the weighted mean.
     """
     n, n_rows = scores.shape
+    # Every class is treated alike, so that the loop vectorises; the true one, whose
+    # slack is delta, is taken out again.
+    true_value, _ = _proximal_term(delta, 0.0, width)
     total = 0.0
     for i in range(n):
         k = y[i]
+        bend = weight[i] / width
+        if n_rows == 1:
+            sign = 1.0 if k == 1 else -1.0
+            slack = delta - sign * scores[i, 0]
+            value, a = _proximal_term(slack, centre[i, 0], width)
+            pull[i, 0] = -sign * weight[i] * a
+            second[i, 0] = bend if 0.0 < a < 1.0 else 0.0
+            total += weight[i] * value
+            continue
+        base = delta - scores[i, k]
+        row_value = -true_value
+        others = 0.0
         for j in range(n_rows):
-            dual[i, j] = 0.0
-            second[i, j] = 0.0
-            if n_rows == 1:
-                slack = delta - (scores[i, 0] if k == 1 else -scores[i, 0])
-            elif j == k:
-                continue
-            else:
-                slack = scores[i, j] - scores[i, k] + delta
-            free = centre[i, j] + slack / width
-            a = min(max(free, 0.0), 1.0)
-            dual[i, j] = a
-            if 0.0 < free < 1.0:
-                second[i, j] = weight[i] / width
-            total += weight[i] * (a * slack - 0.5 * width * (a - centre[i, j]) ** 2)
+            value, a = _proximal_term(scores[i, j] + base, centre[i, j], width)
+            row_value += value
+            second[i, j] = bend if 0.0 < a < 1.0 else 0.0
+            pull[i, j] = weight[i] * a
+            others += weight[i] * a
+        pull[i, k] -= others
+        second[i, k] = 0.0
+        total += weight[i] * row_value
     return total
+
+
+@jit
+def proximal_hinge_along(scores, change, t, y, weight, delta, width, centre):
+    """Value of `proximal_hinge` at scores + t * change, and its derivative in t."""
+    n, n_rows = scores.shape
+    true_value, _ = _proximal_term(delta, 0.0, width)
+    total = 0.0
+    slope = 0.0
+    for i in range(n):
+        k = y[i]
+        if n_rows == 1:
+            sign = 1.0 if k == 1 else -1.0
+            slack = delta - sign * (scores[i, 0] + t * change[i, 0])
+            value, a = _proximal_term(slack, centre[i, 0], width)
+            total += weight[i] * value
+            slope -= weight[i] * a * sign * change[i, 0]
+            continue
+        true_change = change[i, k]
+        base = delta - scores[i, k] - t * true_change
+        row_value = -true_value
+        row_slope = 0.0
+        for j in range(n_rows):
+            slack = scores[i, j] + t * change[i, j] + base
+            value, a = _proximal_term(slack, centre[i, j], width)
+            row_value += value
+            row_slope += a * (change[i, j] - true_change)
+        total += weight[i] * row_value
+        slope += weight[i] * row_slope
+    return total, slope
+
+
+@jit
+def pair_system(gram, place, true, other, root, system):
+    """system = I + diag(root) Z Z^T diag(root), lower triangle, for active pairs.
+
+    Pair p joins the class `other[p]` to the true class `true[p]` of the sample whose
+    products are row `place[p]` of `gram`; `true` is empty in the one-row form.
+    """
+    for p in range(len(place)):
+        row = gram[place[p]]
+        for m in range(p + 1):
+            common = 1.0
+            if len(true):
+                common = (
+                    1.0 * (other[p] == other[m])
+                    + (true[p] == true[m])
+                    - (other[p] == true[m])
+                    - (true[p] == other[m])
+                )
+            system[p, m] = root[p] * root[m] * common * row[place[m]]
+        system[p, p] += 1.0
 
 
 @jit
@@ -796,3 +877,197 @@ def saga_epoch_csr(
                 W[j, k] = _catch_up(
                     W[j, k], mean_gradient[j, k], n_batches - done[j], step, l1, l2
                 )
+
+
+@inlined
+def _best_dual(reach, true, q, curvature, cap, total, dual):
+    """dual[j] = clip((reach[j] - q * t) / (q + curvature), 0, cap), t = sum of dual.
+
+    That t is a root of a decreasing piecewise linear function: Newton from `total`,
+    inside a bracket, because it may cycle. `true` gets zero. Returns t.
+    """
+    low = 0.0
+    high = np.inf
+    scale = 1.0 / (q + curvature)
+    for _ in range(_ROOT_STEPS):
+        found = 0.0
+        inside = 0.0
+        for j in range(len(reach)):
+            a = (reach[j] - q * total) * scale
+            if a <= 0.0 or j == true:
+                a = 0.0
+            elif a >= cap:
+                a = cap
+            else:
+                inside += 1.0
+            dual[j] = a
+            found += a
+        residual = found - total
+        if abs(residual) <= _ROOT_TOL * (1.0 + found):
+            break
+        if residual > 0.0:
+            low = total
+        else:
+            high = total
+        total += residual / (1.0 + inside * q * scale)
+        if not low < total < high:
+            total = 0.5 * (low + high) if high < np.inf else found
+    return found
+
+
+@inlined
+def _dual_row(
+    scores, i, y, delta, q, curvature, cap, share, dual, reach, new, push
+):  # fmt: skip
+    """The best dual point of row i, all others fixed; returns whether it moved.
+
+    push = -share * (change of the row's a), what moves the scores of each class.
+    """
+    n_rows = len(scores)
+    moved = 0.0
+    if n_rows == 1:
+        sign = 1.0 if y == 1 else -1.0
+        old = dual[i, 0]
+        a = (delta - sign * scores[0] + q * old) / (q + curvature)
+        a = min(max(a, 0.0), cap)
+        dual[i, 0] = a
+        push[0] = sign * share * (a - old)
+        return abs(a - old) > _ASLEEP
+    total = 0.0
+    for j in range(n_rows):
+        total += dual[i, j]
+    for j in range(n_rows):
+        reach[j] = scores[j] - scores[y] + delta + q * (dual[i, j] + total)
+    _best_dual(reach, y, q, curvature, cap, total, new)
+    others = 0.0
+    for j in range(n_rows):
+        step = new[j] - dual[i, j]
+        dual[i, j] = new[j]
+        moved = max(moved, abs(step))
+        others += step
+        push[j] = -share * step
+    push[y] = share * others
+    return moved > _ASLEEP
+
+
+@inlined
+def _nap(i, epoch, moved, nap, wake):
+    """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""
+    nap[i] = 0 if moved else min(max(2 * nap[i], 2), _LONGEST_NAP)
+    wake[i] = epoch + max(nap[i], 1)
+
+
+@jit
+def sdca_epoch_dense(
+    X, centre, y, weight, delta, curvature, cap, order, epoch, l1, l2,
+    W, U, b, b_scale, squares, dual, nap, wake,
+):  # fmt: skip
+    """One pass of dual coordinate ascent over the rows in `order`.
+
+    W = S(U, l1) / l2, where U is not kept for l1 = 0. The intercept is a feature of
+    value sqrt(b_scale) whose coefficients count from those at the start; `squares` are
+    the squared norms of the rows.
+    """
+    n_rows, n_features = W.shape
+    x = np.empty(n_features, W.dtype)
+    scores, reach = np.empty(n_rows), np.empty(n_rows)
+    new, push = np.empty(n_rows), np.empty(n_rows)
+    for i in order:
+        for f in range(n_features):
+            x[f] = X[i, f] - centre[f]
+        _row_scores(x, W, b, scores)
+        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
+        share = weight[i] / l2
+        moved = _dual_row(
+            scores, i, y[i], delta, q, curvature, cap, share, dual, reach, new, push
+        )
+        _nap(i, epoch, moved, nap, wake)
+        if not moved:
+            continue
+        for k in range(n_rows):
+            if push[k] == 0.0:
+                continue
+            if len(b):
+                b[0, k] += b_scale * push[k]
+            if l1 > 0.0:
+                p = W.dtype.type(l2 * push[k])
+                for f in range(n_features):
+                    u = U[k, f] + p * x[f]
+                    U[k, f] = u
+                    W[k, f] = (u - min(max(u, -l1), l1)) / l2
+            else:
+                p = W.dtype.type(push[k])
+                for f in range(n_features):
+                    W[k, f] += p * x[f]
+
+
+@inlined
+def _row_scores(x, W, b, scores):
+    """scores = W @ x + b, five classes at a time."""
+    n_rows, n_features = W.shape
+    k = 0
+    while k + 5 <= n_rows:
+        a0 = a1 = a2 = a3 = a4 = W.dtype.type(0.0)
+        for f in range(n_features):
+            a0 += W[k, f] * x[f]
+            a1 += W[k + 1, f] * x[f]
+            a2 += W[k + 2, f] * x[f]
+            a3 += W[k + 3, f] * x[f]
+            a4 += W[k + 4, f] * x[f]
+        scores[k] = a0
+        scores[k + 1] = a1
+        scores[k + 2] = a2
+        scores[k + 3] = a3
+        scores[k + 4] = a4
+        k += 5
+    while k < n_rows:
+        a0 = W.dtype.type(0.0)
+        for f in range(n_features):
+            a0 += W[k, f] * x[f]
+        scores[k] = a0
+        k += 1
+    if len(b):
+        for k in range(n_rows):
+            scores[k] += b[0, k]
+
+
+@jit
+def sdca_epoch_csr(
+    data, indices, indptr, y, weight, delta, curvature, cap, order, epoch, l1, l2,
+    W, U, b, b_scale, squares, dual, nap, wake,
+):  # fmt: skip
+    """`sdca_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred."""
+    n_rows = W.shape[1]
+    scores, reach = np.empty(n_rows), np.empty(n_rows)
+    row_scores, row_push = np.empty(n_rows, W.dtype), np.empty(n_rows, W.dtype)
+    new, push = np.empty(n_rows), np.empty(n_rows)
+    for i in order:
+        row_scores[:] = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            x, f = data[p], indices[p]
+            for k in range(n_rows):
+                row_scores[k] += x * W[f, k]
+        for k in range(n_rows):
+            scores[k] = row_scores[k] + (b[0, k] if len(b) else 0.0)
+        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
+        share = weight[i] / l2
+        moved = _dual_row(
+            scores, i, y[i], delta, q, curvature, cap, share, dual, reach, new, push
+        )
+        _nap(i, epoch, moved, nap, wake)
+        if not moved:
+            continue
+        for k in range(n_rows):
+            row_push[k] = push[k] if l1 == 0.0 else l2 * push[k]
+            if len(b):
+                b[0, k] += b_scale * push[k]
+        for p in range(indptr[i], indptr[i + 1]):
+            x, f = data[p], indices[p]
+            if l1 == 0.0:
+                for k in range(n_rows):
+                    W[f, k] += row_push[k] * x
+            else:
+                for k in range(n_rows):
+                    u = U[f, k] + row_push[k] * x
+                    U[f, k] = u
+                    W[f, k] = (u - min(max(u, -l1), l1)) / l2

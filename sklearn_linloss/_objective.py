@@ -14,12 +14,15 @@ one. X itself is never centred, copied or written to.
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.extmath import row_norms
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from . import _kernels
 
 # Rows converted at a time where X is stored in another precision than is computed.
 _BLOCK_BYTES = 1 << 20
+# Shapes where a compiled loop beats BLAS (benchmarks/NOTES.md).
+_SKINNY_ROWS, _SKINNY_FEATURES = (2, 32), 64
 
 
 class LinearObjective:
@@ -128,7 +131,7 @@ class LinearObjective:
         """W x_i + b for every sample, shape (n_samples, n_rows); linear in theta."""
         W, b = self.unpack(theta)
         dtype = self.dtype if dtype is None else dtype
-        scores = self._forward(np.ascontiguousarray(W.T, dtype=dtype))
+        scores = self._forward(W.astype(dtype, copy=False))
         if self.fit_intercept:
             scores += b.astype(dtype)
         return scores
@@ -175,6 +178,15 @@ class LinearObjective:
         X = self.X[rows]
         X = (X.toarray() if self.is_sparse else X).astype(np.float64)
         return X if self.mean is None else X - self.mean
+
+    def squared_norms(self, centre):
+        """|x_i - centre|^2 of each sample; with CSR the centre is ignored."""
+        if self.is_sparse:
+            return row_norms(self.X, squared=True).astype(np.float64)
+        norms = np.empty(self.n_samples)
+        for rows in self._row_blocks(8 * self.n_features):
+            norms[rows] = row_norms(self.X[rows] - centre, squared=True)
+        return norms
 
     def loss_hessian(self, scores, direction, width=0.0):
         """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""
@@ -241,13 +253,26 @@ class LinearObjective:
         for rows in self._row_blocks(12 * stored):
             yield rows, self.X[rows].astype(dtype)
 
-    def _forward(self, WT):
-        if self.X.dtype == WT.dtype:
-            return self.X @ WT
-        scores = np.empty((self.n_samples, self.n_rows), dtype=WT.dtype)
-        for rows, X in self._blocks(WT.dtype):
-            scores[rows] = X @ WT
+    def _forward(self, W):
+        if self.is_sparse:
+            W = np.ascontiguousarray(W.T).T
+        scores = np.empty((self.n_samples, self.n_rows), dtype=W.dtype)
+        for rows, X in self._blocks(W.dtype):
+            if self._is_skinny:
+                _kernels.dense_scores(readonly(X), readonly(W), scores[rows])
+            else:
+                scores[rows] = X @ W.T
         return scores
+
+    @property
+    def _is_skinny(self):
+        """Whether products with X have too few columns for BLAS to be at its best."""
+        low, high = _SKINNY_ROWS
+        return (
+            not self.is_sparse
+            and low <= self.n_rows <= high
+            and self.n_features >= _SKINNY_FEATURES
+        )
 
     def _adjoint(self, gradient):
         total = 0.0

@@ -61,10 +61,17 @@ class ElasticNet:
         """
         if self.l2 == 0.0:
             return 0.0, 0.0
+        if self.l1 == 0.0:
+            slope = scale * float(np.vdot(v, v)) / self.l2
+            return 0.5 * scale * slope, slope
         size = np.abs(v)
         excess = np.maximum(scale * size - self.l1, 0.0)
         value = np.vdot(excess, excess) / (2.0 * self.l2)
         return float(value), float(np.vdot(size, excess) / self.l2)
+
+    def conjugate_gradient(self, v):
+        """The model that belongs to v: gradient of R*, for l2 > 0."""
+        return self.prox_l1(v, 1.0) / self.l2
 
     def max_scale(self, v):
         """Largest scale for which R*(scale * v) is finite."""

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn_linloss import losses
 from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
-from sklearn_linloss._solvers import _newton
+from sklearn_linloss._solvers import _newton, _systems
 
 
 def objective(X, y, loss, fit_intercept):
@@ -67,7 +67,7 @@ def test_both_ways_solve_the_system_of_the_hinges(n_classes, fit_intercept, cont
     expected = np.linalg.solve(
         dense_hessian(f, star(second, y)) + np.diag(ridge), right
     )
-    for solve in (_newton._solve_by_pairs, _newton._solve_by_coefficients):
+    for solve in (_systems.solve_by_pairs, _systems.solve_by_coefficients):
         np.testing.assert_allclose(
             solve(f, second, ridge, right), expected, rtol=1e-9, atol=1e-10
         )
@@ -82,7 +82,7 @@ def test_the_hessian_of_the_smooth_losses(loss, n_classes, container):
     f = objective(container(X), y, loss, fit_intercept=True)
     theta = 0.3 * rng.normal(size=f.size)
     _, _, second = _newton._Smooth(f).expand(f.scores(theta))
-    H = _newton._hessian(f, second)
+    H = _systems.hessian(f, second)
     step = 1e-6
     for direction in rng.normal(size=(5, f.size)):
         if n_classes > 2:

@@ -72,6 +72,12 @@ def _refuse_saga(request):
     return _refuse_rates(request)
 
 
+def _refuse_sdca(request):
+    if request.loss.name == "softmax":
+        return f"loss={request.loss.name!r}"
+    return _refuse_rates(request)
+
+
 def _refuse_newton(request):
     if request.n_coefficients > _NEWTON_LARGEST:
         return f"more than {_NEWTON_LARGEST} coefficients"
@@ -84,6 +90,7 @@ _REFUSALS = {
     "lbfgs": _refuse_lbfgs,
     "newton": _refuse_newton,
     "saga": _refuse_saga,
+    "sdca": _refuse_sdca,
     "sgd": _refuse_sgd,
 }
 SOLVER_NAMES = tuple(_REFUSALS)
@@ -121,6 +128,8 @@ def _automatic(request):
         return "gd"
     if _refuse_newton(request) is None and _newton_pays(request):
         return "newton"
+    if not request.loss.smooth:
+        return "sdca"
     if request.n_samples >= _SAGA_FROM_SAMPLES and _refuse_saga(request) is None:
         return "saga"
     return "lbfgs" if _refuse_lbfgs(request) is None else "gd"

@@ -1,0 +1,183 @@
+"""Dual coordinate ascent over rows, for the hinges.
+
+Maximises the dual objective over all dual variables of one row at a time, exactly
+(S. Shalev-Shwartz and T. Zhang, "Accelerated proximal stochastic dual coordinate ascent
+for regularized loss minimization", Mathematical Programming 2016). Rows that stay where
+they are get visited less and less often: an iteration, as many visits as there are
+rows, is one pass at first and many towards the end.
+
+What the penalty leaves free, the intercept and coefficients without L2, is held by a
+proximal term whose centre follows (R. T. Rockafellar, "Monotone operators and the
+proximal point algorithm", SIAM J. Control and Optimization 1976).
+"""
+
+import numpy as np
+
+from .. import _kernels
+from .._certificate import Certifier
+from .._objective import readonly
+from ._common import Best, Checkpoints, SolverResult, best_criterion
+
+_INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
+_START_WIDTH = 0.1  # of the margin, to smooth the loss of a first model
+_PROXIMAL = 1.0  # of the curvature that a typical row sees
+
+
+def solve(objective, theta, certifier, options, progress):
+    """Minimise from `theta`."""
+    f = objective
+    best = Best(theta, f.value(theta))
+    progress.record(best.value)
+    ascent = DualAscent(f, np.random.default_rng(options.seed))
+    if theta.any():
+        ascent.start_near(theta)
+    estimate = certifier if f.dtype == np.float64 else Certifier(f, f.dtype)
+    due = Checkpoints(ratio=1.3)
+    while progress.n_iter < options.max_iter:
+        ascent.iterate()
+        theta = ascent.model()
+        scores = f.scores(theta)
+        best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
+        progress.record(best.value)
+        if not due(progress.n_iter):
+            continue
+        scores = scores.astype(np.float64, copy=False)
+        certificate = estimate.certify(theta, ascent.signed_dual(), scores)
+        if not options.reached(
+            best_criterion(estimate, certificate, best, options, progress)
+        ):
+            continue
+        if _certified(certifier, ascent, best, options, progress):
+            return SolverResult(best.theta, converged=True)
+    converged = _certified(certifier, ascent, best, options, progress)
+    return SolverResult(best.theta, converged)
+
+
+def _certified(certifier, ascent, best, options, progress):
+    """Whether the best model is within the tolerance, in full precision."""
+    certificate = certifier.certify(best.theta, ascent.signed_dual())
+    best.value = min(best.value, certificate.objective)
+    criterion = best_criterion(certifier, certificate, best, options, progress)
+    return options.reached(criterion)
+
+
+class DualAscent:
+    """Dual variables and the model that they determine, in the precision of X.
+
+    Attributes
+    ----------
+    dual : ndarray of shape (n_samples, n_rows)
+        a_ij of every class but the true one, or t_i of the one-row form.
+    """
+
+    def __init__(self, f, rng):
+        self._f = f
+        self._rng = rng
+        hinge = not f.loss.smooth
+        # The conjugate of each slack is curvature / 2 * a^2 - delta * a up to the cap.
+        self._curvature, self._cap = (0.0, 1.0) if hinge else (0.5, np.inf)
+        zeros = np.zeros(f.n_features)
+        centred = f.mean is not None and not f.is_sparse
+        self._centre = (f.mean if centred else zeros).astype(f.dtype)
+        self._squares = f.squared_norms(self._centre)
+        mean_square = self._squares.mean()
+        self._b_scale = _INTERCEPT_SCALE * mean_square * f.fit_intercept
+        self._proximal = 0.0
+        if f.penalty.l2 == 0.0:
+            unit = f.delta if hinge and f.delta > 0.0 else 1.0
+            self._proximal = _PROXIMAL * mean_square / (f.n_samples * unit)
+        self._strength = f.penalty.l2 + self._proximal
+        self.dual = np.zeros((f.n_samples, f.n_rows))
+        self._W = np.zeros(f.matrix_shape, f.dtype)
+        # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
+        self._keeps_sum = f.penalty.l1 > 0.0 or self._proximal > 0.0
+        self._U = np.zeros(f.matrix_shape if self._keeps_sum else (0, 0), f.dtype)
+        self._b = np.zeros((int(f.fit_intercept), f.n_rows))
+        self._W_centre, self._b_centre = self._W.copy(), self._b.copy()
+        self._nap = np.zeros(f.n_samples, np.int64)
+        self._wake = np.zeros(f.n_samples, np.int64)
+        self._epoch = 0
+
+    def start_near(self, theta):
+        """Take the dual variables of a model: the slopes of its loss."""
+        f = self._f
+        scores = f.scores(theta, np.float64)
+        _, signed = f.loss_gradient(scores, _START_WIDTH * f.delta)
+        self.dual = np.abs(signed) / f.weight[:, None]
+        if f.n_rows > 1:
+            self.dual[np.arange(f.n_samples), f.y] = 0.0
+        pulled = f.backward(signed)
+        self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
+        U = self._proximal * self._W_centre
+        U -= f.weights(pulled).reshape(f.matrix_shape)
+        if self._keeps_sum:
+            self._U[:] = U
+        self._W[:] = f.penalty.prox_l1(U, 1.0) / self._strength
+        self._b_centre[:] = f.intercepts(theta)
+        self._b[:] = self._b_centre
+        self._b -= self._b_scale / self._strength * f.intercepts(pulled)
+
+    def iterate(self):
+        """Visit as many rows as there are."""
+        visits = 0
+        while visits < self._f.n_samples:
+            awake = np.flatnonzero(self._wake <= self._epoch)
+            if len(awake):
+                self._run_epoch(self._rng.permutation(awake))
+                self._move_centres()
+            visits += max(len(awake), 1)
+            self._epoch += 1
+
+    def model(self):
+        """Coefficients and intercepts as one vector."""
+        f = self._f
+        if f.is_sparse:
+            return f.pack(self._W.T, self._b.sum(axis=0))
+        return np.concatenate([self._W, self._b], axis=None, dtype=np.float64)
+
+    def signed_dual(self):
+        """pi_i * a_i for all classes, as the certificate takes it."""
+        f = self._f
+        signed = f.weight[:, None] * self.dual
+        if f.n_rows == 1:
+            signed[f.y == 1] *= -1.0
+        else:
+            signed[np.arange(f.n_samples), f.y] = -signed.sum(axis=1)
+        return signed
+
+    def _run_epoch(self, order):
+        f = self._f
+        number = f.dtype.type
+        common = (
+            f.y,
+            f.weight,
+            f.delta,
+            self._curvature,
+            self._cap,
+            order,
+            self._epoch,
+            number(f.penalty.l1),
+            number(self._strength),
+            self._W,
+            self._U,
+            self._b,
+            self._b_scale,
+            self._squares,
+            self.dual,
+            self._nap,
+            self._wake,
+        )
+        if f.is_sparse:
+            X = (readonly(a) for a in (f.X.data, f.X.indices, f.X.indptr))
+            _kernels.sdca_epoch_csr(*X, *common)
+        else:
+            _kernels.sdca_epoch_dense(readonly(f.X), self._centre, *common)
+
+    def _move_centres(self):
+        drift = self._b - self._b_centre
+        self._b_centre[:] = self._b
+        self._b += drift
+        if self._proximal > 0.0:
+            self._U += self._proximal * (self._W - self._W_centre)
+            self._W_centre[:] = self._W
+            self._W[:] = self._f.penalty.prox_l1(self._U, 1.0) / self._strength

@@ -1,0 +1,82 @@
+"""The linear systems of Newton's method, by coefficients or by active pairs."""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from .. import _kernels
+
+
+def hessian(f, second):
+    """Second derivatives of the data part in theta."""
+    K, d = f.n_rows, f.n_features
+    centre = f.mean if f.mean is not None else np.zeros(d)
+    grams = np.zeros((K, K, d + 1, d + 1))
+    for rows, X in f.dense_blocks():
+        _kernels.add_pair_grams(
+            f.loss.code,
+            X,
+            centre,
+            np.argsort(f.y[rows], kind="stable"),
+            np.bincount(f.y[rows], minlength=f.n_classes),
+            f.weight[rows],
+            second[rows],
+            grams,
+        )
+    if K > 1:
+        grams += grams.transpose(1, 0, 2, 3).copy()
+        total = grams.sum(axis=1)
+        np.negative(grams, out=grams)
+        grams[np.arange(K), np.arange(K)] = total
+    H = np.empty((f.size, f.size))
+    n_weights = f.n_weights
+    inner = (2, 0, 3, 1) if f.is_sparse else (0, 2, 1, 3)
+    corner = grams[:, :, :d, :d].transpose(inner)
+    H[:n_weights, :n_weights] = corner.reshape(n_weights, n_weights)
+    if f.fit_intercept:
+        # A common constant of all classes has no effect; this makes it definite.
+        H[n_weights:, n_weights:] = grams[:, :, d, d] + (K > 1) * grams[0, 0, d, d]
+        side = grams[:, :, :d, d].transpose((2, 0, 1) if f.is_sparse else (0, 2, 1))
+        H[:n_weights, n_weights:] = side.reshape(n_weights, K)
+        H[n_weights:, :n_weights] = H[:n_weights, n_weights:].T
+    return H
+
+
+def solve_by_coefficients(f, second, ridge, right):
+    """(H + diag(ridge))^-1 right, by a factor of that matrix."""
+    H = hessian(f, second)
+    H[np.diag_indices_from(H)] += ridge
+    factor = cho_factor(H, lower=True, overwrite_a=True, check_finite=False)
+    return cho_solve(factor, right, check_finite=False)
+
+
+def solve_by_pairs(f, second, ridge, right):
+    """The same for the hinges where few pairs of a sample and a class are active.
+
+    H is U U^T with a column a pair, so that by Woodbury's identity a matrix of the size
+    of the pairs is factored.
+    """
+    sample, column = np.nonzero(second)
+    scaled = right / ridge
+    if len(sample) == 0:
+        return scaled
+    root = np.sqrt(second[sample, column])
+    rows, place = np.unique(sample, return_inverse=True)
+    by_feature = f.feature_values(f.weights(ridge))
+    Z = f.dense_rows(rows) / np.sqrt(by_feature)
+    gram = Z @ Z.T
+    if f.fit_intercept:
+        gram += 1.0 / f.intercepts(ridge)[0]
+    system = np.empty((len(sample), len(sample)))
+    true = f.y[sample] if f.n_rows > 1 else np.empty(0, np.intp)
+    _kernels.pair_system(gram, place, true, column, root, system)
+    scores = f.scores(scaled, np.float64)
+    image = scores[sample, column]
+    if f.n_rows > 1:
+        image = image - scores[sample, true]
+    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    weights = root * cho_solve(factor, root * image, check_finite=False)
+    pull = np.zeros_like(scores)
+    pull[sample, column] = weights
+    if f.n_rows > 1:
+        np.subtract.at(pull, (sample, true), weights)
+    return scaled - f.backward(pull) / ridge

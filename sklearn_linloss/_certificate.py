@@ -36,7 +36,8 @@ class Certificate:
         F(theta).
     criterion : float
         What the tolerance is compared with: the relative gap, or for alpha = 0 the
-        max-norm of the smallest subgradient relative to that at zero.
+        max-norm of the smallest subgradient relative to that at zero. For the hinge
+        that is an e-subgradient, with e relative to the objective if that is larger.
     """
 
     theta: np.ndarray
@@ -93,12 +94,15 @@ class Certifier:
         f = self.objective
         if scores is None:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
-        if dual is not None and f.penalty.alpha > 0.0 and not f.loss.smooth:
+        if dual is not None and not f.loss.smooth:
             value, gradient = f.loss_value(scores), dual
         else:
             value, gradient = f.loss_gradient(scores)
         if f.penalty.alpha == 0.0:
-            return Certificate(theta, value, self._stationarity(theta, gradient))
+            criterion = self._stationarity(theta, gradient)
+            if not f.loss.smooth:
+                criterion = max(criterion, self._slackness(value, gradient, scores))
+            return Certificate(theta, value, criterion)
         if f.fit_intercept and f.loss.smooth:
             shift, value, gradient = self._fit_intercept(scores, value, gradient)
             theta = theta.copy()
@@ -129,6 +133,21 @@ class Certifier:
         if self._zero_stationarity == 0.0:
             return 0.0
         return f.stationarity(theta, f.backward(gradient)) / self._zero_stationarity
+
+    def _slackness(self, value, dual, scores):
+        """How far a hinge is from complementary slackness with a dual point.
+
+        The dual point is an e-subgradient with e = sum_i pi_i (L_i(s_i) + L_i*(a_i)
+        - a_i s_i), and then F >= value - e - |sum_i pi_i a_i s_i| for all models of
+        twice the size. Relative to the value.
+        """
+        f = self.objective
+        if value == 0.0:
+            return 0.0
+        mass = dual[dual > 0.0].sum() if f.n_rows > 1 else np.abs(dual).sum()
+        work = np.vdot(dual, scores)
+        excess = max(value - f.delta * mass - work, 0.0)
+        return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
     def _fit_intercept(self, scores, value, gradient):
         """Newton steps on the intercept over fixed coefficients."""

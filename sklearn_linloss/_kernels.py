@@ -698,14 +698,13 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing)
     """Coordinate descent on gradient @ d + d @ H @ d / 2 + ridge @ d^2 / 2 + R(w + d).
 
     R is the elastic net on the first len(w) coordinates, the others are free. Starts
-    from d = 0 and writes d to `move` and w + d, with exact zeros, to `landing`. It ends
-    when a sweep moves no coordinate by more than `tol` times the largest move.
+    from `move`, which holds d, and `landing`, which holds w + d with exact zeros. It
+    ends when a sweep moves no coordinate by more than `tol` times the largest move;
+    returns whether that was before the last sweep.
     """
     size = len(gradient)
     n_weights = len(w)
-    slope = gradient.copy()
-    move[:] = 0.0
-    landing[:] = w
+    slope = gradient + H @ move
     for _ in range(sweeps):
         largest = 0.0
         largest_step = 0.0
@@ -732,7 +731,8 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing)
             largest = max(largest, abs(move[a]))
             largest_step = max(largest_step, abs(step))
         if largest_step <= tol * largest:
-            break
+            return True
+    return False
 
 
 @jit

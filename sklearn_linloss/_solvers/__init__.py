@@ -75,6 +75,8 @@ def _refuse_saga(request):
 def _refuse_sdca(request):
     if request.loss.name == "softmax":
         return f"loss={request.loss.name!r}"
+    if request.penalty.alpha == 0.0:
+        return "alpha=0"
     return _refuse_rates(request)
 
 
@@ -128,7 +130,7 @@ def _automatic(request):
         return "gd"
     if _refuse_newton(request) is None and _newton_pays(request):
         return "newton"
-    if not request.loss.smooth:
+    if not request.loss.smooth and _refuse_sdca(request) is None:
         return "sdca"
     if request.n_samples >= _SAGA_FROM_SAMPLES and _refuse_saga(request) is None:
         return "saga"

@@ -114,19 +114,6 @@ class Best:
             self.theta, self.value = theta, value
 
 
-def best_criterion(certifier, certificate, best, options, progress):
-    """What the tolerance is compared with, for the best model.
-
-    `certificate` is that of the latest one. For alpha = 0 a hinge has none: a plateau
-    counts as zero.
-    """
-    if certifier.objective.penalty.alpha > 0.0:
-        return float(certifier.gap(best.value))
-    if certifier.objective.loss.smooth:
-        return certificate.criterion
-    return 0.0 if progress.plateaued(options.tol) else np.inf
-
-
 def certified(certifier, theta, options, progress):
     """The result, if `theta` can be certified to the tolerance, else None.
 

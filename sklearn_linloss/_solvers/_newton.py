@@ -17,9 +17,9 @@ import numpy as np
 
 from .. import _kernels
 from .._certificate import maximize_concave
-from ._common import Best, Checkpoints, SolverResult, best_criterion, feature_metric
+from ._common import Best, Checkpoints, SolverResult, feature_metric
 from ._sdca import DualAscent
-from ._systems import hessian, solve_by_coefficients, solve_by_pairs
+from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
 _ASCENT_GAP, _ASCENT_ITERATIONS = 0.1, 100
 _INNER_STEPS = 20
@@ -28,10 +28,9 @@ _LONG = 0.5  # a shorter one is not the last of an inner problem
 _INNER_ACCURACY = 0.01  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT = 0.3
-_SWEEPS = 300
-_SWEEP_TOL = 1e-4
 _DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
 _ROUNDING = 1e-12
+_PROXIMAL = 1e-5  # of the curvature of the augmented hinge, for pairs all active
 _DUAL_FROM = 0.8  # active pairs a coefficient
 
 
@@ -51,13 +50,17 @@ def solve(objective, theta, certifier, options, progress):
         if converged:
             return SolverResult(best.theta, converged=True)
         model.start_from(ascent.dual)
-    metric = feature_metric(f)
+    anchor = _Anchor(f, theta)
     while progress.n_iter < options.max_iter:
         value, pull, second = model.expand(scores)
-        gradient = f.backward(pull)
-        move, decrement, zeros = _newton_step(f, theta, gradient, second, metric)
+        anchor.strength = model.proximal
+        gradient = f.backward(pull) + anchor.gradient(theta)
+        value += anchor.value(theta)
+        move, decrement, zeros = _newton_step(f, theta, gradient, second, anchor)
         change = f.scores(move, np.float64)
-        length = _line_search(f, model, theta, scores, value, move, change, decrement)
+        length = _line_search(
+            f, model, anchor, theta, scores, value, move, change, decrement
+        )
         theta = theta + length * move
         scores += length * change
         if length == 1.0:
@@ -65,11 +68,13 @@ def solve(objective, theta, certifier, options, progress):
         certificate = certifier.certify(theta, model.dual(scores), scores)
         best.consider(certificate.theta, certificate.objective)
         progress.record(best.value)
-        if options.reached(
-            best_criterion(certifier, certificate, best, options, progress)
-        ):
+        criterion = certifier.gap(best.value)
+        if f.penalty.alpha == 0.0:
+            criterion = certificate.criterion
+        if options.reached(criterion):
             return SolverResult(best.theta, converged=True)
-        model.advance(decrement, length, best.value - certifier.bound)
+        if model.advance(decrement, length, criterion * best.value):
+            anchor.centre = theta
     return SolverResult(best.theta, converged=False)
 
 
@@ -95,8 +100,27 @@ def _ascend(f, ascent, best, certifier, options, progress):
     return theta, scores, False
 
 
+class _Anchor:
+    """A proximal term, strength / 2 * |theta - centre|^2 in the features' metric."""
+
+    def __init__(self, f, centre):
+        self.metric = feature_metric(f)
+        self.centre = centre
+        self.strength = 0.0
+
+    def value(self, theta):
+        """The term."""
+        return 0.5 * (self.gradient(theta) @ (theta - self.centre))
+
+    def gradient(self, theta):
+        """Its gradient."""
+        return self.strength * self.metric * (theta - self.centre)
+
+
 class _Smooth:
     """The softmax and the squared hinge as they are."""
+
+    proximal = 0.0
 
     def __init__(self, f):
         self._f = f
@@ -129,10 +153,17 @@ class _Smooth:
 
     def advance(self, decrement, length, gap):
         """Nothing changes between the steps."""
+        return False
 
 
 class _AugmentedHinge:
-    """The hinge in its augmented Lagrangian."""
+    """The hinge in its augmented Lagrangian.
+
+    Attributes
+    ----------
+    proximal : float
+        Strength of the proximal term that takes the place of a missing L2 penalty.
+    """
 
     def __init__(self, f):
         self._f = f
@@ -141,6 +172,13 @@ class _AugmentedHinge:
         self._pull = np.empty_like(self._centre)
         self._second = np.empty_like(self._centre)
         self._steps = 0
+
+    @property
+    def proximal(self):
+        f = self._f
+        if f.penalty.l2 > 0.0 or f.delta == 0.0:
+            return 0.0
+        return _PROXIMAL * self._width / f.delta**2
 
     def start_from(self, dual):
         """Take multipliers close to the best ones."""
@@ -178,6 +216,8 @@ class _AugmentedHinge:
     def advance(self, decrement, length, gap):
         """Move the multipliers once the inner problem is solved well enough.
 
+        Returns whether it was.
+
         The width follows how hard that was: too narrow, the inner problem is a
         succession of kinks; wider, it takes more multipliers. Called after `dual`.
         """
@@ -186,7 +226,7 @@ class _AugmentedHinge:
         if length < _SHORT:
             self._width = min(2.0 * self._width, _LARGEST_WIDTH * self._f.delta)
         if not solved and self._steps < _INNER_STEPS:
-            return
+            return False
         f = self._f
         np.divide(np.abs(self._pull), f.weight[:, None], out=self._centre)
         if f.n_rows > 1:
@@ -199,29 +239,29 @@ class _AugmentedHinge:
             self._width *= 0.5
         self._width = max(self._width, _SMALLEST_WIDTH * self._f.delta)
         self._steps = 0
+        return True
 
 
-def _newton_step(f, theta, gradient, second, metric):
+def _newton_step(f, theta, gradient, second, anchor):
     """The Newton step on the data part plus the penalty, the descent that it predicts,
     and which coefficients it sets to zero.
 
     Directions without curvature (a class whose hinges are all in or out, a penalty
-    without L2) are damped in proportion to the gradient.
+    without L2) are damped in proportion to the gradient, or held by the anchor.
     """
     w = f.weights(theta)
+    ridge = anchor.strength * anchor.metric
     residual = gradient.copy()
     f.weights(residual)[:] = f.penalty.min_norm_subgradient(w, f.weights(gradient))
-    unit = f.delta if f.delta > 0.0 else 1.0
-    damping = _DAMPING * np.sqrt((residual**2 / metric).sum()) / unit
-    ridge = max(damping, _SMALLEST_DAMPING) * metric
-    if f.penalty.l2 > 0.0:
-        f.weights(ridge)[:] = 0.0
+    if anchor.strength == 0.0:
+        unit = f.delta if f.delta > 0.0 else 1.0
+        size = np.sqrt((residual**2 / anchor.metric).sum())
+        ridge = max(_DAMPING * size / unit, _SMALLEST_DAMPING) * anchor.metric
+        if f.penalty.l2 > 0.0:
+            f.weights(ridge)[:] = 0.0
     if f.penalty.l1 > 0.0:
-        move, landing = np.empty(f.size), np.empty(f.n_weights)
-        l1, l2 = f.penalty.l1, f.penalty.l2
-        H = hessian(f, second)
-        _kernels.quadratic_descent(
-            H, gradient, w, l1, l2, ridge, _SWEEPS, _SWEEP_TOL, move, landing
+        move, landing = minimize_quadratic(
+            hessian(f, second), gradient, w, f.penalty, ridge
         )
         zeros = landing == 0.0
     else:
@@ -236,7 +276,7 @@ def _newton_step(f, theta, gradient, second, metric):
     return move, -(gradient @ move + change), zeros
 
 
-def _line_search(f, model, theta, scores, value, move, change, decrement):
+def _line_search(f, model, anchor, theta, scores, value, move, change, decrement):
     """Length of the step: one near the end, found along the segment before."""
     w, dw = f.weights(theta), f.weights(move)
     l1, l2 = f.penalty.l1, f.penalty.l2
@@ -244,6 +284,9 @@ def _line_search(f, model, theta, scores, value, move, change, decrement):
     def along(t):
         data, slope = model.along(scores, change, t)
         at_t = w + t * dw
+        if anchor.strength > 0.0:
+            data += anchor.value(theta + t * move)
+            slope += anchor.gradient(theta + t * move) @ move
         slope += dw @ (l1 * np.sign(at_t) + l2 * at_t)
         return -(data + f.penalty.value(at_t)), -slope
 

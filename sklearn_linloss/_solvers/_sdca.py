@@ -16,7 +16,7 @@ import numpy as np
 from .. import _kernels
 from .._certificate import Certifier
 from .._objective import readonly
-from ._common import Best, Checkpoints, SolverResult, best_criterion
+from ._common import Best, Checkpoints, SolverResult
 
 _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
 _START_WIDTH = 0.1  # of the margin, to smooth the loss of a first model
@@ -42,23 +42,18 @@ def solve(objective, theta, certifier, options, progress):
         if not due(progress.n_iter):
             continue
         scores = scores.astype(np.float64, copy=False)
-        certificate = estimate.certify(theta, ascent.signed_dual(), scores)
-        if not options.reached(
-            best_criterion(estimate, certificate, best, options, progress)
-        ):
+        estimate.certify(theta, ascent.signed_dual(), scores)
+        if not options.reached(estimate.gap(best.value)):
             continue
-        if _certified(certifier, ascent, best, options, progress):
+        if options.reached(_gap(certifier, ascent, best)):
             return SolverResult(best.theta, converged=True)
-    converged = _certified(certifier, ascent, best, options, progress)
-    return SolverResult(best.theta, converged)
+    return SolverResult(best.theta, options.reached(_gap(certifier, ascent, best)))
 
 
-def _certified(certifier, ascent, best, options, progress):
-    """Whether the best model is within the tolerance, in full precision."""
+def _gap(certifier, ascent, best):
+    """The gap of the best model, in full precision."""
     certificate = certifier.certify(best.theta, ascent.signed_dual())
-    best.value = min(best.value, certificate.objective)
-    criterion = best_criterion(certifier, certificate, best, options, progress)
-    return options.reached(criterion)
+    return certifier.gap(certificate.objective)
 
 
 class DualAscent:

@@ -1,9 +1,12 @@
-"""The linear systems of Newton's method, by coefficients or by active pairs."""
+"""The linear algebra of Newton's method, by coefficients or by active pairs."""
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .. import _kernels
+
+_ROUNDS, _SWEEPS = 50, 10
+_SWEEP_TOL = 1e-6
 
 
 def hessian(f, second):
@@ -80,3 +83,51 @@ def solve_by_pairs(f, second, ridge, right):
     if f.n_rows > 1:
         np.subtract.at(pull, (sample, true), weights)
     return scaled - f.backward(pull) / ridge
+
+
+def minimize_quadratic(H, gradient, w, penalty, ridge):
+    """Minimise gradient @ d + d @ (H + diag(ridge)) @ d / 2 + R(w + d) over d.
+
+    R is the elastic net of the leading len(w) coordinates. Coordinate descent finds the
+    signs, and a linear system on the support goes on from there, up to the first sign
+    that it would change.
+
+    Returns
+    -------
+    move, landing : ndarrays
+        d, and the leading coordinates of w + d with exact zeros.
+    """
+    l1, l2 = penalty.l1, penalty.l2
+    move, landing = np.zeros(len(gradient)), w.copy()
+    curvature = ridge.copy()
+    curvature[: len(w)] += l2
+    for _ in range(_ROUNDS):
+        if _kernels.quadratic_descent(
+            H, gradient, w, l1, l2, ridge, _SWEEPS, _SWEEP_TOL, move, landing
+        ):
+            break
+        support = np.ones(len(gradient), dtype=bool)
+        support[: len(w)] = landing != 0.0
+        slope = gradient + H @ move + ridge * move
+        slope[: len(w)] += l2 * landing + l1 * np.sign(landing)
+        system = H[np.ix_(support, support)]
+        system[np.diag_indices_from(system)] += curvature[support]
+        try:
+            factor = cho_factor(system, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            continue
+        step = np.zeros(len(gradient))
+        step[support] = -cho_solve(factor, slope[support], check_finite=False)
+        leading = step[: len(w)]
+        crossing = (landing != 0.0) & ((landing + leading) * landing <= 0.0)
+        length = 1.0
+        if crossing.any():
+            lengths = -landing[crossing] / leading[crossing]
+            length = lengths.min()
+            first = np.flatnonzero(crossing)[lengths.argmin()]
+        move += length * step
+        landing += length * leading
+        if crossing.any():
+            landing[first] = 0.0
+            move[first] = -w[first]
+    return move, landing

@@ -173,11 +173,31 @@ class LinearObjective:
             X = self.X[rows].astype(np.float64)
             yield rows, readonly(X.toarray() if self.is_sparse else X)
 
-    def dense_rows(self, rows):
-        """Some rows of X, dense, in float64, and centred as `theta` has them."""
+    def gram(self, rows, by_feature):
+        """x_i @ diag(by_feature) @ x_j for some rows, centred as `theta` has them.
+
+        In float64, block by block of the features.
+        """
         X = self.X[rows]
-        X = (X.toarray() if self.is_sparse else X).astype(np.float64)
-        return X if self.mean is None else X - self.mean
+        gram = np.zeros((len(rows), len(rows)))
+        if self.is_sparse:
+            X = X.astype(np.float64)
+            gram += (X @ sparse.diags(by_feature) @ X.T).toarray()
+            if self.mean is not None:
+                weighted = by_feature * self.mean
+                cross = X @ weighted
+                gram += weighted @ self.mean - np.add.outer(cross, cross)
+            return gram
+        root = np.sqrt(by_feature)
+        step = max(1, _BLOCK_BYTES // (8 * len(rows)))
+        for start in range(0, self.n_features, step):
+            block = slice(start, start + step)
+            Z = X[:, block].astype(np.float64)
+            if self.mean is not None:
+                Z -= self.mean[block]
+            Z *= root[block]
+            gram += Z @ Z.T
+        return gram
 
     def squared_norms(self, centre):
         """|x_i - centre|^2 of each sample; with CSR the centre is ignored."""

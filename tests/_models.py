@@ -37,11 +37,11 @@ class Model:
         return self.solver not in STOCHASTIC
 
 
-def serves(solver, loss, l1_ratio=0.0, learning_rate="auto"):
+def serves(solver, loss, *, alpha=0.1, l1_ratio=0.0, learning_rate="auto"):
     """Whether a solver takes such a request for a small data set."""
     request = _solvers.Request(
         getattr(losses, loss),
-        ElasticNet(0.1, l1_ratio),
+        ElasticNet(alpha, l1_ratio),
         learning_rate,
         n_samples=100,
         n_features=5,

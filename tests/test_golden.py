@@ -36,9 +36,16 @@ def assert_certified(model, problem):
     assert model.gap_ >= excess - 1e-12
 
 
+def test_every_optimum_with_the_default_solver(problem, standardised):
+    model = fit_problem(problem, standardised, tol=1e-8)
+    assert_certified(model, problem)
+    assert model.gap_ <= 1e-8
+    assert model.objective_ == pytest.approx(problem["objective"], rel=1e-6)
+
+
 @pytest.mark.parametrize("solver", CERTIFYING_SOLVERS)
 def test_smooth_optima(smooth_problem, standardised, solver):
-    if not serves(solver, smooth_problem["loss"], smooth_problem["l1_ratio"]):
+    if not serves(solver, smooth_problem["loss"], l1_ratio=smooth_problem["l1_ratio"]):
         pytest.skip("not a request for this solver")
     tol = 1e-9
     if solver == "saga":
@@ -64,7 +71,7 @@ def test_smooth_optima(smooth_problem, standardised, solver):
 
 @pytest.mark.parametrize("solver", CERTIFYING_SOLVERS)
 def test_hinge_optima(hinge_problem, standardised, solver):
-    if not serves(solver, "hinge", hinge_problem["l1_ratio"]):
+    if not serves(solver, "hinge", l1_ratio=hinge_problem["l1_ratio"]):
         pytest.skip("not a request for this solver")
     model = fit_problem(
         hinge_problem, standardised, solver=solver, tol=1e-3, max_iter=50_000
@@ -81,7 +88,9 @@ def test_the_gap_dominates_the_excess_also_when_loose(
     for problem in golden["problems"]:
         if problem["loss"] != loss_solver.loss or problem["dataset"] != "iris":
             continue
-        if not serves(loss_solver.solver, problem["loss"], problem["l1_ratio"]):
+        if not serves(
+            loss_solver.solver, problem["loss"], l1_ratio=problem["l1_ratio"]
+        ):
             continue
         for max_iter in (1, 5, 25):
             model = fit_problem(
@@ -134,7 +143,7 @@ def test_gradient_descent_trajectory(trajectory, iris):
 
 
 @pytest.mark.parametrize(
-    "solver", [s for s in CERTIFYING_SOLVERS if serves(s, "softmax", 1.0)]
+    "solver", [s for s in CERTIFYING_SOLVERS if serves(s, "softmax", l1_ratio=1.0)]
 )
 @pytest.mark.parametrize("factor", ["1.001", "0.999"])
 def test_alpha_at_which_l1_lets_the_first_weight_in(

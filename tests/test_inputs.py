@@ -669,7 +669,7 @@ def test_without_an_intercept(model):
     )
 
 
-@all_models
+@pytest.mark.parametrize("model", models(alpha=0.0), ids=str)
 def test_without_a_penalty_there_is_no_gap(model):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 2)), rng.integers(3, size=60)

@@ -244,3 +244,17 @@ def test_subgradient_trajectory(trajectory, iris):
     weights = f.weights(theta)
     assert (weights == 0.0).sum() == trajectory["exact_zeros_after_2001"]
     assert (np.abs(weights) < 1e-3).sum() == trajectory["nearly_zero_1e_3"]
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_matrix])
+def test_products_of_rows_are_those_of_centred_features(container, fit_intercept):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 2000)) + 1.0
+    y, weight = np.arange(30) % 3, rng.uniform(0.5, 2.0, size=30)
+    f = make_objective(
+        container(X), y, "hinge", weight=weight, fit_intercept=fit_intercept
+    )
+    rows, by_feature = np.array([3, 4, 17]), rng.uniform(0.1, 1.0, size=2000)
+    Z = X[rows] - fit_intercept * np.average(X, axis=0, weights=weight)
+    np.testing.assert_allclose(f.gram(rows, by_feature), Z * by_feature @ Z.T)

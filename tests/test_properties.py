@@ -30,7 +30,7 @@ def small_data(seed, n_classes, n=30, d=4):
 def serving(model, l1_ratio):
     from _models import serves
 
-    if not serves(model.solver, model.loss, l1_ratio):
+    if not serves(model.solver, model.loss, l1_ratio=l1_ratio):
         pytest.skip("not a request for this solver")
 
 

@@ -7,7 +7,7 @@ a SolverResult. It knows arrays only: no labels, no scikit-learn.
 from dataclasses import dataclass
 from importlib import import_module
 
-# Newton's method holds a square matrix of this many coefficients at most.
+# Newton's method holds a square matrix of this size at most.
 _NEWTON_LARGEST = 3000
 # First-order steps that one Newton step on the softmax makes unnecessary.
 _REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
@@ -40,6 +40,11 @@ class Request:
     def n_coefficients(self):
         """Number of coefficients, intercepts included."""
         return self.n_rows * (self.n_features + 1)
+
+    @property
+    def n_pairs(self):
+        """Number of pairs of a sample and a wrong class."""
+        return self.n_samples * max(self.n_rows - 1, 1)
 
 
 def _refuse_gd(request):
@@ -81,8 +86,15 @@ def _refuse_sdca(request):
 
 
 def _refuse_newton(request):
-    if request.n_coefficients > _NEWTON_LARGEST:
-        return f"more than {_NEWTON_LARGEST} coefficients"
+    largest = _NEWTON_LARGEST
+    by_pairs = request.loss.name != "softmax" and request.penalty.l1 == 0.0
+    if request.n_coefficients > largest and not (
+        by_pairs and request.n_pairs <= largest
+    ):
+        reason = f"more than {largest} coefficients"
+        if by_pairs:
+            reason += " and pairs of a sample and a wrong class"
+        return reason
     return _refuse_rates(request)
 
 

@@ -21,6 +21,7 @@ from ._common import Best, Checkpoints, SolverResult, feature_metric
 from ._sdca import DualAscent
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
+_ASCENT_FROM = 1e5  # products a pass over X
 _ASCENT_GAP, _ASCENT_ITERATIONS = 0.1, 100
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
@@ -42,7 +43,7 @@ def solve(objective, theta, certifier, options, progress):
     progress.record(value)
     best = Best(theta, value)
     model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
-    if not f.loss.smooth and f.penalty.l2 > 0.0 and not theta.any():
+    if _ascent_pays(f) and not theta.any():
         ascent = DualAscent(f, np.random.default_rng(options.seed))
         theta, scores, converged = _ascend(
             f, ascent, best, certifier, options, progress
@@ -76,6 +77,12 @@ def solve(objective, theta, certifier, options, progress):
         if model.advance(decrement, length, criterion * best.value):
             anchor.centre = theta
     return SolverResult(best.theta, converged=False)
+
+
+def _ascent_pays(f):
+    """Whether dual ascent goes the first part of the way for less."""
+    large = f.n_samples * f.size >= _ASCENT_FROM
+    return large and not f.loss.smooth and f.penalty.l2 > 0.0
 
 
 def _ascend(f, ascent, best, certifier, options, progress):

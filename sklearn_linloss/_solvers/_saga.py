@@ -25,6 +25,7 @@ _SLOWEST_GROWTH = 1.05
 _SHRINK = 0.5
 _CAUTION = 0.5  # what is left of the growth after a step that was too long
 _CALM = 0.2  # of the step before a certificate, which suffers from noise most
+_ROUNDING = 10.0  # in units of the precision, of the objective
 _RETREATS = 20  # in a row: then it is the precision that ends the descent
 
 
@@ -41,7 +42,8 @@ def solve(objective, theta, certifier, options, progress):
     estimate = Certifier(f, f.dtype)
     due = Checkpoints(ratio=1.4, first=4)
     retreats = 0
-    noise = np.finfo(f.dtype).eps
+    longest = np.inf  # after the last time that the objective rose
+    noise = _ROUNDING * np.finfo(f.dtype).eps
     while progress.n_iter < options.max_iter:
         before = snapshot(state, "_theta", "_mean", "_table")
         epoch = progress.n_iter + 1
@@ -55,6 +57,8 @@ def solve(objective, theta, certifier, options, progress):
             new_value = f.loss_value(scores) + f.penalty_value(theta)
         if not new_value <= value * (1.0 + noise):
             retreats += 1
+            if retreats == 1:
+                longest = _SHRINK * step
             state.return_to(before)
             if retreats > _RETREATS:
                 if not np.isfinite(new_value):
@@ -67,8 +71,10 @@ def solve(objective, theta, certifier, options, progress):
             due.postpone(epoch)
             continue
         retreats = 0
+        falls = new_value < value * (1.0 - noise)
+        # At rest, growth would only show what is too long, again and again.
+        step = step * growth if falls else max(step, min(step * growth, longest))
         value = new_value
-        step *= growth
         progress.record(value)
         if not certifying:
             continue

@@ -19,7 +19,7 @@ from .._objective import readonly
 from ._common import Best, Checkpoints, SolverResult
 
 _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
-_START_WIDTH = 0.1  # of the margin, to smooth the loss of a first model
+_START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
 

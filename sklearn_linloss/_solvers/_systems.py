@@ -65,8 +65,7 @@ def solve_by_pairs(f, second, ridge, right):
     root = np.sqrt(second[sample, column])
     rows, place = np.unique(sample, return_inverse=True)
     by_feature = f.feature_values(f.weights(ridge))
-    Z = f.dense_rows(rows) / np.sqrt(by_feature)
-    gram = Z @ Z.T
+    gram = f.gram(rows, 1.0 / by_feature)
     if f.fit_intercept:
         gram += 1.0 / f.intercepts(ridge)[0]
     system = np.empty((len(sample), len(sample)))

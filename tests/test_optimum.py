@@ -1,0 +1,210 @@
+"""The optimum of problems that are hard for one reason each, and of known equals."""
+
+import _reference as reference
+import numpy as np
+import pytest
+from _models import LOSSES, make, models
+from scipy import optimize, sparse
+from sklearn.svm import SVC
+
+HINGES = ("hinge", "squared_hinge")
+PENALTIES = {"l2": 0.0, "elastic_net": 0.5, "l1": 1.0}
+
+all_losses = pytest.mark.parametrize("loss", LOSSES)
+penalties = pytest.mark.parametrize(
+    "l1_ratio", PENALTIES.values(), ids=PENALTIES.keys()
+)
+intercepts = pytest.mark.parametrize("fit_intercept", [True, False])
+
+
+def blobs(n, d, n_classes, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % n_classes
+    return rng.normal(size=(n, d)) + 1.5 * rng.normal(size=(n_classes, d))[y], y
+
+
+def hinge_optimum(X, y, n_classes, fit_intercept):
+    """Smallest mean hinge without a penalty, as a linear program."""
+    n, d = X.shape
+    if fit_intercept:
+        X = np.hstack([X, np.ones((n, 1))])
+        d += 1
+    pairs = [(i, j) for i in range(n) for j in range(n_classes) if j != y[i]]
+    A = sparse.lil_matrix((len(pairs), n_classes * d + len(pairs)))
+    for r, (i, j) in enumerate(pairs):
+        A[r, j * d : (j + 1) * d] = X[i]
+        A[r, y[i] * d : (y[i] + 1) * d] = -X[i]
+        A[r, n_classes * d + r] = -1.0
+    cost = np.r_[np.zeros(n_classes * d), np.full(len(pairs), 1.0 / n)]
+    free = [(None, None)] * (n_classes * d)
+    result = optimize.linprog(
+        cost,
+        A_ub=A.tocsr(),
+        b_ub=-np.ones(len(pairs)),
+        bounds=free + [(0.0, None)] * len(pairs),
+    )
+    return result.fun
+
+
+# -- known equals --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize("solver", ["auto", "newton", "sdca"])
+def test_two_class_hinge_has_the_objective_of_svc(solver, alpha, breast_cancer):
+    X, y = breast_cancer
+    ours = make("hinge", solver=solver, alpha=alpha, tol=1e-7, max_iter=50_000)
+    ours.fit(X, y)
+    theirs = SVC(kernel="linear", C=1.0 / (alpha * len(y)), tol=1e-9).fit(X, y)
+    best = reference.objective(theirs.coef_, theirs.intercept_, X, y, "hinge", alpha)
+    assert ours.objective_ == pytest.approx(best, rel=1e-6)
+
+
+@penalties
+@intercepts
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("delta", [0.2, 1.0, 7.0])
+@pytest.mark.parametrize("loss", HINGES)
+def test_a_margin_is_a_strength(loss, delta, n_classes, fit_intercept, l1_ratio):
+    """F*(alpha, rho, delta) = scale * F*(alpha', rho', 1)."""
+    X, y = blobs(60, 4, n_classes)
+    alpha = 0.05
+    if loss == "hinge":
+        scale, l1, l2 = delta, alpha * l1_ratio, alpha * delta * (1.0 - l1_ratio)
+    else:
+        scale, l1, l2 = delta**2, alpha * l1_ratio / delta, alpha * (1.0 - l1_ratio)
+    common = {"tol": 1e-9, "fit_intercept": fit_intercept}
+    left = make(loss, alpha=alpha, l1_ratio=l1_ratio, delta=delta, **common)
+    right = make(loss, alpha=l1 + l2, l1_ratio=l1 / (l1 + l2), **common)
+    left.fit(X, y)
+    right.fit(X, y)
+    assert left.objective_ == pytest.approx(scale * right.objective_, rel=1e-6)
+    if l1_ratio < 1.0:
+        # Strong convexity determines the coefficients.
+        np.testing.assert_allclose(left.coef_ / delta, right.coef_, atol=5e-4)
+
+
+@intercepts
+@pytest.mark.parametrize("loss", HINGES)
+def test_separable_rows_reach_zero_without_a_penalty(loss, fit_intercept):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 5))
+    y = X[:, :3].argmax(axis=1)
+    model = make(loss, alpha=0.0, fit_intercept=fit_intercept).fit(X, y)
+    assert model.objective_ == pytest.approx(0.0, abs=1e-12)
+
+
+@intercepts
+@pytest.mark.parametrize("seed", range(3))
+def test_the_hinge_without_a_penalty_is_a_linear_program(seed, fit_intercept):
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(60, 3)) + 2.0, rng.integers(3, size=60)
+    model = make("hinge", alpha=0.0, tol=1e-6, fit_intercept=fit_intercept).fit(X, y)
+    best = hinge_optimum(X, y, 3, fit_intercept)
+    assert model.objective_ == pytest.approx(best, rel=1e-5)
+
+
+# -- hard for one reason -------------------------------------------------------------
+
+
+def assert_reaches(model, X, y, tol):
+    """The gap, and a second opinion on the objective; no warning is an error."""
+    model.set_params(tol=tol).fit(X, y)
+    assert model.gap_ <= tol
+    value = reference.objective_of(model, X, y)
+    assert model.objective_ == pytest.approx(value, rel=1e-10)
+
+
+@penalties
+@all_losses
+def test_features_of_very_different_scales(loss, l1_ratio, breast_cancer):
+    X, y = breast_cancer
+    factor = np.logspace(-3, 3, X.shape[1])
+    model = make(loss, alpha=1e-2, l1_ratio=l1_ratio)
+    assert_reaches(model, X * factor, y, 1e-6)
+
+
+@all_losses
+def test_a_scale_is_a_strength(loss, iris):
+    """Features times s and alpha times s^2 are the same problem."""
+    X, y = iris
+    plain = make(loss, alpha=1e-2, tol=1e-9).fit(X, y)
+    for scale in (1e3, 1e-3):
+        scaled = make(loss, alpha=1e-2 * scale**2, tol=1e-9).fit(scale * X, y)
+        assert scaled.objective_ == pytest.approx(plain.objective_, rel=1e-8)
+        assert scaled.n_iter_ <= 1.5 * plain.n_iter_ + 5
+
+
+@all_losses
+def test_a_duplicated_feature_doubles_the_budget(loss, iris):
+    """Two equal columns share a weight: half the L2 penalty for the same scores."""
+    X, y = iris
+    single = make(loss, alpha=0.5e-2, tol=1e-9).fit(X, y)
+    double = make(loss, alpha=1e-2)
+    assert_reaches(double, np.hstack([X, X]), y, 1e-9)
+    assert double.objective_ == pytest.approx(single.objective_, rel=1e-8)
+
+
+@penalties
+@all_losses
+def test_a_constant_feature_is_left_alone(loss, l1_ratio, iris):
+    X, y = iris
+    without = make(loss, alpha=1e-2, l1_ratio=l1_ratio, tol=1e-8).fit(X, y)
+    model = make(loss, alpha=1e-2, l1_ratio=l1_ratio)
+    assert_reaches(model, np.hstack([X, np.full((len(y), 1), 5.0)]), y, 1e-8)
+    assert model.objective_ == pytest.approx(without.objective_, rel=1e-7)
+    np.testing.assert_allclose(model.coef_[:, -1], 0.0, atol=1e-6)
+
+
+@all_losses
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_many_classes(loss, fit_intercept):
+    X, y = blobs(600, 8, 150)
+    model = make(loss, alpha=1e-3, fit_intercept=fit_intercept)
+    assert_reaches(model, X, y, 1e-5)
+
+
+@intercepts
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
+@pytest.mark.parametrize("loss", HINGES)
+def test_more_coefficients_than_samples(loss, container, fit_intercept):
+    X, y = blobs(100, 800, 5)
+    X[np.abs(X) < 1.0] = 0.0
+    model = make(loss, alpha=1e-2, fit_intercept=fit_intercept)
+    assert_reaches(model, container(X), y, 1e-7)
+    # In the space of the rows it is a small problem.
+    _, r = np.linalg.qr((X - fit_intercept * X.mean(axis=0)).T)
+    small = make(loss, alpha=1e-2, fit_intercept=fit_intercept, tol=1e-7).fit(r.T, y)
+    assert model.objective_ == pytest.approx(small.objective_, rel=2e-7)
+
+
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
+@pytest.mark.parametrize("loss", HINGES)
+def test_many_coefficients_and_many_samples(loss, container):
+    X, y = blobs(600, 400, 10)
+    X[np.abs(X) < 1.0] = 0.0
+    model = make(loss, alpha=1e-2)
+    assert_reaches(model, container(X), y, 1e-4)
+    assert model.solver_ != "newton"
+
+
+@penalties
+@pytest.mark.parametrize("model", models(HINGES), ids=str)
+def test_the_solvers_of_a_hinge_agree(model, l1_ratio, breast_cancer):
+    if model.solver in ("gd", "sgd", "saga"):
+        pytest.skip("no tight tolerance")
+    X, y = breast_cancer
+    best = make(model.loss, alpha=1e-2, l1_ratio=l1_ratio, tol=1e-8).fit(X, y)
+    other = model(alpha=1e-2, l1_ratio=l1_ratio, tol=1e-4, max_iter=20_000).fit(X, y)
+    assert other.gap_ <= 1e-4
+    assert other.objective_ == pytest.approx(best.objective_, rel=1.1e-4)
+
+
+def test_float32_rows_end_close_to_float64(standardised):
+    X, y = standardised("digits")
+    double = make("hinge", solver="sdca", alpha=1e-2, tol=1e-5).fit(X, y)
+    single = make("hinge", solver="sdca", alpha=1e-2, tol=1e-5)
+    single.fit(X.astype(np.float32), y)
+    assert single.coef_.dtype == np.float32
+    assert single.gap_ <= 1e-5
+    assert single.objective_ == pytest.approx(double.objective_, rel=3e-5)

@@ -782,26 +782,33 @@ def saga_epoch_dense(
 
 
 @inlined
-def _catch_up(w, slope, missed, step, l1, l2):
-    """`missed` proximal steps w <- prox(w - step * slope) at once."""
-    shrink = 1.0 / (1.0 + step * l2)
-    if l1 > 0.0 and w == 0.0 and abs(slope) <= l1:
-        return w
-    sign = 0.0
-    if l1 > 0.0:
-        sign = math.copysign(1.0, w if w != 0.0 else -slope)
-    power = shrink**missed
-    total = missed if l2 == 0.0 else shrink * (1.0 - power) / (1.0 - shrink)
-    result = power * w - step * (slope + sign * l1) * total
-    if l1 == 0.0 or result * sign > 0.0:
-        return result
-    # It meets zero on the way; from there it may stay or go on.
-    for _ in range(missed):
-        w -= step * slope
-        w = (w - min(max(w, -step * l1), step * l1)) * shrink
+def _catch_up(W, slopes, f, missed, shrinks, totals, step, l1):
+    """`missed` proximal steps w <- prox(w - step * slope) at once, for a row of W.
+
+    `shrinks` holds powers of the factor by which L2 shrinks w in a step, `totals` their
+    sums: how far a slope of one moves w in so many steps.
+    """
+    shrink, power, total = shrinks[1], shrinks[missed], totals[missed]
+    for k in range(W.shape[1]):
+        w = W[f, k]
+        slope = slopes[f, k]
+        if l1 == 0.0:
+            W[f, k] = power * w - step * total * slope
+            continue
         if w == 0.0 and abs(slope) <= l1:
-            break
-    return w
+            continue
+        sign = math.copysign(W.dtype.type(1.0), w if w != 0.0 else -slope)
+        result = power * w - step * total * (slope + sign * l1)
+        if result * sign <= 0.0:
+            # It meets zero on the way; from there it may stay or go on.
+            result = w
+            for _ in range(missed):
+                result -= step * slope
+                result -= min(max(result, -step * l1), step * l1)
+                result *= shrink
+                if result == 0.0 and abs(slope) <= l1:
+                    break
+        W[f, k] = result
 
 
 @jit
@@ -822,6 +829,11 @@ def saga_epoch_csr(
     scores = np.empty((batch_size, n_rows), W.dtype)
     pull = np.empty((batch_size, n_rows), W.dtype)
     n_batches = (len(order) + batch_size - 1) // batch_size
+    shrinks = np.ones(n_batches + 1, W.dtype)
+    totals = np.zeros(n_batches + 1, W.dtype)
+    for t in range(n_batches):
+        shrinks[t + 1] = shrinks[t] / (1.0 + step * l2)
+        totals[t + 1] = totals[t] + shrinks[t + 1]
     for t in range(n_batches):
         rows = order[t * batch_size : (t + 1) * batch_size]
         size = len(rows)
@@ -834,10 +846,10 @@ def saga_epoch_csr(
                 j = indices[p]
                 if done[j] <= t:
                     if done[j] < t:
-                        for k in range(n_rows):
-                            W[j, k] = _catch_up(
-                                W[j, k], mean_gradient[j, k], t - done[j], step, l1, l2
-                            )
+                        missed = t - done[j]
+                        _catch_up(
+                            W, mean_gradient, j, missed, shrinks, totals, step, l1
+                        )
                     done[j] = t + 1
                     touched[n_touched] = j
                     n_touched += 1
@@ -873,10 +885,8 @@ def saga_epoch_csr(
                 b_mean_gradient[0, k] += d * in_all
     for j in range(n_features):
         if done[j] < n_batches:
-            for k in range(n_rows):
-                W[j, k] = _catch_up(
-                    W[j, k], mean_gradient[j, k], n_batches - done[j], step, l1, l2
-                )
+            missed = n_batches - done[j]
+            _catch_up(W, mean_gradient, j, missed, shrinks, totals, step, l1)
 
 
 @inlined

@@ -20,10 +20,12 @@ from ._common import (
 )
 
 _BATCH = 16
+_START = 3.0  # times the step that is safe for a typical batch
 _GROWTH = 1.5
 _SLOWEST_GROWTH = 1.05
 _SHRINK = 0.5
 _CAUTION = 0.5  # what is left of the growth after a step that was too long
+_MILD = 2.0  # rise of the objective
 _CALM = 0.2  # of the step before a certificate, which suffers from noise most
 _ROUNDING = 10.0  # in units of the precision, of the objective
 _RETREATS = 20  # in a row: then it is the precision that ends the descent
@@ -35,7 +37,7 @@ def solve(objective, theta, certifier, options, progress):
     rng = np.random.default_rng(options.seed)
     state = _State(f, theta, options)
     L, intercept_scale = batch_curvature(f, state.batch_size, 0.0, rng)
-    step = 1.0 / L
+    step = _START / L
     growth = _GROWTH
     value = f.value(theta)
     progress.record(value)
@@ -59,7 +61,7 @@ def solve(objective, theta, certifier, options, progress):
             retreats += 1
             if retreats == 1:
                 longest = _SHRINK * step
-            state.return_to(before)
+            state.return_to(before, keep_table=new_value <= _MILD * value)
             if retreats > _RETREATS:
                 if not np.isfinite(new_value):
                     raise diverged("saga", epoch, step)
@@ -104,15 +106,19 @@ class _State:
         zeros = np.zeros(f.n_features)
         self._centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
 
-    def return_to(self, before):
-        """Undo an epoch, but keep the gradients that it found.
+    def return_to(self, before, keep_table):
+        """Undo an epoch; of a mild one, the gradients that it found can be kept.
 
         They are fresh, and any table is a valid one; a stale one would mislead the
         shorter steps too.
         """
         self._theta = before._theta
-        if not np.isfinite(self._mean).all():
+        if not keep_table:
             self._mean, self._table = before._mean, before._table
+            return
+        # Anew: an excursion leaves rounding errors of its own size in the sum.
+        mean = self._f.backward(self._table) / self._f.n_samples
+        self._mean = mean.astype(self._f.dtype)
 
     def model(self):
         """The iterate."""

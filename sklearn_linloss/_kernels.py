@@ -26,6 +26,7 @@ SOFTMAX = softmax.code
 
 _GRAM_BLOCK = 256
 _ROOT_STEPS, _ROOT_TOL = 60, 1e-14
+_LOG_TOL, _SUM_TOL = 1e-3, 1e-10
 _ASLEEP = 1e-12  # a dual variable that moves less stands still
 _LONGEST_NAP = 20  # epochs
 _SMALLEST_CURVATURE = 1e-30
@@ -926,29 +927,112 @@ def _best_dual(reach, true, q, curvature, cap, total, dual):
 
 
 @inlined
+def _tilted_log(u, q, target):
+    """The root of u + q * exp(u) = target, from u, and its exponential."""
+    e = 0.0
+    if target > 1.0:
+        # Where exp(u) matters Newton must not come from far left: it would overshoot.
+        u = max(u, math.log(target / q))
+    for _ in range(_ROOT_STEPS):
+        u = min(u, target)  # the root is below
+        e = math.exp(u)
+        step = (target - u - q * e) / (1.0 + q * e)
+        u += step
+        # The exponential of a short step by its series.
+        e *= 1.0 + step * (1.0 + 0.5 * step * (1.0 + step / 3.0))
+        if abs(step) <= _LOG_TOL:
+            break
+    return u, e
+
+
+@inlined
+def _best_probabilities(reach, q, shift, logs, new):
+    """new[j] = p_j with log p_j + q * p_j = reach[j] - t, where t makes their sum one.
+
+    The sum is convex and decreasing in t: Newton from `shift`, with `logs` to start
+    from for the logarithms.
+    """
+    for _ in range(_ROOT_STEPS):
+        total = 0.0
+        slope = 0.0
+        for j in range(len(reach)):
+            u, p = _tilted_log(logs[j], q, reach[j] - shift)
+            logs[j] = u
+            new[j] = p
+            total += p
+            slope += p / (1.0 + q * p)
+        if abs(total - 1.0) <= _SUM_TOL:
+            break
+        shift += (total - 1.0) / slope
+
+
+@inlined
+def _tilted_logit(u, q, target):
+    """The root of u + q / (1 + exp(-u)) = target, from u."""
+    low = target - q
+    high = target
+    for _ in range(_ROOT_STEPS):
+        u = min(max(u, low), high)
+        e = math.exp(-abs(u))
+        p = (1.0 if u >= 0.0 else e) / (1.0 + e)
+        residual = target - u - q * p
+        if residual > 0.0:
+            low = u
+        else:
+            high = u
+        step = residual / (1.0 + q * p * (1.0 - p))
+        if abs(step) <= _ROOT_TOL:
+            break
+        u = u + step if low < u + step < high else 0.5 * (low + high)
+    return u
+
+
+@inlined
 def _dual_row(
-    scores, i, y, delta, q, curvature, cap, share, dual, reach, new, push
+    loss, scores, i, y, delta, q, share, dual, reach, new, logs, push
 ):  # fmt: skip
     """The best dual point of row i, all others fixed; returns whether it moved.
 
     push = -share * (change of the row's a), what moves the scores of each class.
     """
     n_rows = len(scores)
+    curvature = 0.5 if loss == SQUARED_HINGE else 0.0
+    cap = 1.0 if loss == HINGE else np.inf
     moved = 0.0
     if n_rows == 1:
         sign = 1.0 if y == 1 else -1.0
         old = dual[i, 0]
-        a = (delta - sign * scores[0] + q * old) / (q + curvature)
-        a = min(max(a, 0.0), cap)
+        if loss == SOFTMAX:
+            u = _tilted_logit(-sign * scores[0], q, q * old - sign * scores[0])
+            e = math.exp(-abs(u))
+            a = (1.0 if u >= 0.0 else e) / (1.0 + e)
+        else:
+            a = (delta - sign * scores[0] + q * old) / (q + curvature)
+            a = min(max(a, 0.0), cap)
         dual[i, 0] = a
         push[0] = sign * share * (a - old)
         return abs(a - old) > _ASLEEP
     total = 0.0
     for j in range(n_rows):
         total += dual[i, j]
-    for j in range(n_rows):
-        reach[j] = scores[j] - scores[y] + delta + q * (dual[i, j] + total)
-    _best_dual(reach, y, q, curvature, cap, total, new)
+    if loss == SOFTMAX:
+        largest = -np.inf
+        for j in range(n_rows):
+            old = 1.0 - total if j == y else dual[i, j]
+            reach[j] = scores[j] + q * old
+            largest = max(largest, scores[j])
+        norm = 0.0
+        for j in range(n_rows):
+            norm += math.exp(scores[j] - largest)
+        shift = largest + math.log(norm)
+        for j in range(n_rows):
+            logs[j] = scores[j] - shift
+        _best_probabilities(reach, q, shift, logs, new)
+        new[y] = 0.0
+    else:
+        for j in range(n_rows):
+            reach[j] = scores[j] - scores[y] + delta + q * (dual[i, j] + total)
+        _best_dual(reach, y, q, curvature, cap, total, new)
     others = 0.0
     for j in range(n_rows):
         step = new[j] - dual[i, j]
@@ -969,7 +1053,7 @@ def _nap(i, epoch, moved, nap, wake):
 
 @jit
 def sdca_epoch_dense(
-    X, centre, y, weight, delta, curvature, cap, order, epoch, l1, l2,
+    loss, X, centre, y, weight, delta, order, epoch, l1, l2,
     W, U, b, b_scale, squares, dual, nap, wake,
 ):  # fmt: skip
     """One pass of dual coordinate ascent over the rows in `order`.
@@ -981,7 +1065,7 @@ def sdca_epoch_dense(
     n_rows, n_features = W.shape
     x = np.empty(n_features, W.dtype)
     scores, reach = np.empty(n_rows), np.empty(n_rows)
-    new, push = np.empty(n_rows), np.empty(n_rows)
+    new, logs, push = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
     for i in order:
         for f in range(n_features):
             x[f] = X[i, f] - centre[f]
@@ -989,7 +1073,7 @@ def sdca_epoch_dense(
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
         moved = _dual_row(
-            scores, i, y[i], delta, q, curvature, cap, share, dual, reach, new, push
+            loss, scores, i, y[i], delta, q, share, dual, reach, new, logs, push
         )
         _nap(i, epoch, moved, nap, wake)
         if not moved:
@@ -1043,14 +1127,14 @@ def _row_scores(x, W, b, scores):
 
 @jit
 def sdca_epoch_csr(
-    data, indices, indptr, y, weight, delta, curvature, cap, order, epoch, l1, l2,
+    loss, data, indices, indptr, y, weight, delta, order, epoch, l1, l2,
     W, U, b, b_scale, squares, dual, nap, wake,
 ):  # fmt: skip
     """`sdca_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred."""
     n_rows = W.shape[1]
     scores, reach = np.empty(n_rows), np.empty(n_rows)
     row_scores, row_push = np.empty(n_rows, W.dtype), np.empty(n_rows, W.dtype)
-    new, push = np.empty(n_rows), np.empty(n_rows)
+    new, logs, push = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
     for i in order:
         row_scores[:] = 0.0
         for p in range(indptr[i], indptr[i + 1]):
@@ -1062,7 +1146,7 @@ def sdca_epoch_csr(
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
         moved = _dual_row(
-            scores, i, y[i], delta, q, curvature, cap, share, dual, reach, new, push
+            loss, scores, i, y[i], delta, q, share, dual, reach, new, logs, push
         )
         _nap(i, epoch, moved, nap, wake)
         if not moved:

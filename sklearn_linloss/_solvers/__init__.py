@@ -78,8 +78,6 @@ def _refuse_saga(request):
 
 
 def _refuse_sdca(request):
-    if request.loss.name == "softmax":
-        return f"loss={request.loss.name!r}"
     if request.penalty.alpha == 0.0:
         return "alpha=0"
     return _refuse_rates(request)

@@ -27,7 +27,6 @@ SOFTMAX = softmax.code
 _GRAM_BLOCK = 256
 _ROOT_STEPS, _ROOT_TOL = 60, 1e-14
 _LOG_TOL, _SUM_TOL = 1e-3, 1e-10
-_ASLEEP = 1e-12  # a dual variable that moves less stands still
 _LONGEST_NAP = 20  # epochs
 _SMALLEST_CURVATURE = 1e-30
 
@@ -989,16 +988,16 @@ def _tilted_logit(u, q, target):
 
 @inlined
 def _dual_row(
-    loss, scores, i, y, delta, q, share, dual, reach, new, logs, push
+    loss, scores, i, y, delta, q, share, still, dual, reach, new, logs, push
 ):  # fmt: skip
     """The best dual point of row i, all others fixed; returns whether it moved.
 
-    push = -share * (change of the row's a), what moves the scores of each class.
+    Changes of at most `still` are not made. push = -share * (change of the row's a),
+    what moves the scores of each class.
     """
     n_rows = len(scores)
     curvature = 0.5 if loss == SQUARED_HINGE else 0.0
     cap = 1.0 if loss == HINGE else np.inf
-    moved = 0.0
     if n_rows == 1:
         sign = 1.0 if y == 1 else -1.0
         old = dual[i, 0]
@@ -1009,9 +1008,11 @@ def _dual_row(
         else:
             a = (delta - sign * scores[0] + q * old) / (q + curvature)
             a = min(max(a, 0.0), cap)
+        if abs(a - old) <= still:
+            return False
         dual[i, 0] = a
         push[0] = sign * share * (a - old)
-        return abs(a - old) > _ASLEEP
+        return True
     total = 0.0
     for j in range(n_rows):
         total += dual[i, j]
@@ -1033,15 +1034,19 @@ def _dual_row(
         for j in range(n_rows):
             reach[j] = scores[j] - scores[y] + delta + q * (dual[i, j] + total)
         _best_dual(reach, y, q, curvature, cap, total, new)
+    moved = False
     others = 0.0
     for j in range(n_rows):
         step = new[j] - dual[i, j]
+        if abs(step) <= still:
+            push[j] = 0.0
+            continue
         dual[i, j] = new[j]
-        moved = max(moved, abs(step))
+        moved = True
         others += step
         push[j] = -share * step
     push[y] = share * others
-    return moved > _ASLEEP
+    return moved
 
 
 @inlined
@@ -1053,7 +1058,7 @@ def _nap(i, epoch, moved, nap, wake):
 
 @jit
 def sdca_epoch_dense(
-    loss, X, centre, y, weight, delta, order, epoch, l1, l2,
+    loss, X, centre, y, weight, delta, still, order, epoch, l1, l2,
     W, U, b, b_scale, squares, dual, nap, wake,
 ):  # fmt: skip
     """One pass of dual coordinate ascent over the rows in `order`.
@@ -1073,7 +1078,7 @@ def sdca_epoch_dense(
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
         moved = _dual_row(
-            loss, scores, i, y[i], delta, q, share, dual, reach, new, logs, push
+            loss, scores, i, y[i], delta, q, share, still, dual, reach, new, logs, push
         )
         _nap(i, epoch, moved, nap, wake)
         if not moved:
@@ -1127,7 +1132,7 @@ def _row_scores(x, W, b, scores):
 
 @jit
 def sdca_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, order, epoch, l1, l2,
+    loss, data, indices, indptr, y, weight, delta, still, order, epoch, l1, l2,
     W, U, b, b_scale, squares, dual, nap, wake,
 ):  # fmt: skip
     """`sdca_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred."""
@@ -1146,7 +1151,7 @@ def sdca_epoch_csr(
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
         moved = _dual_row(
-            loss, scores, i, y[i], delta, q, share, dual, reach, new, logs, push
+            loss, scores, i, y[i], delta, q, share, still, dual, reach, new, logs, push
         )
         _nap(i, epoch, moved, nap, wake)
         if not moved:

@@ -9,11 +9,12 @@ from importlib import import_module
 
 # Newton's method holds a square matrix of this size at most.
 _NEWTON_LARGEST = 3000
-# First-order steps that one Newton step on the softmax makes unnecessary.
+# First-order steps that one Newton step on the softmax makes unnecessary; more where
+# the penalty has no L2.
 _REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
 _NEGLIGIBLE_FLOPS = 1e7
 # Where a pass over the samples is worth many full-gradient steps.
-_SAGA_FROM_SAMPLES = 5000
+_STOCHASTIC_FROM_SAMPLES = 5000
 
 
 @dataclass(frozen=True)
@@ -133,18 +134,24 @@ def choose(solver, request):
 
 
 def _automatic(request):
-    """The table of "auto": Newton where its steps are cheap, else gradients."""
+    """The table of "auto": Newton where its steps are cheap, else row by row.
+
+    Rows in turn need many samples, or an L2 penalty on which dual ascent thrives.
+    """
     if request.learning_rate in ("invscaling", "adaptive"):
         return "sgd"
     if request.learning_rate == "constant":
         return "gd"
     if _refuse_newton(request) is None and _newton_pays(request):
         return "newton"
+    large = request.n_samples >= _STOCHASTIC_FROM_SAMPLES
+    if not large and _refuse_lbfgs(request) is None:
+        return "lbfgs"
+    if request.penalty.l2 > 0.0:
+        return "sdca"
     if not request.loss.smooth and _refuse_sdca(request) is None:
         return "sdca"
-    if request.n_samples >= _SAGA_FROM_SAMPLES and _refuse_saga(request) is None:
-        return "saga"
-    return "lbfgs" if _refuse_lbfgs(request) is None else "gd"
+    return "saga" if large and _refuse_saga(request) is None else "gd"
 
 
 def _newton_pays(request):
@@ -157,7 +164,7 @@ def _newton_pays(request):
     pairs = max((request.n_rows - 1) / 2.0, 1.0)  # of classes, for every sample
     grams = 2.0 * n * size * (request.n_features + 1) * pairs
     step = size**3 / 3.0 + grams
-    replaced = _REPLACED_STEPS if request.penalty.l1 == 0.0 else _REPLACED_STEPS_L1
+    replaced = _REPLACED_STEPS if request.penalty.l2 > 0.0 else _REPLACED_STEPS_L1
     return step <= max(replaced * two_passes, _NEGLIGIBLE_FLOPS)
 
 

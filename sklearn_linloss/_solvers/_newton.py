@@ -23,6 +23,8 @@ from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_
 
 _ASCENT_FROM = 1e5  # products a pass over X
 _ASCENT_GAP, _ASCENT_ITERATIONS = 0.1, 100
+# The squared hinge may be solved by ascent alone: its gap falls at a steady rate.
+_ASCENT_TRIAL, _ASCENT_PATIENCE = 8, 30
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
@@ -82,28 +84,36 @@ def solve(objective, theta, certifier, options, progress):
 def _ascent_pays(f):
     """Whether dual ascent goes the first part of the way for less."""
     large = f.n_samples * f.size >= _ASCENT_FROM
-    return large and not f.loss.smooth and f.penalty.l2 > 0.0
+    return large and f.loss.name != "softmax" and f.penalty.l2 > 0.0
 
 
 def _ascend(f, ascent, best, certifier, options, progress):
-    """Dual ascent to a moderate gap; returns its model, its scores and whether that
-    was enough.
+    """Dual ascent until Newton's steps gain more; returns its model, its scores and
+    whether that was enough.
     """
     due = Checkpoints(ratio=1.3)
-    for _ in range(min(_ASCENT_ITERATIONS, options.max_iter)):
+    last_gap, last_iteration = 1.0, 0
+    for iteration in range(1, min(_ASCENT_ITERATIONS, options.max_iter) + 1):
         ascent.iterate()
         theta = ascent.model()
         scores = f.scores(theta, np.float64)
         best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
         progress.record(best.value)
-        if not due(progress.n_iter):
+        if not due(iteration):
             continue
         certifier.certify(theta, ascent.signed_dual(), scores)
-        gap = certifier.gap(best.value)
+        gap = float(certifier.gap(best.value))
         if options.reached(gap):
             return theta, scores, True
-        if gap <= _ASCENT_GAP:
+        if f.loss.smooth:
+            ascent.settle(gap)
+            rate = np.log(last_gap / gap) / (iteration - last_iteration)
+            rest = np.log(gap / max(options.tol, _ROUNDING))
+            if iteration >= _ASCENT_TRIAL and rest > _ASCENT_PATIENCE * rate:
+                break
+        elif gap <= _ASCENT_GAP:
             break
+        last_gap, last_iteration = gap, iteration
     return theta, scores, False
 
 
@@ -153,6 +163,9 @@ class _Smooth:
         """Value of the data part at scores + t * change, and its derivative in t."""
         value, pull = self._f.loss_gradient(scores + t * change)
         return value, np.vdot(pull, change)
+
+    def start_from(self, dual):
+        """Dual variables have no place here."""
 
     def dual(self, scores):
         """A dual point for the certificate; with None it takes the gradient."""

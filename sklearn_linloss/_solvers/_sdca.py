@@ -19,6 +19,8 @@ from ._common import Best, Checkpoints, SolverResult
 
 _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
 _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
+_STILL = 1e-2  # of the relative gap: changes of dual variables that can wait
+_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 1e-3
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
 
@@ -38,11 +40,12 @@ def solve(objective, theta, certifier, options, progress):
         value = f.loss_value(scores)
         best.consider(theta, value + f.penalty_value(theta))
         progress.record(best.value)
+        # The bound costs two passes over X, this none.
+        distance = ascent.fenchel_young(scores, value) / best.value
+        ascent.settle(distance)
         if not due(progress.n_iter):
             continue
-        # The bound costs two passes over X, this none.
-        distance = ascent.fenchel_young(scores, value)
-        if not options.reached(distance / best.value):
+        if not options.reached(distance):
             continue
         result = _certified(certifier, ascent, best, options, progress)
         if result.converged:
@@ -92,6 +95,7 @@ class DualAscent:
         self._nap = np.zeros(f.n_samples, np.int64)
         self._wake = np.zeros(f.n_samples, np.int64)
         self._epoch = 0
+        self._still = _SMALLEST_STILL
 
     def start_near(self, theta):
         """Take the dual variables of a model: the slopes of its loss."""
@@ -116,6 +120,16 @@ class DualAscent:
         self._W[:] = f.penalty.prox_l1(U, 1.0) / self._strength
         self._b[:] = self._b_centre
         self._b -= self._b_scale / self._strength * f.intercepts(pulled)
+
+    def settle(self, distance):
+        """Say how far from the optimum the fit is, relative to the objective.
+
+        Far from it, small changes of the dual variables of a smooth loss can wait: in
+        most rows all but a few of them are small in every visit.
+        """
+        if self._f.loss.smooth:
+            still = min(_STILL * distance, _LARGEST_STILL)
+            self._still = max(still, _SMALLEST_STILL)
 
     def fenchel_young(self, scores, value):
         """sum_i pi_i (L_i(s_i) + L_i*(a_i) - a_i s_i), at least zero.
@@ -165,6 +179,7 @@ class DualAscent:
             f.y,
             f.weight,
             f.delta,
+            self._still,
             order,
             self._epoch,
             number(f.penalty.l1),

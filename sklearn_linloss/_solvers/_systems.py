@@ -5,8 +5,9 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .. import _kernels
 
-_ROUNDS, _SWEEPS = 50, 10
-_SWEEP_TOL = 1e-6
+_ROUNDS, _SWEEPS = 20, 20
+_SWEEP_TOL = 1e-5
+_ROUNDING = 1e-12
 
 
 def hessian(f, second):
@@ -117,16 +118,29 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
             continue
         step = np.zeros(len(gradient))
         step[support] = -cho_solve(factor, slope[support], check_finite=False)
-        leading = step[: len(w)]
-        crossing = (landing != 0.0) & ((landing + leading) * landing <= 0.0)
-        length = 1.0
-        if crossing.any():
-            lengths = -landing[crossing] / leading[crossing]
-            length = lengths.min()
-            first = np.flatnonzero(crossing)[lengths.argmin()]
-        move += length * step
-        landing += length * leading
-        if crossing.any():
-            landing[first] = 0.0
-            move[first] = -w[first]
+        step = _stop_at_zero(H, slope, curvature, landing, step, l1)
+        move += step
+        landing += step[: len(w)]
+        landing[np.abs(landing) <= _ROUNDING * np.abs(step[: len(w)])] = 0.0
+        move[: len(w)][landing == 0.0] = -w[landing == 0.0]
     return move, landing
+
+
+def _stop_at_zero(H, slope, curvature, landing, step, l1):
+    """The step, with coordinates that would change their sign ending at zero.
+
+    All of them at once, if the quadratic then falls; else the whole step is cut where
+    the first one does.
+    """
+    leading = step[: len(landing)]
+    crossing = (landing != 0.0) & ((landing + leading) * landing <= 0.0)
+    if not crossing.any():
+        return step
+    clipped = step.copy()
+    clipped[: len(landing)][crossing] = -landing[crossing]
+    change = slope @ clipped + 0.5 * (
+        clipped @ (H @ clipped) + curvature @ (clipped * clipped)
+    )
+    if change < 0.0:
+        return clipped
+    return (-landing[crossing] / leading[crossing]).min() * step

@@ -1056,50 +1056,6 @@ def _nap(i, epoch, moved, nap, wake):
     wake[i] = epoch + max(nap[i], 1)
 
 
-@jit
-def sdca_epoch_dense(
-    loss, X, centre, y, weight, delta, still, order, epoch, l1, l2,
-    W, U, b, b_scale, squares, dual, nap, wake,
-):  # fmt: skip
-    """One pass of dual coordinate ascent over the rows in `order`.
-
-    W = S(U, l1) / l2, where U is not kept for l1 = 0. The intercept is a feature of
-    value sqrt(b_scale) whose coefficients count from those at the start; `squares` are
-    the squared norms of the rows.
-    """
-    n_rows, n_features = W.shape
-    x = np.empty(n_features, W.dtype)
-    scores, reach = np.empty(n_rows), np.empty(n_rows)
-    new, logs, push = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
-    for i in order:
-        for f in range(n_features):
-            x[f] = X[i, f] - centre[f]
-        _row_scores(x, W, b, scores)
-        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
-        share = weight[i] / l2
-        moved = _dual_row(
-            loss, scores, i, y[i], delta, q, share, still, dual, reach, new, logs, push
-        )
-        _nap(i, epoch, moved, nap, wake)
-        if not moved:
-            continue
-        for k in range(n_rows):
-            if push[k] == 0.0:
-                continue
-            if len(b):
-                b[0, k] += b_scale * push[k]
-            if l1 > 0.0:
-                p = W.dtype.type(l2 * push[k])
-                for f in range(n_features):
-                    u = U[k, f] + p * x[f]
-                    U[k, f] = u
-                    W[k, f] = (u - min(max(u, -l1), l1)) / l2
-            else:
-                p = W.dtype.type(push[k])
-                for f in range(n_features):
-                    W[k, f] += p * x[f]
-
-
 @inlined
 def _row_scores(x, W, b, scores):
     """scores = W @ x + b, five classes at a time."""
@@ -1131,6 +1087,52 @@ def _row_scores(x, W, b, scores):
 
 
 @jit
+def sdca_epoch_dense(
+    loss, X, centre, y, weight, delta, still, order, epoch, l1, l2,
+    W, U, b, b_scale, squares, dual, nap, wake,
+):  # fmt: skip
+    """One pass of dual coordinate ascent over the rows in `order`.
+
+    W = S(U, l1) / l2, where U is not kept for l1 = 0. The intercept is a feature of
+    value sqrt(b_scale) whose coefficients count from those at the start; `squares` are
+    the squared norms of the rows. Dual variables that would change by at most `still`,
+    were it not for the curvature of their own row, stay.
+    """
+    n_rows, n_features = W.shape
+    x = np.empty(n_features, W.dtype)
+    scores, reach = np.empty(n_rows), np.empty(n_rows)
+    new, logs, push = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
+    for i in order:
+        for f in range(n_features):
+            x[f] = X[i, f] - centre[f]
+        _row_scores(x, W, b, scores)
+        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
+        share = weight[i] / l2
+        least = still / (1.0 + q)
+        moved = _dual_row(
+            loss, scores, i, y[i], delta, q, share, least, dual, reach, new, logs, push
+        )
+        _nap(i, epoch, moved, nap, wake)
+        if not moved:
+            continue
+        for k in range(n_rows):
+            if push[k] == 0.0:
+                continue
+            if len(b):
+                b[0, k] += b_scale * push[k]
+            if l1 > 0.0:
+                p = W.dtype.type(l2 * push[k])
+                for f in range(n_features):
+                    u = U[k, f] + p * x[f]
+                    U[k, f] = u
+                    W[k, f] = (u - min(max(u, -l1), l1)) / l2
+            else:
+                p = W.dtype.type(push[k])
+                for f in range(n_features):
+                    W[k, f] += p * x[f]
+
+
+@jit
 def sdca_epoch_csr(
     loss, data, indices, indptr, y, weight, delta, still, order, epoch, l1, l2,
     W, U, b, b_scale, squares, dual, nap, wake,
@@ -1150,8 +1152,9 @@ def sdca_epoch_csr(
             scores[k] = row_scores[k] + (b[0, k] if len(b) else 0.0)
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
+        least = still / (1.0 + q)
         moved = _dual_row(
-            loss, scores, i, y[i], delta, q, share, still, dual, reach, new, logs, push
+            loss, scores, i, y[i], delta, q, share, least, dual, reach, new, logs, push
         )
         _nap(i, epoch, moved, nap, wake)
         if not moved:

@@ -29,7 +29,7 @@ class SoftmaxClassifier(LinearLossClassifier):
         Mix of the penalty: 0 is L2, 1 is L1, between them elastic net. In [0, 1].
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
-    solver : {"auto", "gd", "lbfgs", "newton", "saga", "sgd"}, default="auto"
+    solver : {"auto", "gd", "lbfgs", "newton", "saga", "sdca", "sgd"}, default="auto"
         How to fit.
 
         - "gd": full gradients. With ``learning_rate="auto"`` accelerated proximal
@@ -38,22 +38,29 @@ class SoftmaxClassifier(LinearLossClassifier):
           step ``W -= eta0 * gradient`` (soft thresholding for the L1 part).
         - "lbfgs": L-BFGS, for the softmax without L1.
         - "newton": Newton's method on explicit second derivatives, for at most 3000
-          coefficients; on the hinge inside an augmented Lagrangian.
+          coefficients, or for the hinges with L2 as many pairs of a sample and a wrong
+          class. The hinge takes its steps inside an augmented Lagrangian, and both
+          hinges start with dual ascent where that is cheaper.
         - "saga": mini-batches with variance reduction, for the smooth losses and any
           penalty; it finds its step.
+        - "sdca": dual coordinate ascent, row by row, for any loss with a penalty. Best
+          where that has an L2 part; the rows need no learning rate.
         - "sgd": mini-batches with Nesterov momentum.
-        - "auto": "newton" where its steps are cheap; else, for smooth losses, "saga"
-          from 5000 samples; else "lbfgs" where it can, or "gd". With a learning rate
-          of your own "gd" ("constant") or "sgd".
+        - "auto": "newton" where its steps are cheap; else "lbfgs" for the softmax with
+          L2 and fewer than 5000 samples; else "sdca" where the penalty has an L2 part
+          or the loss is the hinge; else "saga" from 5000 samples, or "gd". With a
+          learning rate of your own "gd" ("constant") or "sgd".
     tol : float, default=1e-4
         The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
         with a constant rate on the hinge, stop when the objective fell by less than
         `tol` times itself in `n_iter_no_change` iterations. For ``alpha=0`` the largest
         entry of the smallest subgradient is compared with `tol` times its value at
-        zero. With 0 the fit makes exactly `max_iter` iterations and does not warn.
-        Below 1e-6, float32 data are computed with in float64.
+        zero, and for the hinge also how far that is from being a subgradient. With 0
+        the fit makes exactly `max_iter` iterations and does not warn. Below 1e-6,
+        float32 data are computed with in float64.
     max_iter : int, default=1000
-        Most iterations: epochs for "sgd" and "saga", else steps.
+        Most iterations: epochs for "sgd" and "saga", as many visits of rows as there
+        are rows for "sdca", else steps; "newton" counts its first ascent too.
     learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
         "auto" needs no rate from you. For "sgd" it is found from the curvature of the
         loss and the rows of X, and falls to zero in cycles of growing length. The
@@ -81,7 +88,8 @@ class SoftmaxClassifier(LinearLossClassifier):
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the previous call.
     random_state : int, RandomState instance or None, default=None
-        Seed of the order of the samples in "sgd" and "saga".
+        Seed of the order of the samples in "sgd", "saga" and "sdca", and of the ascent
+        that "newton" starts with.
     verbose : int, default=0
         Whether to print a line in each iteration.
 

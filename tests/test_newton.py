@@ -116,8 +116,8 @@ def test_the_quadratic_with_an_elastic_net(l2, seed):
     zero = landing == 0.0
     assert zero.sum() < n_weights
     leading = slope[:n_weights]
-    assert (np.abs(leading[zero]) <= l1 + 1e-4 * scale).all()
+    assert (np.abs(leading[zero]) <= l1 + 1e-3 * scale).all()
     np.testing.assert_allclose(
-        leading[~zero], -l1 * np.sign(landing[~zero]), atol=1e-4 * scale
+        leading[~zero], -l1 * np.sign(landing[~zero]), atol=1e-3 * scale
     )
-    np.testing.assert_allclose(slope[n_weights:], 0.0, atol=1e-4 * scale)
+    np.testing.assert_allclose(slope[n_weights:], 0.0, atol=1e-3 * scale)

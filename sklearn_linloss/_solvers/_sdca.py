@@ -19,8 +19,10 @@ from ._common import Best, Checkpoints, SolverResult
 
 _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
 _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
-_STILL = 1e-2  # of the relative gap: changes of dual variables that can wait
-_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 1e-3
+# Changes of dual variables that can wait, of the relative gap and of what would be a
+# change where the row's own curvature does not shorten it.
+_STILL = 0.05
+_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 1e-2
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
 
@@ -47,18 +49,13 @@ def solve(objective, theta, certifier, options, progress):
             continue
         if not options.reached(distance):
             continue
-        result = _certified(certifier, ascent, best, options, progress)
-        if result.converged:
-            return result
+        certificate = certifier.certify(best.theta, ascent.signed_dual())
+        if options.reached(certificate.criterion):
+            progress.amend(certificate.objective)
+            return SolverResult(certificate.theta, converged=True)
         ascent.refresh()
-    return _certified(certifier, ascent, best, options, progress)
-
-
-def _certified(certifier, ascent, best, options, progress):
-    """The best model, with the intercept that its certificate found."""
-    certificate = certifier.certify(best.theta, ascent.signed_dual())
-    progress.amend(certificate.objective)
-    return SolverResult(certificate.theta, options.reached(certificate.criterion))
+    criterion = certifier.criterion(best.theta, dual=ascent.signed_dual())
+    return SolverResult(best.theta, options.reached(criterion))
 
 
 class DualAscent:
@@ -79,7 +76,9 @@ class DualAscent:
         self._centre = (f.mean if centred else zeros).astype(f.dtype)
         self._squares = f.squared_norms(self._centre)
         mean_square = self._squares.mean()
-        self._b_scale = _INTERCEPT_SCALE * mean_square * f.fit_intercept
+        # Of the rows, or what moves scores by one where the penalty stops the rest.
+        scale = max(_INTERCEPT_SCALE * mean_square, f.penalty.l2)
+        self._b_scale = scale * f.fit_intercept
         self._proximal = 0.0
         if f.penalty.l2 == 0.0:
             unit = f.delta if hinge and f.delta > 0.0 else 1.0
@@ -119,7 +118,8 @@ class DualAscent:
             self._U[:] = U
         self._W[:] = f.penalty.prox_l1(U, 1.0) / self._strength
         self._b[:] = self._b_centre
-        self._b -= self._b_scale / self._strength * f.intercepts(pulled)
+        total = f.intercepts(pulled).reshape(self._b.shape)
+        self._b -= self._b_scale / self._strength * total
 
     def settle(self, distance):
         """Say how far from the optimum the fit is, relative to the objective.

@@ -1,7 +1,8 @@
 """Data sets from a folder that the user names in LINLOSS_DATA.
 
 A file `<name>.npz` with arrays `X_train` (or `X`) and `y_train` (or `y`), or a sparse
-matrix `<name>_train.npz` as SciPy saves it beside labels `<name>_y_train.npy`.
+matrix `<name>_train.npz` as SciPy saves it beside labels `<name>_y_train.npy`, where the
+name of the labels may lack the last word of that of the matrix.
 """
 
 import os
@@ -51,7 +52,12 @@ def load(name, scale="none", dtype="float32"):
 
 
 def _labels(name):
-    return folder() / f"{name}_y_train.npy"
+    whole = folder() / f"{name}_y_train.npy"
+    return whole if whole.exists() else folder() / f"{_stem(name)}_y_train.npy"
+
+
+def _stem(name):
+    return name.rsplit("_", 1)[0]
 
 
 def _is_part(stem):

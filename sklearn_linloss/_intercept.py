@@ -9,11 +9,11 @@ features: it scales with the margin and ignores the origin of the features.
 import numpy as np
 
 from . import _kernels
+from ._certificate import maximize_concave
 
 _PART = 0.1  # of the tolerance that the choice may cost
 _WIDTH_SHRINK = 0.3
 _STEPS = 50
-_HALVINGS = 8
 
 
 def smallest_intercept(objective, theta, certifier, tol):
@@ -46,6 +46,20 @@ def smallest_intercept(objective, theta, certifier, tol):
         )
         return data + 0.5 * ridge * (b @ b)
 
+    def length_of(step, point, width, here, decrement):
+        start = scores + point
+        change = np.tile(step, (f.n_samples, 1))
+
+        def along(t):
+            data, slope = _kernels.proximal_hinge_along(
+                start, change, t, f.y, f.weight, f.delta, width, centre
+            )
+            at_t = point + t * step
+            slope += ridge * (at_t @ step)
+            return -(data + 0.5 * ridge * (at_t @ at_t)), -slope
+
+        return maximize_concave(along, np.inf, -here, decrement - here, decrement)[0]
+
     def descend(point, width, smallest_width):
         for _ in range(_STEPS):
             here = smoothed(point, width)
@@ -54,11 +68,7 @@ def smallest_intercept(objective, theta, certifier, tol):
             hessian[np.diag_indices_from(hessian)] += ridge
             step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
             decrement = -(gradient @ step)
-            for _ in range(_HALVINGS):
-                if smoothed(point + step, width) < here:
-                    point = point + step
-                    break
-                step *= 0.5
+            point = point + length_of(step, point, width, here, decrement) * step
             if decrement <= 0.1 * slack:
                 if width <= smallest_width:
                     break

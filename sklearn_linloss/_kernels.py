@@ -26,7 +26,7 @@ SOFTMAX = softmax.code
 
 _GRAM_BLOCK = 256
 _ROOT_STEPS, _ROOT_TOL = 60, 1e-14
-_LOG_TOL, _SUM_TOL = 1e-3, 1e-10
+_LOG_TOL, _SUM_TOL = 1e-2, 1e-7
 _LONGEST_NAP = 20  # epochs
 _SMALLEST_CURVATURE = 1e-30
 

@@ -21,8 +21,9 @@ _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
 _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 # Changes of dual variables that can wait, of the relative gap and of what would be a
 # change where the row's own curvature does not shorten it.
-_STILL = 0.05
-_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 1e-2
+_STILL = 0.5
+_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.1
+_SLOW, _IMPATIENCE = 0.9, 0.3
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
 
@@ -94,7 +95,7 @@ class DualAscent:
         self._nap = np.zeros(f.n_samples, np.int64)
         self._wake = np.zeros(f.n_samples, np.int64)
         self._epoch = 0
-        self._still = _SMALLEST_STILL
+        self._still, self._patience, self._distance = _SMALLEST_STILL, 1.0, np.inf
 
     def start_near(self, theta):
         """Take the dual variables of a model: the slopes of its loss."""
@@ -125,11 +126,16 @@ class DualAscent:
         """Say how far from the optimum the fit is, relative to the objective.
 
         Far from it, small changes of the dual variables of a smooth loss can wait: in
-        most rows all but a few of them are small in every visit.
+        most rows all but a few of them are small in every visit. Where the distance
+        does not fall, too many have waited.
         """
-        if self._f.loss.smooth:
-            still = min(_STILL * distance, _LARGEST_STILL)
-            self._still = max(still, _SMALLEST_STILL)
+        if not self._f.loss.smooth:
+            return
+        if distance > _SLOW * self._distance:
+            self._patience *= _IMPATIENCE
+        self._distance = distance
+        still = self._patience * min(_STILL * distance, _LARGEST_STILL)
+        self._still = max(still, _SMALLEST_STILL)
 
     def fenchel_young(self, scores, value):
         """sum_i pi_i (L_i(s_i) + L_i*(a_i) - a_i s_i), at least zero.

@@ -1,8 +1,8 @@
 """Data sets from a folder that the user names in LINLOSS_DATA.
 
 A file `<name>.npz` with arrays `X_train` (or `X`) and `y_train` (or `y`), or a sparse
-matrix `<name>_train.npz` as SciPy saves it beside labels `<name>_y_train.npy`, where the
-name of the labels may lack the last word of that of the matrix.
+matrix `<name>_train.npz` as SciPy saves it beside labels `<name>_y_train.npy`. The name
+of the labels may lack the last word of the matrix's.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Dual coordinate ascent over rows, for the hinges.
+"""Dual coordinate ascent over rows, for any loss with a penalty.
 
 Maximises the dual objective over all dual variables of one row at a time, exactly
 (S. Shalev-Shwartz and T. Zhang, "Accelerated proximal stochastic dual coordinate ascent
@@ -46,9 +46,7 @@ def solve(objective, theta, certifier, options, progress):
         # The bound costs two passes over X, this none.
         distance = ascent.fenchel_young(scores, value) / best.value
         ascent.settle(distance)
-        if not due(progress.n_iter):
-            continue
-        if not options.reached(distance):
+        if not (due(progress.n_iter) and options.reached(distance)):
             continue
         certificate = certifier.certify(best.theta, ascent.signed_dual())
         if options.reached(certificate.criterion):

@@ -12,8 +12,8 @@ from . import _kernels
 from ._certificate import maximize_concave
 
 _PART = 0.1  # of the tolerance that the choice may cost
-_WIDTH_SHRINK = 0.3
 _STEPS = 50
+_REACH = 0.05  # of the margin
 
 
 def smallest_intercept(objective, theta, certifier, tol):
@@ -22,7 +22,7 @@ def smallest_intercept(objective, theta, certifier, tol):
     By less where the gap leaves less: a converged fit stays within its tolerance.
 
     Minimises the hinge of the intercept b plus a multiple of |b|^2, by Newton's method
-    on the smoothed hinge, over a width that shrinks.
+    on the smoothed hinge.
     """
     f = objective
     b = f.intercepts(theta) - f.intercepts(theta).mean() * (f.n_rows > 1)
@@ -35,67 +35,126 @@ def smallest_intercept(objective, theta, certifier, tol):
     size = b @ b
     if size == 0.0 or slack <= 0.0:
         return theta
-    ridge = slack / size
-    scores = scores - b
-    centre = np.zeros_like(scores)
-    pull, second = np.empty_like(scores), np.empty_like(scores)
-
-    def smoothed(b, width):
-        data = _kernels.proximal_hinge(
-            scores + b, f.y, f.weight, f.delta, width, centre, pull, second
-        )
-        return data + 0.5 * ridge * (b @ b)
-
-    def length_of(step, point, width, here, decrement):
-        start = scores + point
-        change = np.tile(step, (f.n_samples, 1))
-
-        def along(t):
-            data, slope = _kernels.proximal_hinge_along(
-                start, change, t, f.y, f.weight, f.delta, width, centre
-            )
-            at_t = point + t * step
-            slope += ridge * (at_t @ step)
-            return -(data + 0.5 * ridge * (at_t @ at_t)), -slope
-
-        return maximize_concave(along, np.inf, -here, decrement - here, decrement)[0]
-
-    def descend(point, width, smallest_width):
-        for _ in range(_STEPS):
-            here = smoothed(point, width)
-            gradient, hessian = _derivatives(f, pull, second)
-            gradient += ridge * point
-            hessian[np.diag_indices_from(hessian)] += ridge
-            step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
-            decrement = -(gradient @ step)
-            point = point + length_of(step, point, width, here, decrement) * step
-            if decrement <= 0.1 * slack:
-                if width <= smallest_width:
-                    break
-                width = max(_WIDTH_SHRINK * width, smallest_width)
-        return point
-
+    scores -= b
     # With few slacks near zero the smoothing costs the square of the width, else as
     # much as the width.
     safe = slack / f.n_classes
-    usual = np.sqrt(safe * f.delta)
-    point, width = b, f.delta
-    for smallest_width in (usual, safe):
-        point = descend(point, width, smallest_width)
+    point = b
+    for width in (np.sqrt(safe * f.delta), safe):
+        point = _descend(f, scores, point, width, slack / size, 0.1 * slack)
         if f.loss_value(scores + point) <= value + slack and point @ point < size:
             theta = theta.copy()
             f.intercepts(theta)[:] = point
             break
-        width = smallest_width
     return theta
 
 
-def _derivatives(f, pull, second):
-    """Gradient and Hessian of the smoothed hinge in the intercepts."""
-    gradient = pull.sum(axis=0)
-    if f.n_rows == 1:
-        return gradient, np.array([[second.sum()]])
-    flows = np.empty((f.n_classes, f.n_classes))
-    _kernels.class_flows(second, f.y, flows)
-    flows += flows.T.copy()
-    return gradient, np.diag(flows.sum(axis=1)) - flows
+def _descend(f, scores, point, width, ridge, tol):
+    """Minimise the smoothed hinge of the intercept plus ridge / 2 |b|^2."""
+    reach = _REACH * f.delta
+    near = _SmoothedHinge(f, scores, point, width, reach)
+    for _ in range(_STEPS):
+        here, gradient, hessian = near.derivatives(point)
+        gradient += ridge * point
+        hessian[np.diag_indices_from(hessian)] += ridge
+        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
+        decrement = -(gradient @ step)
+        if decrement <= 0.0:
+            break
+        along = near.line(point, step, ridge)
+        start = -here - 0.5 * ridge * (point @ point)
+        cap = near.room(point, step)
+        t, _ = maximize_concave(along, cap, start, start + decrement, decrement)
+        point = point + t * step
+        if t == cap:
+            reach *= 2.0
+            near = _SmoothedHinge(f, scores, point, width, reach)
+        elif decrement <= tol:
+            break
+    return point
+
+
+class _SmoothedHinge:
+    """The hinge of the intercept, smoothed over `width`, within `reach` of a point.
+
+    There it is linear in the intercept for all samples but those with a slack near
+    zero, and only these are visited again. Values are up to a constant.
+    """
+
+    def __init__(self, f, scores, point, width, reach):
+        self._f = f
+        self._width = width
+        self._point = point
+        self._reach = reach
+        scores = scores + point
+        if f.n_rows == 1:
+            sign = np.where(f.y == 1, 1.0, -1.0)[:, None]
+            slack = f.delta - sign * scores
+        else:
+            own = scores[np.arange(f.n_samples), f.y]
+            slack = scores - own[:, None] + f.delta
+            slack[np.arange(f.n_samples), f.y] = np.inf
+        near = (np.abs(slack) <= 2.0 * reach + width).any(axis=1)
+        self._scores = scores[near]
+        self._y = f.y[near]
+        self._weight = f.weight[near]
+        self._centre = np.zeros_like(self._scores)
+        self._pull = np.empty_like(self._scores)
+        self._second = np.empty_like(self._scores)
+        _, far = f.loss_gradient(scores)
+        self._far = far[~near].sum(axis=0)
+
+    def room(self, point, step):
+        """The largest t whose point + t * step is within reach."""
+        with np.errstate(divide="ignore"):
+            there = (self._reach - np.sign(step) * (point - self._point)) / abs(step)
+        return there.min()
+
+    def derivatives(self, point):
+        """Value, gradient and Hessian."""
+        f = self._f
+        move = point - self._point
+        value = _kernels.proximal_hinge(
+            self._scores + move,
+            self._y,
+            self._weight,
+            f.delta,
+            self._width,
+            self._centre,
+            self._pull,
+            self._second,
+        )
+        gradient = self._pull.sum(axis=0) + self._far
+        if f.n_rows == 1:
+            hessian = np.array([[self._second.sum()]])
+        else:
+            flows = np.empty((f.n_classes, f.n_classes))
+            _kernels.class_flows(self._second, self._y, flows)
+            flows += flows.T.copy()
+            hessian = np.diag(flows.sum(axis=1)) - flows
+        return value + self._far @ move, gradient, hessian
+
+    def line(self, point, step, ridge):
+        """Minus the value with the ridge at point + t * step, and its derivative."""
+        f = self._f
+        move = point - self._point
+        start = self._scores + move
+        change = np.tile(step, (len(start), 1))
+
+        def along(t):
+            value, slope = _kernels.proximal_hinge_along(
+                start,
+                change,
+                t,
+                self._y,
+                self._weight,
+                f.delta,
+                self._width,
+                self._centre,
+            )
+            at_t = point + t * step
+            value += self._far @ (move + t * step) + 0.5 * ridge * (at_t @ at_t)
+            slope += self._far @ step + ridge * (at_t @ step)
+            return -value, -slope
+
+        return along

@@ -434,6 +434,30 @@ def dense_scores(X, W, scores):
     _batch_scores(X, np.arange(X.shape[0]), W, offset, scores)
 
 
+@jit
+def csr_scores(data, indices, indptr, W, scores):
+    """scores = X @ W for W of shape (n_features, n_rows), in the precision of W."""
+    n_rows = W.shape[1]
+    for i in range(len(indptr) - 1):
+        for k in range(n_rows):
+            scores[i, k] = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            x, j = scores.dtype.type(data[p]), indices[p]
+            for k in range(n_rows):
+                scores[i, k] += x * W[j, k]
+
+
+@jit
+def csr_adjoint(data, indices, indptr, gradient, total):
+    """total += X.T @ gradient, of shape (n_features, n_rows)."""
+    n_rows = gradient.shape[1]
+    for i in range(len(indptr) - 1):
+        for p in range(indptr[i], indptr[i + 1]):
+            x, j = gradient.dtype.type(data[p]), indices[p]
+            for k in range(n_rows):
+                total[j, k] += x * gradient[i, k]
+
+
 @inlined
 def _batch_adjoint(X, rows, pull, centre, gradient):
     """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre), four rows at a time."""

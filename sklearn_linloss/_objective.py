@@ -90,9 +90,8 @@ class LinearObjective:
 
     def pack(self, W, b):
         """Flat vector of coefficients (n_rows, n_features) and intercepts (n_rows,)."""
-        W = np.asarray(W, dtype=np.float64)
         theta = np.empty(self.size)
-        theta[: self.n_weights] = (W.T if self.is_sparse else W).ravel()
+        self._matrix(theta)[:] = W.T if self.is_sparse else W
         if self.fit_intercept:
             theta[self.n_weights :] = b
             if self.mean is not None:
@@ -139,8 +138,8 @@ class LinearObjective:
     def backward(self, gradient):
         """Adjoint of `scores`: sum_i gradient_i (x_i, 1) in the layout of `theta`."""
         flat = np.empty(self.size)
+        self._adjoint(gradient, self._matrix(flat))
         W, b = self._split(flat)
-        W[:] = self._adjoint(gradient)
         total = gradient.sum(axis=0, dtype=np.float64)
         if self.mean is not None:
             W -= np.outer(total, self.mean)
@@ -163,6 +162,11 @@ class LinearObjective:
             self.loss.code, scores, self.y, self.weight, self.delta, width, gradient
         )
         return value, gradient
+
+    @property
+    def csr(self):
+        """The three arrays of a CSR X, as kernels take them."""
+        return tuple(map(readonly, (self.X.data, self.X.indices, self.X.indptr)))
 
     def dense_blocks(self):
         """Slices of rows, and X over them as read-only dense float64."""
@@ -251,8 +255,12 @@ class LinearObjective:
 
     # -- private ----------------------------------------------------------------
 
+    def _matrix(self, theta):
+        """The coefficients in `theta` as a matrix of `matrix_shape`, a view."""
+        return self.weights(theta).reshape(self.matrix_shape)
+
     def _split(self, theta):
-        W = self.weights(theta).reshape(self.matrix_shape)
+        W = self._matrix(theta)
         if self.is_sparse:
             W = W.T
         b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)
@@ -265,18 +273,18 @@ class LinearObjective:
             yield slice(start, min(start + step, self.n_samples))
 
     def _blocks(self, dtype):
-        """Slices of rows, and X over them in `dtype`; in one piece where it is so."""
+        """Slices of rows, and dense X over them in `dtype`; one where X has it."""
         if self.X.dtype == dtype:
             yield slice(0, self.n_samples), self.X
             return
-        stored = self.X.nnz / self.n_samples if self.is_sparse else self.n_features
-        for rows in self._row_blocks(12 * stored):
+        for rows in self._row_blocks(12 * self.n_features):
             yield rows, self.X[rows].astype(dtype)
 
     def _forward(self, W):
-        if self.is_sparse:
-            W = np.ascontiguousarray(W.T).T
         scores = np.empty((self.n_samples, self.n_rows), dtype=W.dtype)
+        if self.is_sparse:
+            _kernels.csr_scores(*self.csr, readonly(np.ascontiguousarray(W.T)), scores)
+            return scores
         for rows, X in self._blocks(W.dtype):
             if self._is_skinny:
                 _kernels.dense_scores(readonly(X), readonly(W), scores[rows])
@@ -294,12 +302,15 @@ class LinearObjective:
             and self.n_features >= _SKINNY_FEATURES
         )
 
-    def _adjoint(self, gradient):
-        total = 0.0
+    def _adjoint(self, gradient, total):
+        """sum_i gradient_i x_i, written to `total` of `matrix_shape`."""
+        total[:] = 0.0
+        if self.is_sparse:
+            gradient = readonly(np.ascontiguousarray(gradient))
+            _kernels.csr_adjoint(*self.csr, gradient, total)
+            return
         for rows, X in self._blocks(gradient.dtype):
-            G = gradient[rows]
-            total = total + ((X.T @ G).T if self.is_sparse else G.T @ X)
-        return total
+            total += gradient[rows].T @ X
 
     def _moments(self):
         """Weighted mean and variance of each feature."""

@@ -143,8 +143,7 @@ class _State:
             self._table,
         )
         if f.is_sparse:
-            X = (readonly(a) for a in (f.X.data, f.X.indices, f.X.indptr))
-            _kernels.saga_epoch_csr(f.loss.code, *X, *common)
+            _kernels.saga_epoch_csr(f.loss.code, *f.csr, *common)
         else:
             X = readonly(f.X)
             _kernels.saga_epoch_dense(f.loss.code, X, self._centre, *common)

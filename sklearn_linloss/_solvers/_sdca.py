@@ -21,8 +21,8 @@ _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
 _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 # Changes of dual variables that can wait, of the relative gap and of what would be a
 # change where the row's own curvature does not shorten it.
-_STILL = 0.5
-_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.1
+_STILL = 0.2
+_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
 _SLOW, _IMPATIENCE = 0.9, 0.3
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
@@ -198,8 +198,7 @@ class DualAscent:
             self._wake,
         )
         if f.is_sparse:
-            X = (readonly(a) for a in (f.X.data, f.X.indices, f.X.indptr))
-            _kernels.sdca_epoch_csr(f.loss.code, *X, *common)
+            _kernels.sdca_epoch_csr(f.loss.code, *f.csr, *common)
         else:
             _kernels.sdca_epoch_dense(f.loss.code, readonly(f.X), self._centre, *common)
 

@@ -125,12 +125,7 @@ class _State:
             batch_losses,
         )
         if f.is_sparse:
-            X = f.X
-            _kernels.sgd_epoch_csr(
-                f.loss.code,
-                *(readonly(a) for a in (X.data, X.indices, X.indptr)),
-                *common,
-            )
+            _kernels.sgd_epoch_csr(f.loss.code, *f.csr, *common)
         else:
             _kernels.sgd_epoch_dense(f.loss.code, readonly(f.X), self._centre, *common)
         return batch_losses

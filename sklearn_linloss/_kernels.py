@@ -27,6 +27,8 @@ SOFTMAX = softmax.code
 _GRAM_BLOCK = 256
 _ROOT_STEPS, _ROOT_TOL = 60, 1e-14
 _LOG_TOL, _SUM_TOL = 1e-2, 1e-7
+_SMALLEST_LOG = -600.0
+_COASTED = 1e-16  # of a weight: a velocity that no longer moves it
 _LONGEST_NAP = 20  # epochs
 _SMALLEST_CURVATURE = 1e-30
 
@@ -305,29 +307,58 @@ def dual_value(loss, dual, y, weight, delta, scale):
 
 
 @inlined
-def _nesterov_step(W, velocity, mean, gradient, rate, reach, momentum, l1, l2, blend):
-    """One step on a matrix of coefficients; returns the penalty before it.
+def _decays(rates, momentum, l2, response, shrinks, reaches):
+    """By how much each update shrinks the weights, and how far it moves them.
 
-    `reach` is the distance that a gradient of one, constant until now, moves a weight
-    in this step: soft thresholding by `reach * l1` has the right fixed point. `mean`
-    moves by `blend` of the way to the result.
+    `response` is the velocity that a slope of minus one, constant until now, has given
+    to a weight, and `reaches` the step of the weight that comes with it. Penalties act
+    over that distance: with `shrinks = 1 - reach * l2` on the weight and its velocity,
+    and soft thresholds of `reach * l1`, the fixed points are right, and what happens to
+    a weight between two gradients has a closed form.
     """
-    penalty = 0.0
-    threshold = reach * l1
+    c = response[0]
+    for t in range(len(rates)):
+        reach = momentum * momentum * c + (1.0 + momentum) * rates[t]
+        reach /= 1.0 + momentum * momentum * l2 * c
+        shrink = 1.0 - reach * l2
+        c = shrink * momentum * c + rates[t]
+        shrinks[t] = shrink
+        reaches[t] = reach
+    response[0] = c
+
+
+@inlined
+def _momentum_step(W, velocity, mean, gradient, rate, shrink, momentum, kink, blend):
+    """One step of Nesterov's momentum, with weight decay and soft thresholding.
+
+    `mean` moves by `blend` of the way to the result.
+    """
+    number = W.dtype.type
+    rate, shrink, momentum = number(rate), number(shrink), number(momentum)
+    kink, blend = number(kink), number(blend)
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
-            w = W[k, j]
-            penalty += l1 * abs(w) + 0.5 * l2 * w * w
-            push = rate * (gradient[k, j] + l2 * w)
-            v = momentum * velocity[k, j] - push
+            push = rate * gradient[k, j]
+            v = shrink * momentum * velocity[k, j] - push
             velocity[k, j] = v
-            w += momentum * v - push
-            if l1 > 0.0:
-                w -= min(max(w, -threshold), threshold)
-            W[k, j] = w
-            if blend > 0.0:
-                mean[k, j] += blend * (w - mean[k, j])
-    return penalty
+            W[k, j] = shrink * W[k, j] + momentum * v - push
+        if kink > 0.0:
+            for j in range(W.shape[1]):
+                W[k, j] -= min(max(W[k, j], -kink), kink)
+        if blend > 0.0:
+            for j in range(W.shape[1]):
+                mean[k, j] += blend * (W[k, j] - mean[k, j])
+
+
+@inlined
+def _penalty(W, k, l1, l2):
+    """The elastic net of row k of W."""
+    total = W.dtype.type(0.0)
+    l1, l2 = W.dtype.type(l1), W.dtype.type(0.5 * l2)
+    for j in range(W.shape[1]):
+        w = W[k, j]
+        total += (l1 + l2 * abs(w)) * abs(w)
+    return total
 
 
 @inlined
@@ -498,80 +529,242 @@ def _batch_adjoint(X, rows, pull, centre, gradient):
 
 @jit
 def sgd_epoch_dense(
-    loss, X, centre, y, weight, delta, order, batch_size, rates, reaches, blends,
-    b_scale, momentum, l1, l2, W, W_velocity, W_mean, b, b_velocity, b_mean,
-    batch_losses,
+    loss, X, centre, y, weight, delta, order, batch_size, rates, blends, response,
+    b_scale, momentum, l1, l2, basis, damping, W, W_velocity, W_mean,
+    b, b_velocity, b_mean, batch_losses,
 ):  # fmt: skip
     """One pass of mini-batch SGD over the rows in `order`.
 
     `W` is (n_rows, n_features), and its features count from `centre`; `b` is
     (1, n_rows), or (0, n_rows) where there is no intercept. `rates`, `blends` (for the
-    average of the iterates) and `batch_losses` have one entry a batch.
+    average of the iterates) and `batch_losses` have one entry a batch. Gradients lose
+    the part `damping` of their components along the orthonormal rows of `basis`.
     """
-    n_rows = W.shape[0]
+    n_rows, n_features = W.shape
     gradient = np.empty_like(W)
     offset = np.empty(n_rows, W.dtype)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
+    scores = np.empty((batch_size, n_rows), W.dtype)
+    pull = np.empty_like(scores)
+    shrinks, reaches = np.empty(len(rates)), np.empty(len(rates))
+    _decays(rates, momentum, l2, response, shrinks, reaches)
+    decay = W.dtype.type(l2)
     for t in range(len(rates)):
         rows = order[t * batch_size : (t + 1) * batch_size]
-        scores = np.empty((len(rows), n_rows), W.dtype)
-        pull = np.empty_like(scores)
+        size = len(rows)
         _centred_offset(W, centre, b, offset)
-        _batch_scores(X, rows, W, offset, scores)
-        value = _batch_loss(loss, scores, y, weight, delta, rows, pull)
-        _batch_adjoint(X, rows, pull, centre, gradient)
+        _batch_scores(X, rows, W, offset, scores[:size])
+        value = _batch_loss(
+            loss, scores[:size], y, weight, delta, rows, pull[:size]
+        )
+        for k in range(n_rows):
+            value += _penalty(W, k, l1, l2)
+        batch_losses[t] = value
+        _batch_adjoint(X, rows, pull[:size], centre, gradient)
+        for a in range(len(damping)):
+            for k in range(n_rows):
+                part = W.dtype.type(0.0)
+                for j in range(n_features):
+                    part += basis[a, j] * (gradient[k, j] + decay * W[k, j])
+                part *= damping[a]
+                for j in range(n_features):
+                    gradient[k, j] -= part * basis[a, j]
+        rate, blend = rates[t], blends[t]
+        _momentum_step(
+            W, W_velocity, W_mean, gradient, rate, shrinks[t], momentum,
+            reaches[t] * l1, blend,
+        )  # fmt: skip
         if len(b):
             for k in range(n_rows):
-                b_gradient[0, k] = _column_sum(pull, k)
-        rate, reach, blend = rates[t], reaches[t], blends[t]
-        batch_losses[t] = value + _nesterov_step(
-            W, W_velocity, W_mean, gradient, rate, reach, momentum, l1, l2, blend
-        )
+                b_gradient[0, k] = _column_sum(pull[:size], k)
         rate *= b_scale
-        _nesterov_step(
-            b, b_velocity, b_mean, b_gradient, rate, 0.0, momentum, 0.0, 0.0, blend
+        _momentum_step(
+            b, b_velocity, b_mean, b_gradient, rate, 1.0, momentum, 0.0, blend
         )
+
+
+@inlined
+def _coasting_tables(shrinks, kinks, momentum):
+    """What `_coast` needs to skip updates, one entry an update.
+
+    `logs` sums the logarithms of `shrinks`, `powers` are those of `momentum`, `totals`
+    sum the soft thresholds in units of the weights at the start; with a velocity of at
+    most `still` a weight that is zero stays so. Returns also whether there are
+    logarithms to sum.
+    """
+    n = len(shrinks)
+    logs, powers, totals = np.zeros(n + 1), np.ones(n + 1), np.zeros(n + 1)
+    still = np.full(n + 1, np.inf)
+    for t in range(n):
+        if not shrinks[t] > 0.0:
+            return logs, powers, totals, still, False
+        logs[t + 1] = logs[t] + math.log(shrinks[t])
+        powers[t + 1] = powers[t] * momentum
+        totals[t + 1] = totals[t] + kinks[t] / math.exp(logs[t + 1])
+    for t in range(n - 1, -1, -1):
+        if momentum > 0.0:
+            later = still[t + 1] / (shrinks[min(t + 1, n - 1)] * momentum)
+            still[t] = min(kinks[t] / momentum, later)
+    return logs, powers, totals, still, logs[n] > _SMALLEST_LOG
+
+
+@inlined
+def _coast(
+    W, velocity, mean, j, first, last, shrinks, kinks, logs, powers, totals, still,
+    skips, momentum, blends, averaging,
+):  # fmt: skip
+    """Bring row j of W through the updates `first` to `last`, which lack its feature.
+
+    What is needed step by step: a mean of the iterates, and thresholds on a weight that
+    still has a velocity. All else has a closed form.
+    """
+    number = W.dtype.type
+    if skips and not averaging and totals[last] == 0.0:
+        ratio = math.exp(logs[last] - logs[first])
+        power = powers[last - first]
+        gain = 0.0
+        if momentum > 0.0:
+            gain = momentum * momentum * (1.0 - power) / (1.0 - momentum)
+        gain, power, ratio = number(gain * ratio), number(power * ratio), number(ratio)
+        for k in range(W.shape[1]):
+            W[j, k] = ratio * W[j, k] + gain * velocity[j, k]
+            velocity[j, k] *= power
+        return
+    for k in range(W.shape[1]):
+        w, v = 1.0 * W[j, k], 1.0 * velocity[j, k]
+        for t in range(first, last):
+            if skips and not averaging:
+                if w == 0.0:
+                    if abs(v) * shrinks[t] * momentum <= still[t]:
+                        v *= math.exp(logs[last] - logs[t]) * powers[last - t]
+                        break
+                elif abs(v) <= _COASTED * abs(w):
+                    lost = (totals[last] - totals[t]) * math.exp(logs[t])
+                    ratio = math.exp(logs[last] - logs[t])
+                    w = math.copysign(ratio * max(abs(w) - lost, 0.0), w)
+                    v *= ratio * powers[last - t]
+                    break
+            v *= shrinks[t] * momentum
+            w = shrinks[t] * w + momentum * v
+            w -= min(max(w, -kinks[t]), kinks[t])
+            if averaging:
+                mean[j, k] += number(blends[t]) * (number(w) - mean[j, k])
+        W[j, k] = w
+        velocity[j, k] = v
 
 
 @jit
 def sgd_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, order, batch_size, rates,
-    reaches, blends, b_scale, momentum, l1, l2, W, W_velocity, W_mean,
+    loss, data, indices, indptr, y, weight, delta, order, batch_size, rates, blends,
+    response, b_scale, momentum, l1, l2, W, W_velocity, W_mean,
     b, b_velocity, b_mean, batch_losses,
 ):  # fmt: skip
-    """`sgd_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred."""
-    n_rows = W.shape[1]
-    gradient = np.empty_like(W)
+    """`sgd_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred.
+
+    A feature coasts through the updates whose batches lack it when it is met next, so
+    that a batch costs as much as its stored entries. The penalty in `batch_losses` is
+    that at the start of the pass.
+    """
+    n_features, n_rows = W.shape
+    n_batches = len(rates)
+    number = W.dtype.type
+    averaging = blends.max() > 0.0
+    shrinks, reaches = np.empty(n_batches), np.empty(n_batches)
+    _decays(rates, momentum, l2, response, shrinks, reaches)
+    kinks = reaches * l1
+    logs, powers, totals, still, skips = _coasting_tables(shrinks, kinks, momentum)
+    penalty = 0.0
+    for j in range(n_features):
+        penalty += _penalty(W, j, l1, l2)
+    # Of each feature, the updates that it has taken, and its place in the batch. What a
+    # batch touches lies together there, where it stays in the processor's cache.
+    done = np.zeros(n_features, np.int64)
+    place = np.empty(n_features, np.int32)
+    most = 0
+    for t in range(n_batches):
+        stored = 0
+        for i in order[t * batch_size : (t + 1) * batch_size]:
+            stored += indptr[i + 1] - indptr[i]
+        most = max(most, stored)
+    places = np.empty(most, np.int32)
+    touched = np.empty(min(most, n_features), np.int32)
+    local = np.empty((len(touched), n_rows), W.dtype)
+    gradient = np.empty_like(local)
+    scores = np.empty((batch_size, n_rows), W.dtype)
+    pull = np.empty_like(scores)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
-    for t in range(len(rates)):
+    for t in range(n_batches):
         rows = order[t * batch_size : (t + 1) * batch_size]
-        scores = np.zeros((len(rows), n_rows), W.dtype)
-        pull = np.empty_like(scores)
-        for r in range(len(rows)):
-            i = rows[r]
-            if len(b):
-                scores[r] = b[0]
-            for p in range(indptr[i], indptr[i + 1]):
-                for k in range(n_rows):
-                    scores[r, k] += data[p] * W[indices[p], k]
-        value = _batch_loss(loss, scores, y, weight, delta, rows, pull)
-        gradient[:] = 0.0
-        for r in range(len(rows)):
+        size = len(rows)
+        n_touched = 0
+        q = 0
+        for r in range(size):
             i = rows[r]
             for p in range(indptr[i], indptr[i + 1]):
+                j = indices[p]
+                if done[j] <= t:
+                    if done[j] < t:
+                        _coast(
+                            W, W_velocity, W_mean, j, done[j], t, shrinks, kinks,
+                            logs, powers, totals, still, skips, momentum, blends,
+                            averaging,
+                        )  # fmt: skip
+                    for k in range(n_rows):
+                        local[n_touched, k] = W[j, k]
+                        gradient[n_touched, k] = 0.0
+                    done[j] = t + 1
+                    place[j] = n_touched
+                    touched[n_touched] = j
+                    n_touched += 1
+                places[q] = place[j]
+                q += 1
+        q = 0
+        for r in range(size):
+            i = rows[r]
+            for k in range(n_rows):
+                scores[r, k] = b[0, k] if len(b) else 0.0
+            for p in range(indptr[i], indptr[i + 1]):
+                x, a = number(data[p]), places[q]
+                q += 1
                 for k in range(n_rows):
-                    gradient[indices[p], k] += data[p] * pull[r, k]
+                    scores[r, k] += x * local[a, k]
+        batch_losses[t] = penalty + _batch_loss(
+            loss, scores[:size], y, weight, delta, rows, pull[:size]
+        )
+        q = 0
+        for r in range(size):
+            i = rows[r]
+            for p in range(indptr[i], indptr[i + 1]):
+                x, a = number(data[p]), places[q]
+                q += 1
+                for k in range(n_rows):
+                    gradient[a, k] += x * pull[r, k]
+        rate, shrink = number(rates[t]), number(shrinks[t])
+        mu, kink = number(momentum), number(kinks[t])
+        for a in range(n_touched):
+            j = touched[a]
+            for k in range(n_rows):
+                push = rate * gradient[a, k]
+                v = shrink * mu * W_velocity[j, k] - push
+                W_velocity[j, k] = v
+                w = shrink * local[a, k] + mu * v - push
+                W[j, k] = w - min(max(w, -kink), kink)
+            if averaging:
+                for k in range(n_rows):
+                    W_mean[j, k] += number(blends[t]) * (W[j, k] - W_mean[j, k])
         if len(b):
             for k in range(n_rows):
-                b_gradient[0, k] = _column_sum(pull, k)
-        rate, reach, blend = rates[t], reaches[t], blends[t]
-        batch_losses[t] = value + _nesterov_step(
-            W, W_velocity, W_mean, gradient, rate, reach, momentum, l1, l2, blend
-        )
-        rate *= b_scale
-        _nesterov_step(
-            b, b_velocity, b_mean, b_gradient, rate, 0.0, momentum, 0.0, 0.0, blend
-        )
+                b_gradient[0, k] = _column_sum(pull[:size], k)
+        _momentum_step(
+            b, b_velocity, b_mean, b_gradient, rates[t] * b_scale, 1.0, momentum, 0.0,
+            blends[t],
+        )  # fmt: skip
+    for j in range(n_features):
+        if done[j] < n_batches:
+            _coast(
+                W, W_velocity, W_mean, j, done[j], n_batches, shrinks, kinks,
+                logs, powers, totals, still, skips, momentum, blends, averaging,
+            )  # fmt: skip
 
 
 @inlined

@@ -7,6 +7,7 @@ import numpy as np
 
 _PROBE_ROWS = 512
 _PROBE_STEPS = 15
+_DIRECTIONS, _FLATTEST = 16, 0.02
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,16 @@ class Progress:
         """Iterations so far."""
         return len(self.loss_curve) - 1
 
-    def record(self, objective):
+    @property
+    def lowest(self):
+        """The lowest objective so far."""
+        return self._lowest[-1]
+
+    def proceeds(self, max_iter):
+        """Whether there is another iteration to make."""
+        return self.n_iter < max_iter
+
+    def record(self, objective, theta=None):
         """Note the objective of the model that would be returned now."""
         self.loss_curve.append(float(objective))
         lowest = self._lowest[-1] if self._lowest else np.inf
@@ -173,23 +183,23 @@ def batch_curvature(f, batch_size, width, rng):
     The hinge counts as smoothed over `width`. The intercept, whose feature is one, may
     take steps longer by the scale: it then bends as much as the steepest direction.
     """
-    second_moment = f.variance if f.mean is not None else f.second_moment
-    whole = largest_second_moment(f, rng)
-    intercept_scale = whole if whole > 0.0 else 1.0
-    row = second_moment.sum() + intercept_scale
+    whole, row = curvature_scales(f, rng)
     curvature = f.loss.curvature(f.n_classes, width)
-    total = curvature * (intercept_scale + row / batch_size) + f.penalty.l2
-    return total, intercept_scale
+    return curvature * (whole + (row + whole) / batch_size) + f.penalty.l2, whole
 
 
-def largest_second_moment(f, rng):
-    """Largest eigenvalue of the second moments of X, by power iteration on some rows.
+def curvature_scales(f, rng, basis=None, damping=None):
+    """Largest eigenvalue of the second moments of X, and their trace.
 
-    That of the centred features where theta has them.
+    That of the centred features where theta has them, and with the part `damping` of
+    the components along the orthonormal rows of `basis` taken out of gradients. The
+    eigenvalue by power iteration on some rows; 1 if it is zero.
     """
-    rows = rng.choice(f.n_samples, min(f.n_samples, _PROBE_ROWS), replace=False)
-    X = f.X[np.sort(rows)].astype(np.float64)
-    centre = f.mean if f.mean is not None else np.zeros(f.n_features)
+    Z = _some_rows(f, rng)
+    second_moment = f.variance if f.mean is not None else f.second_moment
+    trace = second_moment.sum()
+    if basis is not None and len(basis):
+        trace -= damping @ np.square(_product(Z, basis.T)).mean(axis=0)
     direction = rng.standard_normal(f.n_features)
     largest = 0.0
     for _ in range(_PROBE_STEPS):
@@ -197,7 +207,56 @@ def largest_second_moment(f, rng):
         if norm == 0.0:
             break
         direction /= norm
-        image = X @ direction - centre @ direction
-        direction = (X.T @ image - image.sum() * centre) / len(rows)
+        direction = _second_moments(Z, direction)
+        if basis is not None:
+            direction -= (damping * (basis @ direction)) @ basis
         largest = np.linalg.norm(direction)
-    return largest
+    return (largest if largest > 0.0 else 1.0), max(trace, 0.0)
+
+
+def leading_directions(f, rng):
+    """Directions in which the features vary most, and what flattens the others.
+
+    By subspace iteration on some rows. With the part `damping` of each taken out, they
+    bend no more than the first direction that is left, or than _FLATTEST times the
+    steepest.
+
+    Returns
+    -------
+    basis : ndarray of shape (k, n_features)
+        Orthonormal rows.
+    damping : ndarray of shape (k,)
+    """
+    count = min(_DIRECTIONS + 1, f.n_features)
+    Z = _some_rows(f, rng)
+    basis = rng.standard_normal((f.n_features, count))
+    for _ in range(_PROBE_STEPS):
+        basis, _ = np.linalg.qr(_second_moments(Z, basis))
+    values, mixing = np.linalg.eigh(basis.T @ _second_moments(Z, basis))
+    values, basis = values[::-1], (basis @ mixing[:, ::-1]).T
+    steepest = max(values[0], 0.0)
+    flat = max(values[-1], _FLATTEST * steepest)
+    steep = values > flat
+    return basis[steep], 1.0 - flat / values[steep]
+
+
+def _some_rows(f, rng):
+    """Rows of X in float64, and the centre of the features."""
+    rows = rng.choice(f.n_samples, min(f.n_samples, _PROBE_ROWS), replace=False)
+    centre = f.mean if f.mean is not None else np.zeros(f.n_features)
+    return f.X[np.sort(rows)].astype(np.float64), centre
+
+
+def _product(Z, directions):
+    """Z's centred rows times directions."""
+    X, centre = Z
+    return X @ directions - centre @ directions
+
+
+def _second_moments(Z, directions):
+    """Second moments of centred rows times directions."""
+    X, centre = Z
+    image = _product(Z, directions)
+    product = X.T @ image
+    product -= np.multiply.outer(centre, image.sum(axis=0))
+    return product / X.shape[0]

@@ -1,0 +1,228 @@
+"""What mini-batch SGD carries from one pass to the next; without compiled code.
+
+A model in mid-stream holds these objects, and unpickling it must not compile.
+"""
+
+import numpy as np
+
+from ._common import curvature_scales, leading_directions
+
+_FIRST_CYCLE_EPOCHS = 20
+_FIRST_CYCLE_UPDATES = 1000
+_START = 0.25  # of the rate that is safe for a typical batch
+_GROWTH = 1.3  # of an automatic rate, while the objective falls by a hundredth
+_GROWTH_UNTIL, _FALL = 0.6, 0.01
+# The rate was too long if the objective rose by so much of the lowest (less as the
+# cycle ends) and of the start. What is then left of it, and of its growth:
+_RISE, _RISE_AT_START = 0.7, 1e-3
+_RETREAT, _CAUTION = 0.7, 0.9
+_RETREATS = 30
+_STREAM_HALF_LIFE = 1000  # updates until a stream's automatic rate has fallen by sqrt 2
+_ADAPTIVE_SHRINK = 0.2
+_ADAPTIVE_LOWEST = 1e-6
+
+
+class State:
+    """Iterate, velocity and average, in the precision of X.
+
+    Attributes
+    ----------
+    theta, velocity, mean : ndarray
+        In the layout of the objective.
+    centre : ndarray of shape (n_features,)
+        What the features of `theta` count from.
+    basis, damping : ndarrays of shape (k, n_features) and (k,)
+        Gradients lose the part `damping` of their components along `basis`.
+    intercept_scale : float
+        How much longer than the weights' the steps of the intercepts are.
+    response, updates : ndarray of one number, int
+        The velocity that a constant slope has brought about, and the updates so far.
+    """
+
+    def __init__(self, f, theta, options):
+        self.batch_size = resolve_batch_size(options.batch_size, f.n_samples)
+        self.momentum = options.momentum
+        # As in scikit-learn, `average` counts samples until the averaging starts.
+        self._average_from = (
+            np.inf
+            if options.average is False
+            else max(-(-int(options.average) // self.batch_size), 1)
+        )
+        self.updates = 0
+        self.response = np.zeros(1)
+        self.intercept_scale = 1.0
+        self.theta = theta.astype(f.dtype)
+        self.velocity = np.zeros_like(self.theta)
+        self.mean = self.theta.copy()
+        zeros = np.zeros(f.n_features)
+        self.centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
+        self.basis = np.empty((0, f.n_features), f.dtype)
+        self.damping = np.empty(0, f.dtype)
+
+    def at_rest(self):
+        """This state, without velocity."""
+        self.velocity[:] = 0.0
+        self.response[:] = 0.0
+        return self
+
+    def model(self):
+        """The model that a fit would return now."""
+        averaged = self.updates >= self._average_from
+        return (self.mean if averaged else self.theta).astype(np.float64)
+
+    def blends(self, n_updates):
+        """How far the mean of the iterates moves in each of the next updates."""
+        if np.isinf(self._average_from):
+            return np.zeros(n_updates)
+        updates = self.updates + np.arange(1, n_updates + 1)
+        # Until the averaging begins, a copy.
+        return 1.0 / np.maximum(updates - self._average_from + 1.0, 1.0)
+
+    def updates_in(self, n_samples):
+        """Updates in a pass over so many samples."""
+        return -(-n_samples // self.batch_size)
+
+
+def resolve_batch_size(batch_size, n_samples):
+    """`batch_size` as a number: "auto" is 64, or a twentieth of a small data set."""
+    if batch_size == "auto":
+        return int(np.clip(n_samples // 20, 1, 64))
+    return min(batch_size, n_samples)
+
+
+# -- schedules of the learning rate --------------------------------------------------
+
+
+class Constant:
+    """eta0 throughout; a plateau ends the fit."""
+
+    def __init__(self, f, state, options, rng):
+        self._options = options
+        self._rate = options.eta0
+
+    def rates(self, updates, epoch):
+        """The rate of each of some updates, by number from 1, in an epoch."""
+        return np.full(len(updates), self._rate)
+
+    def stream_rates(self, f, updates):
+        """The rates in a stream, of which nobody knows the end."""
+        return self.rates(updates, None)
+
+    def accepts(self, value, progress):
+        """Whether an epoch that ends at this objective stays; False to repeat it."""
+        return True
+
+    def finished(self, epoch, progress):
+        """Whether to stop after this epoch."""
+        return progress.plateaued(self._options.tol)
+
+
+class InverseScaling(Constant):
+    """eta0 / t^power_t in update t."""
+
+    def rates(self, updates, epoch):
+        return self._rate / updates**self._options.power_t
+
+
+class Adaptive(Constant):
+    """eta0, divided by five at each plateau until it is negligible."""
+
+    def __init__(self, f, state, options, rng):
+        super().__init__(f, state, options, rng)
+        self._since = 0
+
+    def finished(self, epoch, progress):
+        since_change = epoch - self._since
+        if since_change < self._options.n_iter_no_change:
+            return False
+        if not progress.plateaued(self._options.tol):
+            return False
+        self._rate *= _ADAPTIVE_SHRINK
+        self._since = epoch
+        return self._rate < _ADAPTIVE_LOWEST
+
+
+class Automatic(Constant):
+    """From the curvature of a batch's objective, falling linearly to zero in cycles.
+
+    A cycle ends in the optimum's neighbourhood, the closer the longer it was. The next
+    one is twice as long, and the fit ends when it brought no progress. That curvature
+    is a bound: the rate grows while the objective falls, and an epoch that raised it is
+    taken back and repeated with less.
+
+    Where a few directions of the features vary much more than the others, they alone
+    would decide the rate. Gradients are therefore damped there, which changes the way
+    and not the optimum; not for L1, whose proximal step knows no directions, nor for
+    CSR, whose steps are sparse.
+    """
+
+    def __init__(self, f, state, options, rng):
+        super().__init__(f, state, options, rng)
+        width = f.delta  # the hinge bends over about a margin
+        if f.penalty.l1 == 0.0 and not f.is_sparse:
+            basis, damping = leading_directions(f, rng)
+            state.basis, state.damping = basis.astype(f.dtype), damping.astype(f.dtype)
+        whole, row = curvature_scales(f, rng, state.basis, state.damping)
+        state.intercept_scale = whole
+        curvature = f.loss.curvature(f.n_classes, width)
+        row = (row + whole) / state.batch_size
+        self._rate = _START / (curvature * (whole + row) + f.penalty.l2)
+        self._longest_row = f.squared_norms(state.centre).mean()
+        self._growth = _GROWTH
+        n_updates = state.updates_in(f.n_samples)
+        epochs = max(
+            _FIRST_CYCLE_EPOCHS,
+            -(-_FIRST_CYCLE_UPDATES // n_updates),
+            options.n_iter_no_change,
+        )
+        self._start, self._length = 0, self._fit_cycle(0, epochs)
+        self._last = np.inf
+        self._retreats = 0
+
+    def rates(self, updates, epoch):
+        left = 1.0 - np.arange(len(updates)) / len(updates)
+        return self._rate * (self._start + self._length - epoch + left) / self._length
+
+    def stream_rates(self, f, updates):
+        row = f.squared_norms(f.mean if f.mean is not None else 0.0).mean()
+        if row > self._longest_row:
+            self._rate *= self._longest_row / row
+            self._longest_row = row
+        return self._rate / np.sqrt(1.0 + updates / _STREAM_HALF_LIFE)
+
+    def accepts(self, value, progress):
+        done = (progress.n_iter - self._start) / self._length
+        ceiling = (1.0 + _RISE * (1.0 - done)) * progress.lowest
+        if not value <= ceiling + _RISE_AT_START * progress.loss_curve[0]:
+            self._retreats += 1
+            self._rate *= _RETREAT
+            self._growth = 1.0 + _CAUTION * (self._growth - 1.0)
+            return self._retreats > _RETREATS
+        if value < (1.0 - _FALL) * progress.lowest and done < _GROWTH_UNTIL:
+            self._rate *= self._growth
+        return True
+
+    def finished(self, epoch, progress):
+        if epoch < self._start + self._length:
+            return False
+        value = progress.loss_curve[-1]
+        scale = max(value, 1e-10 * progress.loss_curve[0])
+        if self._options.tol > 0.0 and self._last - value <= self._options.tol * scale:
+            return True
+        self._last = value
+        self._start = epoch
+        self._length = self._fit_cycle(epoch, 2 * self._length)
+        return False
+
+    def _fit_cycle(self, start, length):
+        """The cycle's length, so that no rest too short for a cycle remains."""
+        rest = self._options.max_iter - start
+        return rest if rest < 3 * length else length
+
+
+SCHEDULES = {
+    "auto": Automatic,
+    "constant": Constant,
+    "invscaling": InverseScaling,
+    "adaptive": Adaptive,
+}

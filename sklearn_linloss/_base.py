@@ -1,28 +1,51 @@
 """What the two classifiers share: validation, the fit, prediction."""
 
 import warnings
+from copy import deepcopy
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.model_selection import StratifiedShuffleSplit
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _solvers
-from ._compat import check_sample_weight, fit_context
+from ._compat import (
+    CallbackSupportMixin,
+    check_sample_weight,
+    fit_context,
+    with_callbacks,
+)
 from ._penalty import ElasticNet
+from ._solvers._common import Options, Progress
+from ._solvers._sgd_state import Stream
+from ._watch import Validation, begin_callbacks
 
 # Products in float32 are off by about 1e-7 of the objective.
 _SMALLEST_FLOAT32_TOL = 1e-6
+# Attributes of a fit that a stream has not, and those that not every fit has.
+_OF_A_FIT = ("objective_", "gap_", "loss_curve_")
+_OF_SOME_FITS = ("batch_loss_curve_", "validation_loss_curve_", "t_", "_stream")
 
 
-class LinearLossClassifier(ClassifierMixin, BaseEstimator):
+def _can_stream(estimator):
+    if estimator.solver not in ("auto", "sgd"):
+        raise AttributeError(
+            f"partial_fit needs solver='sgd' or 'auto', not {estimator.solver!r}."
+        )
+    return True
+
+
+class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the classifiers; subclasses give the parameters and the loss."""
 
     _parameter_constraints: dict = {
@@ -42,6 +65,8 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         ],
         "average": ["boolean", Interval(Integral, 0, None, closed="left")],
         "shuffle": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "warm_start": ["boolean"],
@@ -55,7 +80,17 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, coef_init=None, intercept_init=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        coef_init=None,
+        intercept_init=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the model.
 
         Parameters
@@ -73,6 +108,13 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             Coefficients to start from; of shape (1, n_features) for two classes.
         intercept_init : array-like of shape (n_classes,), default=None
             Intercepts to start from; of shape (1,) for two classes.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Validation data, whose loss is recorded in `validation_loss_curve_`. With
+            `early_stopping` it decides when to stop, and nothing is split off.
+        y_val : array-like of shape (n_val,), default=None
+            Their labels, among those of `y`.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
 
         Returns
         -------
@@ -85,13 +127,47 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             If the input is invalid or cannot be served, or if the fit diverges. The
             estimator is then as it was before the call.
         """
-        before = self.__dict__.copy()
-        try:
-            return self._fit(X, y, sample_weight, coef_init, intercept_init)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        validation = (X_val, y_val, sample_weight_val)
+        return self._all_or_nothing(
+            self._fit, X, y, sample_weight, coef_init, intercept_init, validation
+        )
+
+    @available_if(_can_stream)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Update the model by one pass of SGD over a chunk of data.
+
+        The first call decides from its chunk what the automatic learning rate is. The
+        generator, the schedule, the momentum and the average live on from call to call,
+        and in a pickle. In a stream "auto" lets the rate fall like the square root of
+        the updates, and "adaptive" knows no plateaus. After a call to `fit` a stream
+        starts from its coefficients.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The chunk.
+        y : array-like of shape (n_samples,)
+            Class labels; classes may be absent.
+        classes : array-like of shape (n_classes,), default=None
+            All labels. Needed in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples; a weight of one is that of an unweighted sample. A
+            chunk without weight changes nothing.
+
+        Returns
+        -------
+        self : object
+            The updated estimator, without `objective_`, `gap_` and `loss_curve_`: the
+            full data are unknown.
+
+        Raises
+        ------
+        ValueError
+            If the input is invalid or cannot be served, or if the stream diverges. The
+            estimator is then as it was before the call.
+        """
+        return self._all_or_nothing(self._partial_fit, X, y, classes, sample_weight)
 
     def decision_function(self, X):
         """Scores of the classes.
@@ -156,41 +232,38 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
 
     # -- the fit ----------------------------------------------------------------
 
-    def _fit(self, X, y, sample_weight, coef_init, intercept_init):
+    def _all_or_nothing(self, method, *args):
+        before = self.__dict__.copy()
+        try:
+            return method(*args)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    @with_callbacks
+    def _fit(self, X, y, sample_weight, coef_init, intercept_init, validation):
         previous = self.__dict__.copy()
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            order="C",
-        )
-        check_classification_targets(y)
-        sample_weight = check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-        X, codes, classes, weight = self._weigh(X, y, sample_weight)
+        X, y = self._check_data(X, y)
+        callbacks = begin_callbacks(self, X, y, sample_weight)
+        weight = self._check_weight(sample_weight, X)
+        X, codes, classes, weight, by_class = self._weigh(X, y, weight)
         n_rows = 1 if len(classes) == 2 else len(classes)
         W, b = self._start(
             previous, classes, (n_rows, X.shape[1]), coef_init, intercept_init
         )
-        loss, penalty = (
-            self._loss(),
-            ElasticNet(float(self.alpha), float(self.l1_ratio)),
+        solver = self._choose_solver(X.shape, n_rows)
+        options = self._options()
+        held_out = self._check_validation(X, classes, by_class, *validation)
+        if held_out is None and self.early_stopping:
+            train, test = self._split(codes, options.seed)
+            held_out = X[test], codes[test], weight[test]
+            X, codes, weight = X[train], codes[train], weight[train]
+        objective, result, certifier, progress = self._solve(
+            solver, options, (X, codes, weight), held_out, classes, W, b, callbacks
         )
-        request = _solvers.Request(loss, penalty, self.learning_rate, *X.shape, n_rows)
-        solver = _solvers.choose(self.solver, request)
-        objective, theta, converged, certifier, progress = self._solve(
-            solver, X, codes, weight, loss, penalty, len(classes), W, b
-        )
-        W, b = objective.unpack(theta)
-        if n_rows > 1:
-            # A common constant changes no loss.
-            b = b - b.mean()
         self.classes_ = classes
-        self.coef_ = np.ascontiguousarray(W, dtype=X.dtype)
-        self.intercept_ = b.astype(X.dtype)
+        self.coef_, self.intercept_ = _unpack(objective, result.theta)
         self.solver_ = solver
         self.n_iter_ = progress.n_iter
         # Of the model as it is stored, whatever the precision of X.
@@ -200,12 +273,113 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         self.gap_ = float(certifier.gap(self.objective_))
         self.loss_curve_ = np.array(progress.loss_curve)
         self.loss_curve_[-1] = self.objective_
-        self.__dict__.pop("batch_loss_curve_", None)
+        for name in _OF_SOME_FITS:
+            self.__dict__.pop(name, None)
         if progress.batch_loss_curve:
             self.batch_loss_curve_ = np.array(progress.batch_loss_curve)
-        if not converged and self.tol > 0.0:
+            self.t_ = len(progress.batch_loss_curve)
+        if held_out is not None:
+            self.validation_loss_curve_ = np.array(progress.validation.curve)
+        if not (result.converged or progress.stopped or self.tol == 0.0):
             self._warn()
+        if callbacks is not None:
+            callbacks.finish()
         return self
+
+    def _partial_fit(self, X, y, classes, sample_weight):
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight="balanced" needs all labels and is not supported by '
+                "partial_fit; pass a dict of weights."
+            )
+        if self.early_stopping:
+            raise ValueError("early_stopping=True is not supported by partial_fit.")
+        stream = self.__dict__.get("_stream")
+        classes = self._stream_classes(classes)
+        X, y = self._check_data(
+            X, y, reset="classes_" not in self.__dict__, dtype=stream and stream.dtype
+        )
+        unknown = np.setdiff1d(y, classes)
+        if len(unknown):
+            raise ValueError(f"y has labels that are not in classes: {unknown}.")
+        if sample_weight is None or np.any(sample_weight):
+            weight = self._check_weight(sample_weight, X)
+        else:
+            check_consistent_length(X, sample_weight)
+            weight = np.zeros(len(y))
+        codes = np.searchsorted(classes, y)
+        weight = weight * self._weights_by_class(classes)[codes]
+        if "classes_" not in self.__dict__:
+            shape = (1 if len(classes) == 2 else len(classes), X.shape[1])
+            self.classes_ = classes
+            self.coef_, self.intercept_ = np.zeros(shape, X.dtype), np.zeros(shape[0])
+            self.t_ = 0
+        kept = weight > 0.0
+        if kept.any():
+            self._advance(stream, _canonical(X[kept]), codes[kept], weight[kept])
+        return self
+
+    def _advance(self, stream, X, codes, weight):
+        """One pass over a chunk that has weight."""
+        from ._solvers._sgd import advance
+
+        is_sparse = sparse.issparse(X)
+        centre = self.learning_rate == "auto" and not is_sparse
+        if stream is not None:
+            if stream.is_sparse != is_sparse:
+                raise ValueError(
+                    "The chunks of a stream must be all dense or all sparse."
+                )
+            centre = False if stream.centre is None else stream.centre
+        f = self._objective(X, codes, weight, len(self.classes_), X.dtype, centre)
+        if stream is None:
+            coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
+            stream = Stream(f, f.pack(coef, self.intercept_), self._options())
+        else:
+            # An error, or Ctrl-C, leaves the old one.
+            stream = deepcopy(stream)
+        batch_losses = advance(f, stream, weight, self.shuffle)
+        for name in (*_OF_A_FIT, *_OF_SOME_FITS):
+            self.__dict__.pop(name, None)
+        self._stream = stream
+        self.coef_, self.intercept_ = _unpack(f, stream.state.model())
+        self.batch_loss_curve_ = batch_losses
+        self.t_ = stream.state.updates
+        self.n_iter_ = 1
+        self.solver_ = "sgd"
+
+    def _stream_classes(self, classes):
+        known = self.__dict__.get("classes_")
+        if classes is None:
+            if known is None:
+                raise ValueError("classes must be passed in the first partial_fit.")
+            return known
+        classes = np.unique(classes)
+        if known is not None and not np.array_equal(classes, known):
+            raise ValueError(
+                f"classes={classes} is not the same as in the previous call: {known}."
+            )
+        if len(classes) < 2:
+            raise ValueError(f"At least 2 classes are needed, got {classes}.")
+        return classes
+
+    def _check_data(self, X, y, reset=True, dtype=None):
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32] if dtype is None else dtype,
+            order="C",
+        )
+        check_classification_targets(y)
+        return X, y
+
+    def _check_weight(self, weight, X):
+        return check_sample_weight(
+            weight, X, dtype=np.float64, ensure_non_negative=True
+        )
 
     def _weigh(self, X, y, weight):
         """Drop what has no weight, apply the class weights, encode the labels."""
@@ -213,30 +387,65 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
         if not kept.all():
             X, y, weight = X[kept], y[kept], weight[kept]
         classes, codes = np.unique(y, return_inverse=True)
-        if isinstance(self.class_weight, dict):
-            class_weight = compute_class_weight(self.class_weight, classes=classes, y=y)
-            if (class_weight < 0.0).any():
-                raise ValueError("Negative values in class_weight.")
-            weight = weight * class_weight[codes]
-            kept = weight > 0.0
-            if not kept.any():
-                raise ValueError("The class weights of all samples are zero.")
-            if not kept.all():
-                X, weight = X[kept], weight[kept]
-                present, codes = np.unique(codes[kept], return_inverse=True)
-                classes = classes[present]
-        elif self.class_weight == "balanced":
-            mass = np.bincount(codes, weights=weight)
-            weight = weight * (mass.sum() / (len(classes) * mass))[codes]
+        mass = np.bincount(codes, weights=weight)
+        by_class = self._weights_by_class(classes, y, mass)
+        weight = weight * by_class[codes]
+        present = by_class > 0.0
+        if not present.any():
+            raise ValueError("The class weights of all samples are zero.")
+        if not present.all():
+            kept = present[codes]
+            X, weight = X[kept], weight[kept]
+            codes = (np.cumsum(present) - 1)[codes[kept]]
+            classes, by_class = classes[present], by_class[present]
         if len(classes) < 2:
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the "
                 f"data contains only one class: {classes[0]!r}"
             )
-        if sparse.issparse(X) and not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
-        return X, codes.astype(np.intp), classes, weight
+        return _canonical(X), codes.astype(np.intp), classes, weight, by_class
+
+    def _weights_by_class(self, classes, y=None, mass=None):
+        """What `class_weight` says of each class; `mass` is the weight it has."""
+        if isinstance(self.class_weight, dict):
+            y = classes if y is None else y
+            weights = compute_class_weight(self.class_weight, classes=classes, y=y)
+            if (weights < 0.0).any():
+                raise ValueError("Negative values in class_weight.")
+            return weights
+        if self.class_weight == "balanced":
+            return mass.sum() / (len(classes) * mass)
+        return np.ones(len(classes))
+
+    def _check_validation(self, X, classes, by_class, X_val, y_val, weight_val):
+        """Validation data like the training data, or None."""
+        if X_val is None:
+            if y_val is not None or weight_val is not None:
+                raise ValueError("y_val and sample_weight_val need X_val.")
+            return None
+        if y_val is None:
+            raise ValueError("X_val needs y_val.")
+        X_val, y_val = self._check_data(X_val, y_val, reset=False, dtype=X.dtype)
+        unknown = np.setdiff1d(y_val, classes)
+        if len(unknown):
+            raise ValueError(f"y_val has labels that y has not: {unknown}.")
+        codes = np.searchsorted(classes, y_val)
+        weight = self._check_weight(weight_val, X_val) * by_class[codes]
+        if not weight.any():
+            raise ValueError("The weights of all validation samples are zero.")
+        if sparse.issparse(X):
+            X_val = _canonical(sparse.csr_matrix(X_val))
+        elif sparse.issparse(X_val):
+            X_val = X_val.toarray()
+        return X_val, codes, weight
+
+    def _split(self, codes, seed):
+        """Rows to train on and rows to hold out, both with every class."""
+        splitter = StratifiedShuffleSplit(
+            1, test_size=self.validation_fraction, random_state=seed
+        )
+        train, test = next(splitter.split(codes, codes))
+        return np.sort(train), np.sort(test)
 
     def _start(self, previous, classes, shape, coef_init, intercept_init):
         """Coefficients and intercepts to start from."""
@@ -273,31 +482,24 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             )
         return array
 
-    def _solve(self, solver, X, codes, weight, loss, penalty, n_classes, W, b):
-        # Compiled code is imported here and not before: predicting needs none.
-        from ._certificate import Certifier
-        from ._intercept import smallest_intercept
-        from ._objective import LinearObjective
-        from ._solvers._common import Options, Progress
-
-        stochastic = solver in ("saga", "sdca", "sgd")
-        exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
-        objective = LinearObjective(
-            X,
-            codes,
-            weight,
-            loss=loss,
-            penalty=penalty,
-            delta=float(self._delta()),
-            n_classes=n_classes,
-            fit_intercept=self.fit_intercept,
-            dtype=np.float64 if exact else X.dtype,
-            # The textbook's steps are those of the user's coordinates, and centring
-            # would turn sparse steps into dense ones.
-            centre=self.learning_rate == "auto"
-            and not (stochastic and sparse.issparse(X)),
+    def _choose_solver(self, shape, n_rows):
+        if self.early_stopping and self.solver not in ("auto", "sgd"):
+            raise ValueError(
+                f"early_stopping=True does not work with solver={self.solver!r}; use "
+                "solver='sgd' or 'auto'."
+            )
+        if self.early_stopping:
+            return "sgd"
+        request = _solvers.Request(
+            self._loss(), self._penalty(), self.learning_rate, *shape, n_rows
         )
-        options = Options(
+        return _solvers.choose(self.solver, request)
+
+    def _penalty(self):
+        return ElasticNet(float(self.alpha), float(self.l1_ratio))
+
+    def _options(self):
+        return Options(
             tol=self.tol,
             max_iter=self.max_iter,
             learning_rate=self.learning_rate,
@@ -307,18 +509,70 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             batch_size=self.batch_size,
             average=self.average,
             shuffle=self.shuffle,
+            early_stopping=self.early_stopping,
             n_iter_no_change=self.n_iter_no_change,
             seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
+            verbose=self.verbose,
         )
-        progress = Progress(solver, self.verbose, self.n_iter_no_change)
+
+    def _objective(self, X, codes, weight, n_classes, dtype, centre):
+        # Compiled code is imported here and not before: predicting needs none.
+        from ._objective import LinearObjective
+
+        return LinearObjective(
+            X,
+            codes,
+            weight,
+            loss=self._loss(),
+            penalty=self._penalty(),
+            delta=float(self._delta()),
+            n_classes=n_classes,
+            fit_intercept=self.fit_intercept,
+            dtype=dtype,
+            centre=centre,
+        )
+
+    def _solve(self, solver, options, data, held_out, classes, W, b, callbacks):
+        from ._certificate import Certifier
+        from ._intercept import smallest_intercept
+
+        X = data[0]
+        stochastic = solver in ("saga", "sdca", "sgd")
+        exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
+        dtype = np.float64 if exact else X.dtype
+        # The textbook's steps are those of the user's coordinates, and centring would
+        # turn sparse steps into dense ones.
+        centre = self.learning_rate == "auto" and not (
+            stochastic and sparse.issparse(X)
+        )
+        objective = self._objective(*data, len(classes), dtype, centre)
+        validation = None
+        if held_out is not None:
+            mean = objective.mean
+            validation = Validation(
+                self._objective(
+                    *held_out, len(classes), dtype, False if mean is None else mean
+                ),
+                options,
+            )
+        if callbacks is not None:
+
+            def attributes(theta):
+                coef, intercept = _unpack(objective, theta)
+                return {"classes_": classes, "coef_": coef, "intercept_": intercept}
+
+            callbacks.attributes = attributes
+        progress = Progress(
+            solver, options.verbose, options.n_iter_no_change, validation, callbacks
+        )
         certifier = Certifier(objective)
         result = _solvers.load(solver)(
             objective, objective.pack(W, b), certifier, options, progress
         )
-        theta = result.theta
-        if not loss.smooth and objective.mean is not None and solver != "sgd":
-            theta = smallest_intercept(objective, theta, certifier, self.tol)
-        return objective, theta, result.converged, certifier, progress
+        if not objective.loss.smooth and objective.mean is not None and solver != "sgd":
+            theta = smallest_intercept(objective, result.theta, certifier, options.tol)
+            result = replace(result, theta=theta)
+        return objective, result, certifier, progress
 
     def _warn(self):
         if self.solver_ == "sgd":
@@ -333,5 +587,23 @@ class LinearLossClassifier(ClassifierMixin, BaseEstimator):
             f"({limit}) {state} (tol={self.tol:g}). Increase max_iter or tol, or "
             "scale the features, for example with StandardScaler.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=7,
         )
+
+
+def _unpack(objective, theta):
+    """Coefficients and intercepts in the precision of X."""
+    W, b = objective.unpack(theta)
+    if len(b) > 1:
+        # A common constant changes no loss.
+        b = b - b.mean()
+    dtype = objective.X.dtype
+    return np.ascontiguousarray(W, dtype=dtype), b.astype(dtype)
+
+
+def _canonical(X):
+    """X with sorted indices and without duplicates; never in place."""
+    if sparse.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X

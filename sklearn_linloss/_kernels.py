@@ -554,9 +554,7 @@ def sgd_epoch_dense(
         size = len(rows)
         _centred_offset(W, centre, b, offset)
         _batch_scores(X, rows, W, offset, scores[:size])
-        value = _batch_loss(
-            loss, scores[:size], y, weight, delta, rows, pull[:size]
-        )
+        value = _batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
         for k in range(n_rows):
             value += _penalty(W, k, l1, l2)
         batch_losses[t] = value

@@ -12,6 +12,8 @@ intercepts are b + W mu. That is the same problem, exactly, and a better conditi
 one. X itself is never centred, copied or written to.
 """
 
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import row_norms
@@ -43,8 +45,9 @@ class LinearObjective:
     fit_intercept : bool
     dtype : float dtype
         Precision of the products with X; sums and `theta` are float64 always.
-    centre : bool, default=True
-        Whether `theta` has centred features; without a free intercept it never has.
+    centre : bool or ndarray of shape (n_features,), default=True
+        Whether `theta` has centred features, or what they count from instead of their
+        mean; without a free intercept they are as they are.
     """
 
     def __init__(
@@ -82,9 +85,20 @@ class LinearObjective:
             else (self.n_rows, self.n_features)
         )
         self.size = self.n_weights + (self.n_rows if fit_intercept else 0)
-        mean, self.variance = self._moments()
-        self.second_moment = self.variance + mean**2
-        self.mean = mean if fit_intercept and centre else None
+        self.mean = None
+        if fit_intercept and centre is not False:
+            self.mean = self._moments[0] if centre is True else centre
+
+    @property
+    def variance(self):
+        """Weighted variance of each feature."""
+        return self._moments[1]
+
+    @property
+    def second_moment(self):
+        """Weighted mean square of each feature."""
+        mean, variance = self._moments
+        return variance + mean**2
 
     # -- theta ------------------------------------------------------------------
 
@@ -312,6 +326,7 @@ class LinearObjective:
         for rows, X in self._blocks(gradient.dtype):
             total += gradient[rows].T @ X
 
+    @cached_property
     def _moments(self):
         """Weighted mean and variance of each feature."""
         if self.is_sparse:

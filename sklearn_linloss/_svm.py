@@ -172,6 +172,8 @@ class SVMClassifier(LinearLossClassifier):
         batch_size="auto",
         average=False,
         shuffle=True,
+        early_stopping=False,
+        validation_fraction=0.1,
         n_iter_no_change=5,
         class_weight=None,
         warm_start=False,
@@ -193,6 +195,8 @@ class SVMClassifier(LinearLossClassifier):
         self.batch_size = batch_size
         self.average = average
         self.shuffle = shuffle
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.warm_start = warm_start

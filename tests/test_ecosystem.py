@@ -287,3 +287,19 @@ def test_kernels_run_as_plain_python():
         np.testing.assert_allclose(left, right, rtol=1e-6, atol=1e-9)
         # The search for the best dual ends within a hundredth of the gap.
         np.testing.assert_allclose(left_gap, right_gap, rtol=0.02, atol=1e-9)
+
+
+def test_polars_frames(iris):
+    polars = pytest.importorskip("polars")
+    X, y = iris
+    frame = polars.DataFrame(X, schema=["a", "b", "c", "d"])
+    labels = polars.Series(np.array(["x", "y", "z"])[y])
+    for solver in ("auto", "sgd"):
+        model = make("softmax", solver=solver).fit(frame, labels)
+        same = make("softmax", solver=solver).fit(X, labels.to_numpy())
+        assert list(model.feature_names_in_) == ["a", "b", "c", "d"]
+        np.testing.assert_array_equal(model.coef_, same.coef_)
+        np.testing.assert_array_equal(model.predict(frame), same.predict(X))
+    model = make("hinge").partial_fit(frame, labels, classes=["x", "y", "z"])
+    with pytest.raises(ValueError, match="feature names"):
+        model.partial_fit(frame.rename({"a": "other"}), labels)

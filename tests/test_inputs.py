@@ -379,6 +379,8 @@ BAD_PARAMETERS = {
     "batch_size": [0, 1.5, "all"],
     "average": [-1, "yes"],
     "shuffle": [None, 3],
+    "early_stopping": [None, 3],
+    "validation_fraction": [0.0, 1.0, -0.5, "0.1"],
     "n_iter_no_change": [0],
     "class_weight": ["equal", 3],
     "warm_start": ["yes"],
@@ -518,8 +520,8 @@ def test_an_interrupted_fit_changes_nothing(model, monkeypatch):
     before = snapshot(fitted)
     record = _common.Progress.record
 
-    def interrupt(self, objective):
-        record(self, objective)
+    def interrupt(self, objective, theta):
+        record(self, objective, theta)
         if self.n_iter == 3:
             raise KeyboardInterrupt
 

@@ -223,6 +223,7 @@ def test_momentum_is_nesterovs():
     X, y = two_or_three(3)
     fitted = sgd(
         "softmax",
+        alpha=0.0,
         batch_size=150,
         shuffle=False,
         momentum=0.8,
@@ -235,12 +236,164 @@ def test_momentum_is_nesterovs():
     V, c = np.zeros((3, 4)), np.zeros(3)
     for _ in range(6):
         grad_W, grad_b = reference.subgradient(
-            W + 0.8 * V, b + 0.8 * c, X, y, "softmax", 0.01
+            W + 0.8 * V, b + 0.8 * c, X, y, "softmax", 0.0
         )
         V, c = 0.8 * V - 0.1 * grad_W, 0.8 * c - 0.1 * grad_b
         W, b = W + V, b + c
     # The model in use is the point looked ahead to.
     np.testing.assert_allclose(fitted.coef_, W + 0.8 * V, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_momentum_does_not_move_the_optimum(momentum, l1_ratio, kind):
+    """Weight decay and thresholds act over the distance that momentum gives."""
+    X, y = two_or_three(3)
+    X = np.where(np.abs(X) < 0.3, 0.0, X)
+    penalty = {"alpha": 0.05, "l1_ratio": l1_ratio}
+    best = make("softmax", tol=1e-6, max_iter=20_000, **penalty).fit(X, y)
+    settled = sgd(
+        "softmax",
+        momentum=momentum,
+        learning_rate="constant",
+        eta0=0.3 * (1.0 - momentum),
+        batch_size=len(y),
+        max_iter=5000,
+        **penalty,
+    ).fit(sparse.csr_matrix(X) if kind == "csr" else X, y)
+    assert settled.objective_ == pytest.approx(best.objective_, rel=1e-6)
+    np.testing.assert_allclose(settled.coef_, best.coef_, atol=0.01)
+
+
+def test_weight_decay_over_the_reach_of_momentum():
+    """The recursions as the documentation of the kernel has them, step by step."""
+    import _reference as reference
+
+    X, y = two_or_three(3)
+    mu, rate, l2 = 0.8, 0.1, 0.3
+    fitted = sgd(
+        "softmax",
+        alpha=l2,
+        batch_size=150,
+        shuffle=False,
+        momentum=mu,
+        learning_rate="constant",
+        eta0=rate,
+        max_iter=7,
+    ).fit(X, y)
+    W, V, b, c = np.zeros((3, 4)), np.zeros((3, 4)), np.zeros(3), np.zeros(3)
+    response = 0.0
+    for _ in range(7):
+        grad_W, grad_b = reference.subgradient(W, b, X, y, "softmax", 0.0)
+        # How far a constant slope of one moves a weight: solved by bisection, from
+        # reach = mu * (shrink * mu * response + rate) + rate, shrink = 1 - reach * l2.
+        low, high = 0.0, 10.0
+        for _ in range(100):
+            reach = 0.5 * (low + high)
+            moved = mu * ((1.0 - reach * l2) * mu * response + rate) + rate
+            low, high = (reach, high) if moved > reach else (low, reach)
+        shrink = 1.0 - reach * l2
+        response = shrink * mu * response + rate
+        V = shrink * mu * V - rate * grad_W
+        W = shrink * W + mu * V - rate * grad_W
+        c = mu * c - rate * grad_b
+        b = b + mu * c - rate * grad_b
+    np.testing.assert_allclose(fitted.coef_, W, atol=1e-12)
+    np.testing.assert_allclose(fitted.intercept_, b - b.mean(), atol=1e-12)
+
+
+def rare_features(n_samples=400, n_features=80, seed=0):
+    """Features that many batches lack, and a class that needs them."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, n_features))
+    X[rng.random(X.shape) < 0.97] = 0.0
+    y = (X @ rng.normal(size=(n_features, 4))).argmax(axis=1)
+    return X, y
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("rate", ["constant", "invscaling"])
+@pytest.mark.parametrize(
+    ("alpha", "l1_ratio"), [(0.0, 0.0), (1e-3, 0.0), (1e-3, 1.0), (0.02, 0.5)]
+)
+def test_features_that_batches_lack(alpha, l1_ratio, rate, momentum, average):
+    X, y = rare_features()
+    params = {
+        "alpha": alpha,
+        "l1_ratio": l1_ratio,
+        "learning_rate": rate,
+        "momentum": momentum,
+        "average": average,
+        "eta0": 0.2,
+        "batch_size": 3,
+        "max_iter": 4,
+    }
+    dense = sgd("softmax", **params).fit(X, y)
+    csr = sgd("softmax", **params).fit(sparse.csr_matrix(X), y)
+    np.testing.assert_allclose(csr.coef_, dense.coef_, atol=1e-11)
+    np.testing.assert_array_equal(csr.coef_ == 0.0, dense.coef_ == 0.0)
+    if l1_ratio == 1.0 and not average:
+        assert (csr.coef_ == 0.0).any()
+    np.testing.assert_allclose(csr.loss_curve_, dense.loss_curve_, rtol=1e-11)
+
+
+def test_weights_that_decay_to_nothing_between_batches():
+    X, y = rare_features()
+    # From one visit to the next they shrink below the smallest number, or change sign.
+    for alpha in (9.0, 11.0):
+        params = {"alpha": alpha, "eta0": 0.1, "learning_rate": "constant"}
+        params |= {"momentum": 0.0, "batch_size": 1}
+        dense = sgd("softmax", **params).fit(X, y)
+        csr = sgd("softmax", **params).fit(sparse.csr_matrix(X), y)
+        np.testing.assert_allclose(csr.coef_, dense.coef_, atol=1e-12)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+def test_indices_of_64_bits(l1_ratio):
+    X, y = rare_features()
+    narrow = sparse.csr_matrix(X)
+    wide = narrow.copy()
+    wide.indices = wide.indices.astype(np.int64)
+    wide.indptr = wide.indptr.astype(np.int64)
+    fits = [
+        sgd("softmax", l1_ratio=l1_ratio, alpha=1e-3).fit(A, y) for A in (narrow, wide)
+    ]
+    assert fits[0].coef_.tobytes() == fits[1].coef_.tobytes()
+
+
+@all_losses
+def test_large_features_and_large_scores(loss):
+    X, y = load_iris(return_X_y=True)
+    fitted = sgd(loss, alpha=1e8, max_iter=40).fit(1e6 * X, y)
+    assert fitted.objective_ < fitted.loss_curve_[0]
+    W = 1e4 * np.random.default_rng(0).normal(size=(3, 4))
+    scores = X @ W.T
+    assert np.abs(scores).max() > 1e4
+    started = sgd(loss, max_iter=40).fit(X, y, coef_init=W)
+    assert np.isfinite(started.loss_curve_).all()
+    assert started.objective_ < 0.05 * started.loss_curve_[0]
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_overflow_ends_with_the_epoch_the_rate_and_the_remedy(kind):
+    X, y = two_or_three(3)
+    X = sparse.csr_matrix(X) if kind == "csr" else X
+    model = sgd("squared_hinge", learning_rate="constant", eta0=1e200)
+    message = r"iteration 1 with learning rate 1e\+200.*Lower eta0.*StandardScaler"
+    with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
+        model.fit(X, y)
+
+
+def test_raw_images_do_not_diverge():
+    rng = np.random.default_rng(0)
+    y = rng.integers(10, size=500)
+    X = rng.integers(0, 256, size=(500, 3072)).astype(np.float32)
+    X += 20.0 * rng.normal(size=(10, 3072)).astype(np.float32)[y]
+    for loss in LOSSES:
+        fitted = sgd(loss, alpha=1.0, max_iter=25).fit(X, y)
+        assert fitted.objective_ < 0.5 * fitted.loss_curve_[0]
 
 
 def test_the_average_is_the_mean_of_the_iterates():

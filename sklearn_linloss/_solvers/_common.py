@@ -23,6 +23,7 @@ class Options:
     batch_size: int | str = "auto"
     average: bool | int = False
     shuffle: bool = True
+    early_stopping: bool = False
     n_iter_no_change: int = 5
     seed: int = 0
     verbose: int = 0
@@ -57,11 +58,21 @@ class Progress:
         The objective at the start and after each iteration.
     batch_loss_curve : list of float
         The objective estimated from each mini-batch.
+    validation : Validation or None
+    model : ndarray
+        The model that would be returned now.
+    stopped : bool
+        Whether the validation set or a callback ended the fit.
     """
 
-    def __init__(self, solver, verbose=0, patience=5):
+    def __init__(self, solver, verbose=0, patience=5, validation=None, callbacks=None):
         self.loss_curve = []
         self.batch_loss_curve = []
+        self.model = None
+        self.stopped = False
+        self.validation = validation
+        self._callbacks = callbacks
+        self._under_way = False
         self._solver = solver
         self._verbose = verbose
         self._patience = patience
@@ -78,11 +89,24 @@ class Progress:
         return self._lowest[-1]
 
     def proceeds(self, max_iter):
-        """Whether there is another iteration to make."""
-        return self.n_iter < max_iter
+        """Whether there is another iteration to make, which then begins."""
+        if self.stopped or self.n_iter >= max_iter:
+            return False
+        if not self._under_way and self._callbacks is not None:
+            self._callbacks.begin()
+        self._under_way = True
+        return True
 
-    def record(self, objective, theta=None):
-        """Note the objective of the model that would be returned now."""
+    def record(self, objective, theta):
+        """Note the model that would be returned now and its objective.
+
+        The first call notes the start; each later one ends an iteration. With early
+        stopping the model that would be returned is the best one so far.
+        """
+        validation = self.validation
+        if validation is not None and not validation.improves(theta):
+            objective, theta = self.loss_curve[-1], self.model
+        self.model = theta
         self.loss_curve.append(float(objective))
         lowest = self._lowest[-1] if self._lowest else np.inf
         self._lowest.append(min(lowest, float(objective)))
@@ -90,6 +114,10 @@ class Progress:
             print(
                 f"[{self._solver}] iteration {self.n_iter}: objective {objective:.8g}"
             )
+        self._under_way = False
+        self.stopped = validation is not None and validation.satisfied
+        if self._callbacks is not None:
+            self.stopped |= self._callbacks.end(self.model)
 
     def amend(self, objective):
         """Correct the last entry: the model was improved without an iteration."""

@@ -39,10 +39,11 @@ def _accelerated(f, theta, certifier, options, progress):
     scores = f.scores(theta)
     previous, previous_scores = theta, scores
     best, best_value = theta, f.loss_value(scores) + f.penalty_value(theta)
-    progress.record(best_value)
+    progress.record(best_value, best)
     due = Checkpoints()
     stalled = False
-    for t in range(1, options.max_iter + 1):
+    while progress.proceeds(options.max_iter):
+        t = progress.n_iter + 1
         older = age
         age = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * age * age))
         beta = float((older - 1.0) / age)
@@ -72,9 +73,10 @@ def _accelerated(f, theta, certifier, options, progress):
         objective = data_value + f.penalty_value(theta)
         if smooth or objective < best_value:
             best, best_value = theta, objective
-        progress.record(best_value)
+        progress.record(best_value, best)
         checkpoint = due(t)
-        if not (checkpoint or t == options.max_iter or stalled):
+        last = t == options.max_iter or progress.stopped
+        if not (checkpoint or last or stalled):
             continue
         if smooth:
             if checkpoint:
@@ -175,16 +177,16 @@ def _constant(f, theta, certifier, options, progress):
         objective = value + f.penalty_value(theta)
         if not np.isfinite(objective):
             raise diverged("gd", t, rate)
-        progress.record(objective)
+        progress.record(objective, theta)
         if not f.loss.smooth:
             average = average + 2.0 / (t + 2.0) * (pull.astype(np.float64) - average)
             if progress.plateaued(options.tol):
                 certifier.certify(theta, average)
                 return SolverResult(theta, converged=True)
-        elif t > 0 and (due(t) or t == options.max_iter):
+        elif t > 0 and (due(t) or t == options.max_iter or progress.stopped):
             if options.reached(certifier.criterion(theta, objective)):
                 return SolverResult(theta, converged=True)
-        if t == options.max_iter:
+        if not progress.proceeds(options.max_iter):
             break
         gradient = f.backward(pull)
         w = f.weights(theta)

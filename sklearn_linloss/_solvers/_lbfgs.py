@@ -31,15 +31,16 @@ def solve(objective, theta, certifier, options, progress):
 
     def after_iteration(intermediate_result):
         nonlocal certified_result
-        progress.record(intermediate_result.fun)
+        theta = scale * intermediate_result.x
+        progress.record(intermediate_result.fun, theta)
         if due(progress.n_iter):
-            theta = scale * intermediate_result.x
             certified_result = certified(certifier, theta, options, progress)
-            if certified_result is not None:
-                raise StopIteration
+        if certified_result is not None or not progress.proceeds(options.max_iter):
+            raise StopIteration
 
     start = theta / scale
-    progress.record(value_and_gradient(start)[0])
+    progress.record(value_and_gradient(start)[0], theta)
+    progress.proceeds(options.max_iter)
     result = minimize(
         value_and_gradient,
         start,
@@ -58,6 +59,6 @@ def solve(objective, theta, certifier, options, progress):
     if certified_result is not None:
         return certified_result
     theta = scale * result.x
-    while options.tol == 0.0 and progress.n_iter < options.max_iter:
-        progress.record(result.fun)  # it came to rest before all its iterations
+    while options.tol == 0.0 and progress.proceeds(options.max_iter):
+        progress.record(result.fun, theta)  # it came to rest before all its iterations
     return SolverResult(theta, options.reached(certifier.criterion(theta)))

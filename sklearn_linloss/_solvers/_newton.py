@@ -42,7 +42,7 @@ def solve(objective, theta, certifier, options, progress):
     f = objective
     scores = f.scores(theta, np.float64)
     value = f.loss_value(scores) + f.penalty_value(theta)
-    progress.record(value)
+    progress.record(value, theta)
     best = Best(theta, value)
     model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
     if _ascent_pays(f) and not theta.any():
@@ -54,7 +54,7 @@ def solve(objective, theta, certifier, options, progress):
             return SolverResult(best.theta, converged=True)
         model.start_from(ascent.dual)
     anchor = _Anchor(f, theta)
-    while progress.n_iter < options.max_iter:
+    while progress.proceeds(options.max_iter):
         value, pull, second = model.expand(scores)
         anchor.strength = model.proximal
         gradient = f.backward(pull) + anchor.gradient(theta)
@@ -70,7 +70,7 @@ def solve(objective, theta, certifier, options, progress):
             f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
         certificate = certifier.certify(theta, model.dual(scores), scores)
         best.consider(certificate.theta, certificate.objective)
-        progress.record(best.value)
+        progress.record(best.value, best.theta)
         criterion = certifier.gap(best.value)
         if f.penalty.alpha == 0.0:
             criterion = certificate.criterion
@@ -93,13 +93,14 @@ def _ascend(f, ascent, best, certifier, options, progress):
     """
     due = Checkpoints(ratio=1.3)
     last_gap, last_iteration = 1.0, 0
-    for iteration in range(1, min(_ASCENT_ITERATIONS, options.max_iter) + 1):
+    while progress.proceeds(min(_ASCENT_ITERATIONS, options.max_iter)):
+        iteration = progress.n_iter + 1
         ascent.iterate()
         theta = ascent.model()
         scores = f.scores(theta, np.float64)
         best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
-        progress.record(best.value)
-        if not due(iteration):
+        progress.record(best.value, best.theta)
+        if not (due(iteration) or progress.stopped):
             continue
         certifier.certify(theta, ascent.signed_dual(), scores)
         gap = float(certifier.gap(best.value))

@@ -40,13 +40,13 @@ def solve(objective, theta, certifier, options, progress):
     step = _START / L
     growth = _GROWTH
     value = f.value(theta)
-    progress.record(value)
+    progress.record(value, theta)
     estimate = Certifier(f, f.dtype)
     due = Checkpoints(ratio=1.4, first=4)
     retreats = 0
     longest = np.inf  # after the last time that the objective rose
     noise = _ROUNDING * np.finfo(f.dtype).eps
-    while progress.n_iter < options.max_iter:
+    while progress.proceeds(options.max_iter):
         before = snapshot(state, "_theta", "_mean", "_table")
         epoch = progress.n_iter + 1
         certifying = due(epoch)
@@ -67,7 +67,7 @@ def solve(objective, theta, certifier, options, progress):
                     raise diverged("saga", epoch, step)
                 if options.tol > 0.0:
                     break
-                progress.record(value)  # at rest
+                progress.record(value, before.model())  # at rest
             step *= _SHRINK
             growth = max(1.0 + _CAUTION * (growth - 1.0), _SLOWEST_GROWTH)
             due.postpone(epoch)
@@ -77,7 +77,7 @@ def solve(objective, theta, certifier, options, progress):
         # At rest, growth would only show what is too long, again and again.
         step = step * growth if falls else max(step, min(step * growth, longest))
         value = new_value
-        progress.record(value)
+        progress.record(value, theta)
         if not certifying:
             continue
         scores = scores.astype(np.float64, copy=False)

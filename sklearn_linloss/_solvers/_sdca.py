@@ -31,18 +31,18 @@ def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
     best = Best(theta, f.value(theta))
-    progress.record(best.value)
+    progress.record(best.value, best.theta)
     ascent = DualAscent(f, np.random.default_rng(options.seed))
     if theta.any():
         ascent.start_near(theta)
     due = Checkpoints(ratio=1.2)
-    while progress.n_iter < options.max_iter:
+    while progress.proceeds(options.max_iter):
         ascent.iterate()
         theta = ascent.model()
         scores = f.scores(theta)
         value = f.loss_value(scores)
         best.consider(theta, value + f.penalty_value(theta))
-        progress.record(best.value)
+        progress.record(best.value, best.theta)
         # The bound costs two passes over X, this none.
         distance = ascent.fenchel_young(scores, value) / best.value
         ascent.settle(distance)

@@ -12,7 +12,7 @@ def solve(objective, theta, certifier, options, progress):
     """Minimise by passes over shuffled mini-batches from `theta`."""
     f = objective
     rng = np.random.default_rng(options.seed)
-    state = State(f, theta, options)
+    state = State(f, theta, options, f.n_samples)
     schedule = SCHEDULES[options.learning_rate](f, state, options, rng)
     # Relative weights: their mean over the training set is one.
     weight = f.weight * f.n_samples
@@ -21,7 +21,7 @@ def solve(objective, theta, certifier, options, progress):
     converged = False
     while not converged and progress.proceeds(options.max_iter):
         epoch = progress.n_iter + 1
-        order = _order(f, options, rng)
+        order = _order(f, options.shuffle, rng)
         before = snapshot(state, "theta", "velocity", "mean", "response")
         updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
         rates = schedule.rates(updates, epoch)
@@ -40,14 +40,27 @@ def solve(objective, theta, certifier, options, progress):
         if not f.loss.smooth:
             # Single subgradients certify nothing; late ones weigh more.
             dual_average = dual_average + 2.0 / (epoch + 1.0) * (pull - dual_average)
-        converged = schedule.finished(epoch, progress)
+        finished = schedule.finished(epoch, progress)
+        converged = finished and not options.early_stopping
+    theta = progress.model
     dual = None if f.loss.smooth else np.asarray(dual_average, dtype=np.float64)
     certifier.certify(theta, dual)
     return SolverResult(theta, converged)
 
 
-def _order(f, options, rng):
-    return rng.permutation(f.n_samples) if options.shuffle else np.arange(f.n_samples)
+def advance(f, stream, weight, shuffle):
+    """One pass over the chunk of data in `f`; returns the loss of each batch."""
+    state = stream.state
+    updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
+    rates = stream.schedule.stream_rates(f, updates)
+    batch_losses = run_epoch(f, state, weight, _order(f, shuffle, stream.rng), rates)
+    if not np.isfinite(state.model()).all():
+        raise diverged("sgd", updates[-1], rates.max())
+    return batch_losses
+
+
+def _order(f, shuffle, rng):
+    return rng.permutation(f.n_samples) if shuffle else np.arange(f.n_samples)
 
 
 def run_epoch(f, state, weight, order, rates):
@@ -63,7 +76,7 @@ def run_epoch(f, state, weight, order, rates):
         weight,
         f.delta,
         order,
-        state.batch_size,
+        min(state.batch_size, f.n_samples),
         rates,
         blends,
         state.response,

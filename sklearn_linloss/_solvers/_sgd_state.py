@@ -39,8 +39,8 @@ class State:
         The velocity that a constant slope has brought about, and the updates so far.
     """
 
-    def __init__(self, f, theta, options):
-        self.batch_size = resolve_batch_size(options.batch_size, f.n_samples)
+    def __init__(self, f, theta, options, n_samples):
+        self.batch_size = resolve_batch_size(options.batch_size, n_samples)
         self.momentum = options.momentum
         # As in scikit-learn, `average` counts samples until the averaging starts.
         self._average_from = (
@@ -81,6 +81,29 @@ class State:
     def updates_in(self, n_samples):
         """Updates in a pass over so many samples."""
         return -(-n_samples // self.batch_size)
+
+
+class Stream:
+    """What a stream of chunks of unknown length carries from one to the next.
+
+    Parameters
+    ----------
+    f : LinearObjective
+        Of the first chunk: the automatic rate is taken from it, and what the features
+        count from.
+    theta : ndarray
+        The model to start from.
+    options : Options
+    """
+
+    def __init__(self, f, theta, options):
+        self.is_sparse = f.is_sparse
+        self.dtype = f.dtype
+        self.centre = f.mean
+        self.rng = np.random.default_rng(options.seed)
+        self.state = State(f, theta, options, n_samples=np.iinfo(np.int64).max)
+        schedule = SCHEDULES[options.learning_rate]
+        self.schedule = schedule(f, self.state, options, self.rng)
 
 
 def resolve_batch_size(batch_size, n_samples):

@@ -62,16 +62,19 @@ class SoftmaxClassifier(LinearLossClassifier):
         Most iterations: epochs for "sgd" and "saga", as many visits of rows as there
         are rows for "sdca", else steps; "newton" counts its first ascent too.
     learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
-        "auto" needs no rate from you. For "sgd" it is found from the curvature of the
-        loss and the rows of X, and falls to zero in cycles of growing length. The
-        others start from `eta0`: "invscaling" divides it by ``t ** power_t`` in
-        update t, "adaptive" by 5 at each plateau. "gd" knows "auto" and "constant".
+        "auto" needs no rate from you. For "sgd" it starts from the curvature of the
+        loss and the rows of X, grows while the objective falls, and falls to zero in
+        cycles of growing length; dense gradients are damped where a few directions of
+        the features vary much more than the others. The other schedules start from
+        `eta0`: "invscaling" divides it by ``t ** power_t`` in update t, "adaptive" by 5
+        at each plateau. "gd" knows "auto" and "constant".
     eta0 : float, default=0.01
         Learning rate of the schedules other than "auto".
     power_t : float, default=0.5
         Exponent of "invscaling".
     momentum : float, default=0.9
-        Nesterov momentum of "sgd", in [0, 1).
+        Nesterov momentum of "sgd", in [0, 1). The penalties act over the distance that
+        it carries a weight: it does not move the optimum.
     batch_size : int or "auto", default="auto"
         Samples in a mini-batch; "auto" is 64 for "sgd", or a twentieth of a small data
         set, and 16 for "saga". Other solvers ignore it.
@@ -80,6 +83,13 @@ class SoftmaxClassifier(LinearLossClassifier):
         to see before the averaging starts.
     shuffle : bool, default=True
         Whether "sgd" visits the samples in a new random order in each epoch.
+    early_stopping : bool, default=False
+        Whether to stop when the loss on validation data stopped falling, by `tol` times
+        itself in `n_iter_no_change` epochs, and to return the best model; for "sgd",
+        which "auto" then is. `objective_` and `gap_` are of the samples trained on.
+    validation_fraction : float, default=0.1
+        Part of the samples of every class to hold out for `early_stopping`, where
+        `fit` gets no `X_val`.
     n_iter_no_change : int, default=5
         Iterations over which a plateau is measured.
     class_weight : dict or "balanced", default=None
@@ -115,7 +125,13 @@ class SoftmaxClassifier(LinearLossClassifier):
     loss_curve_ : ndarray of shape (n_iter_ + 1,)
         The objective at the start and after each iteration.
     batch_loss_curve_ : ndarray of shape (n_updates,)
-        The objective as each mini-batch saw it before its update. "sgd" only.
+        The objective as each mini-batch saw it before its update; for CSR with the
+        penalty at the start of the epoch. "sgd" only; of the last chunk in a stream.
+    validation_loss_curve_ : ndarray of shape (n_iter_ + 1,)
+        The mean loss on the validation data, without penalty, at the start and after
+        each iteration. Only with `early_stopping` or `X_val`.
+    t_ : int
+        Updates made. "sgd" only.
     solver_ : str
         The solver that was used.
 

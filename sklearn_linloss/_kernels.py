@@ -336,11 +336,13 @@ def _momentum_step(W, velocity, mean, gradient, rate, shrink, momentum, kink, bl
     number = W.dtype.type
     rate, shrink, momentum = number(rate), number(shrink), number(momentum)
     kink, blend = number(kink), number(blend)
+    tiny = np.finfo(W.dtype).tiny
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
             push = rate * gradient[k, j]
             v = shrink * momentum * velocity[k, j] - push
-            velocity[k, j] = v
+            # Subnormal numbers are very slow.
+            velocity[k, j] = v if abs(v) >= tiny else number(0.0)
             W[k, j] = shrink * W[k, j] + momentum * v - push
         if kink > 0.0:
             for j in range(W.shape[1]):
@@ -617,6 +619,7 @@ def _coast(
     still has a velocity. All else has a closed form.
     """
     number = W.dtype.type
+    tiny = np.finfo(W.dtype).tiny
     if skips and not averaging and totals[last] == 0.0:
         ratio = math.exp(logs[last] - logs[first])
         power = powers[last - first]
@@ -625,8 +628,9 @@ def _coast(
             gain = momentum * momentum * (1.0 - power) / (1.0 - momentum)
         gain, power, ratio = number(gain * ratio), number(power * ratio), number(ratio)
         for k in range(W.shape[1]):
-            W[j, k] = ratio * W[j, k] + gain * velocity[j, k]
-            velocity[j, k] *= power
+            v = velocity[j, k]
+            W[j, k] = ratio * W[j, k] + gain * v
+            velocity[j, k] = power * v if abs(v) >= tiny else number(0.0)
         return
     for k in range(W.shape[1]):
         w, v = 1.0 * W[j, k], 1.0 * velocity[j, k]
@@ -739,12 +743,13 @@ def sgd_epoch_csr(
                     gradient[a, k] += x * pull[r, k]
         rate, shrink = number(rates[t]), number(shrinks[t])
         mu, kink = number(momentum), number(kinks[t])
+        tiny = np.finfo(W.dtype).tiny
         for a in range(n_touched):
             j = touched[a]
             for k in range(n_rows):
                 push = rate * gradient[a, k]
                 v = shrink * mu * W_velocity[j, k] - push
-                W_velocity[j, k] = v
+                W_velocity[j, k] = v if abs(v) >= tiny else number(0.0)
                 w = shrink * local[a, k] + mu * v - push
                 W[j, k] = w - min(max(w, -kink), kink)
             if averaging:

@@ -18,6 +18,10 @@ class Objective(BaseObjective):
         "fit_intercept": [True],
     }
 
+    def skip(self, X, y):
+        """Two classes have one row of scores, of which `losses` knows nothing."""
+        return len(np.unique(y)) < 3, "fewer than three classes"
+
     def set_data(self, X, y):
         """`y` holds class indices; at least three classes."""
         self.X, self.y = X, y

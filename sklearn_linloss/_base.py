@@ -140,9 +140,9 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         The first call decides from its chunk what the automatic learning rate is, and
         what dense features count from. The generator, the schedule, the momentum and
         the average live on from call to call, and in a pickle; parameters of the
-        schedule that are changed in between have no effect. In a stream "auto" lets the rate fall like the square root of
-        the updates, and "adaptive" knows no plateaus. After a call to `fit` a stream
-        starts from its coefficients.
+        schedule that are changed in between have no effect. In a stream "auto" lets the
+        rate fall like the square root of the updates, and "adaptive" knows no plateaus.
+        After a call to `fit` a stream starts from its coefficients.
 
         Parameters
         ----------

@@ -64,10 +64,13 @@ class Callbacks:
         self._context = context
         self._data = data
         self._iteration = None
+        self._listened = bool(getattr(estimator, "_skl_callbacks", ()))
         context.call_on_fit_task_begin(estimator=estimator, **data)
 
     def begin(self):
         """An iteration begins."""
+        if not self._listened:
+            return
         self._iteration = self._context.subcontext(task_name="iteration")
         self._iteration.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 

@@ -1,8 +1,16 @@
 """Linear classifiers trained to a certified optimum, for scikit-learn."""
 
 from . import losses
+from ._path import LinearPath, linear_path
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 from ._version import __version__
 
-__all__ = ["SVMClassifier", "SoftmaxClassifier", "__version__", "losses"]
+__all__ = [
+    "LinearPath",
+    "SVMClassifier",
+    "SoftmaxClassifier",
+    "__version__",
+    "linear_path",
+    "losses",
+]

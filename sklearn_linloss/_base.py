@@ -313,11 +313,14 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         if "classes_" not in self.__dict__:
             shape = (1 if len(classes) == 2 else len(classes), X.shape[1])
             self.classes_ = classes
-            self.coef_, self.intercept_ = np.zeros(shape, X.dtype), np.zeros(shape[0])
+            self.coef_ = np.zeros(shape, X.dtype)
+            self.intercept_ = np.zeros(shape[0], X.dtype)
             self.t_ = 0
         kept = weight > 0.0
-        if kept.any():
-            self._advance(stream, _canonical(X[kept]), codes[kept], weight[kept])
+        if not kept.all():
+            X, codes, weight = X[kept], codes[kept], weight[kept]
+        if len(codes):
+            self._advance(stream, _canonical(X), codes, weight)
         return self
 
     def _advance(self, stream, X, codes, weight):

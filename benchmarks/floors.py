@@ -79,9 +79,24 @@ def report(title, ours, rival, ratio, floor):
 # -- the softmax: time to a suboptimality --------------------------------------------
 
 
-def within(objectives, target, best):
-    """The first iteration whose objective is within the target."""
-    return int(np.flatnonzero(objectives <= best * (1.0 + target))[0])
+def time_to(target, curve, make, X, y, excess_of):
+    """Time of the fastest fit within the target, and the model.
+
+    Of one that stops at the first iteration that is within it, and one that stops by
+    the loosest tolerance that is.
+    """
+    best = curve[-1]
+    first = int(np.flatnonzero(curve <= best * (1.0 + target))[0])
+    fits = [median_fit(make(max_iter=first), X, y)]
+    for factor in (16.0, 8.0, 4.0, 2.0, 1.0):
+        model = make(tol=factor * target, max_iter=first)
+        model.fit(X, y)
+        if excess_of(model.coef_, model.intercept_) <= target:
+            fits.append(median_fit(model, X, y))
+            break
+    taken, model = min(fits, key=lambda fit: fit[0])
+    assert excess_of(model.coef_, model.intercept_) <= target
+    return taken, model
 
 
 def rival_time(target, fit, excess_of, iterations, enough):
@@ -142,9 +157,11 @@ def cyanure(X, y, alpha, n_iter):
 
 def compare_softmax(title, name, scale, alpha, l1_ratio, contests):
     X, y = data(name, scale)
-    make = partial(
-        SoftmaxClassifier, alpha=alpha, l1_ratio=l1_ratio, tol=1e-6, random_state=0
-    )
+
+    def make(**params):
+        params = {"alpha": alpha, "l1_ratio": l1_ratio, "tol": 1e-6} | params
+        return SoftmaxClassifier(random_state=0, **params)
+
     long = make(max_iter=200).fit(X, y)
     best = long.objective_
 
@@ -153,9 +170,7 @@ def compare_softmax(title, name, scale, alpha, l1_ratio, contests):
         return value / best - 1.0
 
     for target, rival_name, fit, iterations, floor in contests:
-        max_iter = within(long.loss_curve_, target, best)
-        ours, model = median_fit(make(max_iter=max_iter), X, y)
-        assert excess_of(model.coef_, model.intercept_) <= target
+        ours, model = time_to(target, long.loss_curve_, make, X, y, excess_of)
         taken, excess, n_iter = rival_time(
             target, partial(fit, X, y), excess_of, iterations, 1.1 * ours / floor
         )

@@ -21,7 +21,7 @@ _INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
 _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 # Changes of dual variables that can wait, of the relative gap and of what would be a
 # change where the row's own curvature does not shorten it.
-_STILL = 0.2
+_STILL = 0.1
 _SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
 _SLOW, _IMPATIENCE = 0.9, 0.3
 _PROXIMAL = 1.0  # of the curvature that a typical row sees

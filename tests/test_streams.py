@@ -221,6 +221,20 @@ def test_a_stream_that_diverges_leaves_the_model_as_it_was(digits):
     assert model.partial_fit(X, y).coef_.tobytes() == again.coef_.tobytes()
 
 
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("first", ["one row", "zeros"])
+@all_losses
+def test_a_first_chunk_that_says_nothing_of_the_features(loss, first, kind, digits):
+    X, y = digits
+    convert = sparse.csr_matrix if kind == "csr" else np.asarray
+    model = streaming(loss)
+    chunk = X[:1] if first == "one row" else np.zeros((3, 64))
+    model.partial_fit(convert(chunk), y[: len(chunk)], CLASSES)
+    for _ in range(5):
+        model.partial_fit(convert(X), y)
+    assert model.score(convert(X), y) > 0.9
+
+
 def test_a_float32_stream_stays_float32(digits):
     X, y = digits
     model = streaming().partial_fit(X.astype(np.float32), y, CLASSES)

@@ -17,6 +17,7 @@ _GROWTH_UNTIL, _FALL = 0.6, 0.01
 _RISE, _RISE_AT_START = 0.7, 1e-3
 _RETREAT, _CAUTION = 0.7, 0.9
 _RETREATS = 30
+_SAYS_NOTHING = 1e-6  # of the squared norm of later rows
 _STREAM_HALF_LIFE = 1000  # updates until a stream's automatic rate has fallen by sqrt 2
 _ADAPTIVE_SHRINK = 0.2
 _ADAPTIVE_LOWEST = 1e-6
@@ -187,9 +188,9 @@ class Automatic(Constant):
             state.basis, state.damping = basis.astype(f.dtype), damping.astype(f.dtype)
         whole, row = curvature_scales(f, rng, state.basis, state.damping)
         state.intercept_scale = whole
-        curvature = f.loss.curvature(f.n_classes, width)
-        row = (row + whole) / state.batch_size
-        self._rate = _START / (curvature * (whole + row) + f.penalty.l2)
+        self._curvature = f.loss.curvature(f.n_classes, width)
+        self._batch_size = state.batch_size
+        self._rate = self._safe_rate(f, whole, row)
         self._longest_row = f.squared_norms(state.centre).mean()
         self._growth = _GROWTH
         n_updates = state.updates_in(f.n_samples)
@@ -209,7 +210,11 @@ class Automatic(Constant):
     def stream_rates(self, f, updates):
         row = f.squared_norms(f.mean if f.mean is not None else 0.0).mean()
         if row > self._longest_row:
-            self._rate *= self._longest_row / row
+            if self._longest_row > _SAYS_NOTHING * row:
+                self._rate *= self._longest_row / row
+            else:
+                # The first chunk was a single row, or constant.
+                self._rate = self._safe_rate(f, row, row)
             self._longest_row = row
         return self._rate / np.sqrt(1.0 + updates / _STREAM_HALF_LIFE)
 
@@ -236,6 +241,11 @@ class Automatic(Constant):
         self._start = epoch
         self._length = self._fit_cycle(epoch, 2 * self._length)
         return False
+
+    def _safe_rate(self, f, whole, row):
+        """From the eigenvalue and the trace of the second moments of X."""
+        batch = whole + (row + whole) / self._batch_size
+        return _START / (self._curvature * batch + f.penalty.l2)
 
     def _fit_cycle(self, start, length):
         """The cycle's length, so that no rest too short for a cycle remains."""

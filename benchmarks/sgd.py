@@ -120,7 +120,7 @@ def epoch_of_ours(X, y, loss, **params):
 
 
 def epoch_of_sgd_classifier(X, y, loss):
-    """Time of an epoch: of three epochs, less that of none."""
+    """Time of a fit of three epochs, divided by three; its preparation is in it."""
     model = SGDClassifier(loss=loss, alpha=ALPHA, tol=None, random_state=0, max_iter=3)
     times = []
     for _ in range(3):

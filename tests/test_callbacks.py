@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-callback = pytest.importorskip("sklearn.callback")
+callback = pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
 all_models = pytest.mark.parametrize("model", MODELS, ids=str)
 
 
@@ -85,7 +85,7 @@ def test_a_stop_is_honoured_at_that_iteration(model, iris):
 
 
 def test_scoring_monitor_and_progress_bar(iris, capsys):
-    pytest.importorskip("rich")
+    pytest.importorskip("rich", reason="ProgressBar draws with it")
     X, y = iris
     monitor = callback.ScoringMonitor(scoring="accuracy")
     model = make("softmax", solver="sgd", tol=0, max_iter=4)

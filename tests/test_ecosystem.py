@@ -290,7 +290,7 @@ def test_kernels_run_as_plain_python():
 
 
 def test_polars_frames(iris):
-    polars = pytest.importorskip("polars")
+    polars = pytest.importorskip("polars", reason="an optional frame")
     X, y = iris
     frame = polars.DataFrame(X, schema=["a", "b", "c", "d"])
     labels = polars.Series(np.array(["x", "y", "z"])[y])

@@ -291,21 +291,31 @@ INTERRUPTED = """
 import sys, threading, os, signal, time
 import numpy as np
 from sklearn_linloss import SoftmaxClassifier
+from sklearn_linloss._solvers import _sgd
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20_000, 50)).astype(np.float32)
 y = rng.integers(5, size=len(X))
 model = SoftmaxClassifier(solver="sgd", tol=0, max_iter=2, random_state=0).fit(X, y)
 before = {k: np.array(v, copy=True) for k, v in vars(model).items() if k.endswith("_")}
 model.set_params(max_iter=10**9)
-epochs = []
-model.verbose = 1
-threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+begun, at_signal = [], []
+run_epoch = _sgd.run_epoch
+def counted(*args):
+    begun.append(1)
+    return run_epoch(*args)
+_sgd.run_epoch = counted
+def interrupt():
+    at_signal.append(len(begun))
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Timer(1.0, interrupt).start()
 try:
     model.fit(X, y)
 except KeyboardInterrupt:
     after = {k: v for k, v in vars(model).items() if k.endswith("_")}
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[k], after[k], equal_nan=False) for k in before)
+    assert at_signal[0] > 0
+    assert len(begun) - at_signal[0] <= 1
     print("as it was")
 """
 

@@ -2,7 +2,6 @@
 
 import warnings
 from copy import deepcopy
-from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -260,18 +259,16 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             train, test = self._split(codes, options.seed)
             held_out = X[test], codes[test], weight[test]
             X, codes, weight = X[train], codes[train], weight[train]
-        objective, result, certifier, progress = self._solve(
-            solver, options, (X, codes, weight), held_out, classes, W, b, callbacks
+        objective = self._solver_objective(solver, X, codes, weight, len(classes))
+        progress = self._progress(
+            objective, solver, options, held_out, classes, callbacks
         )
+        fit = Fit(objective, solver, objective.pack(W, b), options, progress)
         self.classes_ = classes
-        self.coef_, self.intercept_ = _unpack(objective, result.theta)
+        self.coef_, self.intercept_ = fit.coef, fit.intercept
         self.solver_ = solver
         self.n_iter_ = progress.n_iter
-        # Of the model as it is stored, whatever the precision of X.
-        self.objective_ = objective.value(
-            objective.pack(self.coef_, self.intercept_), np.float64
-        )
-        self.gap_ = float(certifier.gap(self.objective_))
+        self.objective_, self.gap_ = fit.objective, fit.gap
         self.loss_curve_ = np.array(progress.loss_curve)
         self.loss_curve_[-1] = self.objective_
         for name in _OF_SOME_FITS:
@@ -281,7 +278,7 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             self.t_ = len(progress.batch_loss_curve)
         if held_out is not None:
             self.validation_loss_curve_ = np.array(progress.validation.curve)
-        if not (result.converged or progress.stopped or self.tol == 0.0):
+        if not (fit.converged or progress.stopped or self.tol == 0.0):
             self._warn()
         if callbacks is not None:
             callbacks.finish()
@@ -346,7 +343,7 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         for name in (*_OF_A_FIT, *_OF_SOME_FITS):
             self.__dict__.pop(name, None)
         self._stream = stream
-        self.coef_, self.intercept_ = _unpack(f, stream.state.model())
+        self.coef_, self.intercept_ = unpack(f, stream.state.model())
         self.batch_loss_curve_ = batch_losses
         self.t_ = stream.state.updates
         self.n_iter_ = 1
@@ -536,11 +533,8 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             centre=centre,
         )
 
-    def _solve(self, solver, options, data, held_out, classes, W, b, callbacks):
-        from ._certificate import Certifier
-        from ._intercept import smallest_intercept
-
-        X = data[0]
+    def _solver_objective(self, solver, X, codes, weight, n_classes):
+        """The objective as a solver wants it: its precision, and its centre."""
         stochastic = solver in ("saga", "sdca", "sgd")
         exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
         dtype = np.float64 if exact else X.dtype
@@ -549,34 +543,27 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         centre = self.learning_rate == "auto" and not (
             stochastic and sparse.issparse(X)
         )
-        objective = self._objective(*data, len(classes), dtype, centre)
+        return self._objective(X, codes, weight, n_classes, dtype, centre)
+
+    def _progress(self, objective, solver, options, held_out, classes, callbacks):
+        """What watches a fit, for the user's validation data and callbacks."""
         validation = None
         if held_out is not None:
-            mean = objective.mean
+            centre = False if objective.mean is None else objective.mean
             validation = Validation(
-                self._objective(
-                    *held_out, len(classes), dtype, False if mean is None else mean
-                ),
+                self._objective(*held_out, len(classes), objective.dtype, centre),
                 options,
             )
         if callbacks is not None:
 
             def attributes(theta):
-                coef, intercept = _unpack(objective, theta)
+                coef, intercept = unpack(objective, theta)
                 return {"classes_": classes, "coef_": coef, "intercept_": intercept}
 
             callbacks.attributes = attributes
-        progress = Progress(
+        return Progress(
             solver, options.verbose, options.n_iter_no_change, validation, callbacks
         )
-        certifier = Certifier(objective)
-        result = _solvers.load(solver)(
-            objective, objective.pack(W, b), certifier, options, progress
-        )
-        if not objective.loss.smooth and objective.mean is not None and solver != "sgd":
-            theta = smallest_intercept(objective, result.theta, certifier, options.tol)
-            result = replace(result, theta=theta)
-        return objective, result, certifier, progress
 
     def _warn(self):
         if self.solver_ == "sgd":
@@ -595,7 +582,33 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         )
 
 
-def _unpack(objective, theta):
+class Fit:
+    """A fitted model and its certificate.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_rows, n_features)
+    intercept : ndarray of shape (n_rows,)
+    objective : float
+        Of the model as it is stored, whatever the precision of X.
+    gap : float
+        Its relative duality gap.
+    n_iter : int
+    converged : bool
+    dual : ndarray of shape (n_samples, n_rows) or None
+    """
+
+    def __init__(self, objective, solver, theta, options, progress):
+        result, certifier = _solvers.run(solver, objective, theta, options, progress)
+        self.coef, self.intercept = unpack(objective, result.theta)
+        stored = objective.pack(self.coef, self.intercept)
+        self.objective = objective.value(stored, np.float64)
+        self.gap = float(certifier.gap(self.objective))
+        self.n_iter = progress.n_iter
+        self.converged, self.dual = result.converged, result.dual
+
+
+def unpack(objective, theta):
     """Coefficients and intercepts in the precision of X."""
     W, b = objective.unpack(theta)
     if len(b) > 1:

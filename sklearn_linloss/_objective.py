@@ -12,6 +12,7 @@ intercepts are b + W mu. That is the same problem, exactly, and a better conditi
 one. X itself is never centred, copied or written to.
 """
 
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -88,6 +89,13 @@ class LinearObjective:
         self.mean = None
         if fit_intercept and centre is not False:
             self.mean = self._moments[0] if centre is True else centre
+
+    def with_penalty(self, penalty, delta):
+        """The objective of the same data with another penalty and margin."""
+        other = copy(self)
+        other.penalty, other.delta = penalty, delta
+        other.__dict__.pop("value_at_zero", None)
+        return other
 
     @property
     def variance(self):
@@ -262,7 +270,7 @@ class LinearObjective:
         subgradient = self.penalty.min_norm_subgradient(self._split(theta)[0], W)
         return max(np.abs(subgradient).max(), np.abs(b).max(initial=0.0))
 
-    @property
+    @cached_property
     def value_at_zero(self):
         """F(0, 0)."""
         return self.loss.value(np.zeros(self.n_classes), 0, self.delta)

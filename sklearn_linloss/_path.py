@@ -1,14 +1,18 @@
 """The regularisation path: one data set, falling strengths, warm starts."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_X_y
 
+from ._base import Fit
 from ._compat import check_sample_weight
 from ._softmax import SoftmaxClassifier
+from ._solvers._common import Progress
 from ._svm import SVMClassifier
 
 # alpha_max is rounded, and must not let a coefficient in.
@@ -113,27 +117,137 @@ def linear_path(
         model = SoftmaxClassifier(l1_ratio=l1_ratio, **params)
     else:
         model = SVMClassifier(loss, delta=delta, l1_ratio=l1_ratio, **params)
-    model.set_params(warm_start=True)
-    start = {}
+    if model.early_stopping:
+        raise ValueError("early_stopping=True is not supported along a path.")
+    model._validate_params()
+    start = None
     if np.ndim(alphas) == 0:
-        if alphas < 1 or alphas != int(alphas):
-            raise ValueError(f"alphas must be a positive number of them, got {alphas}.")
-        if not 0.0 < eps < 1.0:
-            raise ValueError(f"eps must be between 0 and 1, got {eps}.")
         largest, intercept = alpha_max(model, X, y, sample_weight)
-        alphas = np.geomspace(largest, eps * largest, int(alphas))
-        if model.fit_intercept:
-            start = {"intercept_init": intercept}
+        alphas = strengths(largest, alphas, eps)
+        start = intercept if model.fit_intercept else None
     alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+    if not (alphas >= 0.0).all():
+        raise ValueError(f"alphas must not be negative, got {alphas}.")
+    X, y = model._check_data(X, y)
+    weight = model._check_weight(sample_weight, X)
+    X, codes, classes, weight, _ = model._weigh(X, y, weight)
+    follower = PathFollower(model, X, codes, weight, len(classes))
+    if start is not None:
+        follower.start(start)
     fits = []
     for alpha in alphas:
-        model.set_params(alpha=float(alpha)).fit(X, y, sample_weight, **start)
-        start = {}
-        fits.append(
-            (model.coef_, model.intercept_, model.objective_, model.gap_, model.n_iter_)
+        model.set_params(alpha=float(alpha))
+        fits.append(follower.fit())
+    warn_of_gaps(fits, model)
+    return LinearPath(
+        alphas,
+        *(
+            np.array([getattr(fit, name) for fit in fits])
+            for name in ("coef", "intercept", "objective", "gap", "n_iter")
+        ),
+        classes=classes,
+    )
+
+
+def strengths(largest, count, eps):
+    """`count` strengths from the largest down to `eps` of it."""
+    if count < 1 or count != int(count):
+        raise ValueError(f"alphas must be a positive number of them, got {count}.")
+    if not 0.0 < eps < 1.0:
+        raise ValueError(f"eps must be between 0 and 1, got {eps}.")
+    return np.geomspace(largest, eps * largest, int(count))
+
+
+class PathFollower:
+    """Fits one data set at falling strengths, each from what the last two say of it.
+
+    The coefficients are predicted on a line in the logarithm of `alpha`, and so is the
+    logarithm of the mass of the dual variables. A prediction that is no better than
+    the last model is not used.
+
+    Parameters
+    ----------
+    model : SVMClassifier or SoftmaxClassifier
+        Whose parameters, as they are at each fit, are those of the fit.
+    X, codes, weight, n_classes
+        The data as `model._weigh` returns them.
+    """
+
+    def __init__(self, model, X, codes, weight, n_classes):
+        self._model = model
+        self._data = X, codes, weight, n_classes
+        self._options = model._options()
+        self._objectives = {}
+        self._known = []  # (log alpha, coef, intercept, dual), the last one last
+
+    def start(self, intercept):
+        """Start from an intercept without coefficients."""
+        coef = np.zeros((len(intercept), self._data[0].shape[1]))
+        self._known = [(np.inf, coef, intercept, None)]
+
+    def forget(self):
+        """Make the next fit on its own."""
+        self._known = []
+
+    def fit(self):
+        """The fit at the model's present parameters.
+
+        Returns
+        -------
+        fit : Fit
+        """
+        model = self._model
+        X, _, _, n_classes = self._data
+        n_rows = 1 if n_classes == 2 else n_classes
+        solver = model._choose_solver(X.shape, n_rows)
+        if solver not in self._objectives:
+            self._objectives[solver] = model._solver_objective(solver, *self._data)
+        f = self._objectives[solver].with_penalty(model._penalty(), model._delta())
+        log_alpha = np.log(model.alpha) if model.alpha > 0.0 else -np.inf
+        theta, dual = self._predict(f, log_alpha)
+        options = replace(self._options, dual=dual)
+        progress = Progress(solver, options.verbose, options.n_iter_no_change)
+        fit = Fit(f, solver, theta, options, progress)
+        self._known = [
+            *self._known[-1:],
+            (log_alpha, fit.coef, fit.intercept, fit.dual),
+        ]
+        return fit
+
+    def _predict(self, f, log_alpha):
+        """Where to start: theta, and pi_i * a_i or None."""
+        if not self._known:
+            return np.zeros(f.size), None
+        there, coef, intercept, dual = self._known[-1]
+        last = f.pack(coef, intercept)
+        if len(self._known) == 1:
+            return last, dual
+        before, coef, intercept, dual_before = self._known[0]
+        stride = (log_alpha - there) / (there - before)
+        if not 0.0 < stride < np.inf:
+            return last, dual
+        theta = last + stride * (last - f.pack(coef, intercept))
+        if f.value(theta) > f.value(last):
+            theta = last
+        if dual is not None and dual_before is not None:
+            mass, mass_before = np.abs(dual).sum(), np.abs(dual_before).sum()
+            if 0.0 < mass < mass_before:
+                dual = dual * (mass / mass_before) ** stride
+        return theta, dual
+
+
+def warn_of_gaps(fits, model):
+    """One warning for all the fits that stopped before their tolerance."""
+    open_ = [fit for fit in fits if not fit.converged]
+    if open_ and model.tol > 0.0:
+        worst = max(fit.gap for fit in open_)
+        warnings.warn(
+            f"{len(open_)} of {len(fits)} fits stopped before tol={model.tol:g}, the "
+            f"worst at a relative duality gap of {worst:.1e}. Increase max_iter or "
+            "tol, or scale the features, for example with StandardScaler.",
+            ConvergenceWarning,
+            stacklevel=3,
         )
-    columns = (np.array(column) for column in zip(*fits, strict=True))
-    return LinearPath(alphas, *columns, classes=model.classes_)
 
 
 def alpha_max(model, X, y, sample_weight=None):

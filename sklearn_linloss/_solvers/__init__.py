@@ -4,7 +4,7 @@ A solver is a function of (objective, theta, certifier, options, progress) that 
 a SolverResult. It knows arrays only: no labels, no scikit-learn.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 # Newton's method holds a square matrix of this size at most.
@@ -168,6 +168,24 @@ def _newton_pays(request):
     return step <= max(replaced * two_passes, _NEGLIGIBLE_FLOPS)
 
 
-def load(solver):
-    """The function behind a name; only this imports compiled code."""
-    return import_module(f"._{solver}", __name__).solve
+def run(solver, objective, theta, options, progress):
+    """Minimise an objective from `theta`; compiled code is imported here.
+
+    Of the intercepts that serve the hinge equally well the smallest is taken.
+
+    Returns
+    -------
+    result : SolverResult
+    certifier : Certifier
+        With the best bound of the fit.
+    """
+    from .._certificate import Certifier
+    from .._intercept import smallest_intercept
+
+    certifier = Certifier(objective)
+    solve = import_module(f"._{solver}", __name__).solve
+    result = solve(objective, theta, certifier, options, progress)
+    if not objective.loss.smooth and objective.mean is not None and solver != "sgd":
+        theta = smallest_intercept(objective, result.theta, certifier, options.tol)
+        result = replace(result, theta=theta)
+    return result, certifier

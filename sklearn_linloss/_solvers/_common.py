@@ -27,6 +27,8 @@ class Options:
     n_iter_no_change: int = 5
     seed: int = 0
     verbose: int = 0
+    # pi_i * a_i near the best, for the solvers that keep dual variables.
+    dual: np.ndarray | None = None
 
     def reached(self, criterion):
         """Whether a fit may stop; with `tol=0` it makes all its iterations."""
@@ -43,10 +45,23 @@ class SolverResult:
         The model.
     converged : bool
         Whether the solver's stopping rule was met.
+    dual : ndarray of shape (n_samples, n_rows) or None
+        pi_i * a_i of the dual variables, where the solver keeps such.
     """
 
     theta: np.ndarray
     converged: bool
+    dual: np.ndarray | None = None
+
+
+def wrong_class_shares(f, dual):
+    """a_ij of every class but the true one, or t_i of the one-row form, from pi_i * a_i
+    as the certificate takes it.
+    """
+    shares = np.abs(dual) / f.weight[:, None]
+    if f.n_rows > 1:
+        shares[np.arange(f.n_samples), f.y] = 0.0
+    return shares
 
 
 class Progress:

@@ -17,20 +17,28 @@ import numpy as np
 
 from .. import _kernels
 from .._certificate import maximize_concave
-from ._common import Best, Checkpoints, SolverResult, feature_metric
+from ._common import (
+    Best,
+    Checkpoints,
+    SolverResult,
+    feature_metric,
+    wrong_class_shares,
+)
 from ._sdca import DualAscent
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
-_ASCENT_FROM = 1e5  # products a pass over X
-_ASCENT_GAP, _ASCENT_ITERATIONS = 0.1, 100
-# The squared hinge may be solved by ascent alone: its gap falls at a steady rate.
-_ASCENT_TRIAL, _ASCENT_PATIENCE = 8, 30
+# Products a pass over X from which that many iterations of ascent are worth a try.
+_ASCENT_LARGE, _ASCENT_ITERATIONS = 1e5, (10, 100)
+_ASCENT_GAP = 0.1
+# Trial iterations, and how many more at their rate may lead to the tolerance; for the
+# hinge and the squared hinge, whose gap falls at a steadier rate.
+_ASCENT_TRIAL, _ASCENT_PATIENCE = (3, 8), (20, 30)
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
 _INNER_ACCURACY = 0.01  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
-_WIDTH_AFTER_ASCENT = 0.3
+_WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
 _DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
 _ROUNDING = 1e-12
 _PROXIMAL = 1e-5  # of the curvature of the augmented hinge, for pairs all active
@@ -45,14 +53,19 @@ def solve(objective, theta, certifier, options, progress):
     progress.record(value, theta)
     best = Best(theta, value)
     model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
-    if _ascent_pays(f) and not theta.any():
+    dual, width = options.dual, _WIDTH_AFTER_FIT
+    if _ascent_pays(f) and (dual is not None or not theta.any()):
         ascent = DualAscent(f, np.random.default_rng(options.seed))
-        theta, scores, converged = _ascend(
+        if dual is not None:
+            ascent.start_from(dual, theta)
+        theta, scores, dual, converged = _ascend(
             f, ascent, best, certifier, options, progress
         )
         if converged:
-            return SolverResult(best.theta, converged=True)
-        model.start_from(ascent.dual)
+            return SolverResult(best.theta, converged=True, dual=dual)
+        width = _WIDTH_AFTER_ASCENT
+    if dual is not None:
+        model.start_from(dual, width)
     anchor = _Anchor(f, theta)
     while progress.proceeds(options.max_iter):
         value, pull, second = model.expand(scores)
@@ -68,32 +81,39 @@ def solve(objective, theta, certifier, options, progress):
         scores += length * change
         if length == 1.0:
             f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
-        certificate = certifier.certify(theta, model.dual(scores), scores)
+        dual = model.dual(scores)
+        certificate = certifier.certify(theta, dual, scores)
         best.consider(certificate.theta, certificate.objective)
         progress.record(best.value, best.theta)
         criterion = certifier.gap(best.value)
         if f.penalty.alpha == 0.0:
             criterion = certificate.criterion
         if options.reached(criterion):
-            return SolverResult(best.theta, converged=True)
+            return SolverResult(best.theta, converged=True, dual=dual)
         if model.advance(decrement, length, criterion * best.value):
             anchor.centre = theta
-    return SolverResult(best.theta, converged=False)
+    return SolverResult(best.theta, converged=False, dual=dual)
 
 
 def _ascent_pays(f):
     """Whether dual ascent goes the first part of the way for less."""
-    large = f.n_samples * f.size >= _ASCENT_FROM
-    return large and f.loss.name != "softmax" and f.penalty.l2 > 0.0
+    if f.loss.name == "softmax" or f.penalty.l2 == 0.0:
+        return False
+    return _is_large(f) or not f.loss.smooth
+
+
+def _is_large(f):
+    return f.n_samples * f.size >= _ASCENT_LARGE
 
 
 def _ascend(f, ascent, best, certifier, options, progress):
-    """Dual ascent until Newton's steps gain more; returns its model, its scores and
-    whether that was enough.
+    """Dual ascent until Newton's steps gain more; returns its model, its scores, its
+    dual point and whether that was enough.
     """
     due = Checkpoints(ratio=1.3)
     last_gap, last_iteration = 1.0, 0
-    while progress.proceeds(min(_ASCENT_ITERATIONS, options.max_iter)):
+    limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)
+    while progress.proceeds(limit):
         iteration = progress.n_iter + 1
         ascent.iterate()
         theta = ascent.model()
@@ -102,20 +122,21 @@ def _ascend(f, ascent, best, certifier, options, progress):
         progress.record(best.value, best.theta)
         if not (due(iteration) or progress.stopped):
             continue
-        certifier.certify(theta, ascent.signed_dual(), scores)
+        dual = ascent.signed_dual()
+        certifier.certify(theta, dual, scores)
         gap = float(certifier.gap(best.value))
         if options.reached(gap):
-            return theta, scores, True
+            return theta, scores, dual, True
         if f.loss.smooth:
             ascent.settle(gap)
-            rate = np.log(last_gap / gap) / (iteration - last_iteration)
-            rest = np.log(gap / max(options.tol, _ROUNDING))
-            if iteration >= _ASCENT_TRIAL and rest > _ASCENT_PATIENCE * rate:
+        trial, patience = _ASCENT_TRIAL[f.loss.smooth], _ASCENT_PATIENCE[f.loss.smooth]
+        rate = np.log(last_gap / gap) / (iteration - last_iteration)
+        rest = np.log(gap / max(options.tol, _ROUNDING))
+        if f.loss.smooth or gap <= _ASCENT_GAP:
+            if iteration >= trial and rest > patience * rate:
                 break
-        elif gap <= _ASCENT_GAP:
-            break
         last_gap, last_iteration = gap, iteration
-    return theta, scores, False
+    return theta, scores, ascent.signed_dual(), False
 
 
 class _Anchor:
@@ -165,7 +186,7 @@ class _Smooth:
         value, pull = self._f.loss_gradient(scores + t * change)
         return value, np.vdot(pull, change)
 
-    def start_from(self, dual):
+    def start_from(self, dual, width):
         """Dual variables have no place here."""
 
     def dual(self, scores):
@@ -201,10 +222,10 @@ class _AugmentedHinge:
             return 0.0
         return _PROXIMAL * self._width / f.delta**2
 
-    def start_from(self, dual):
-        """Take multipliers close to the best ones."""
-        self._centre[:] = dual
-        self._width = _WIDTH_AFTER_ASCENT * self._f.delta
+    def start_from(self, dual, width):
+        """Take multipliers near the best ones, and a width in units of the margin."""
+        self._centre = wrong_class_shares(self._f, dual)
+        self._width = width * self._f.delta
 
     def expand(self, scores):
         """Value of the data part, its gradient in the scores, and the second
@@ -249,9 +270,7 @@ class _AugmentedHinge:
         if not solved and self._steps < _INNER_STEPS:
             return False
         f = self._f
-        np.divide(np.abs(self._pull), f.weight[:, None], out=self._centre)
-        if f.n_rows > 1:
-            self._centre[np.arange(f.n_samples), f.y] = 0.0
+        self._centre = wrong_class_shares(f, self._pull)
         if not solved:
             self._width *= 3.0
         elif self._steps <= 3:

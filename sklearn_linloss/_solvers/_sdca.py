@@ -15,9 +15,10 @@ import numpy as np
 
 from .. import _kernels
 from .._objective import readonly
-from ._common import Best, Checkpoints, SolverResult
+from ._common import Best, Checkpoints, SolverResult, wrong_class_shares
 
-_INTERCEPT_SCALE = 0.05  # of the mean squared norm of the rows
+# Of the mean squared norm of the rows, and of the L2 penalty.
+_INTERCEPT_SCALE, _INTERCEPT_REACH = 0.05, 10.0
 _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 # Changes of dual variables that can wait, of the relative gap and of what would be a
 # change where the row's own curvature does not shorten it.
@@ -33,7 +34,9 @@ def solve(objective, theta, certifier, options, progress):
     best = Best(theta, f.value(theta))
     progress.record(best.value, best.theta)
     ascent = DualAscent(f, np.random.default_rng(options.seed))
-    if theta.any():
+    if options.dual is not None:
+        ascent.start_from(options.dual, theta)
+    elif theta.any():
         ascent.start_near(theta)
     due = Checkpoints(ratio=1.2)
     while progress.proceeds(options.max_iter):
@@ -48,13 +51,15 @@ def solve(objective, theta, certifier, options, progress):
         ascent.settle(distance)
         if not (due(progress.n_iter) and options.reached(distance)):
             continue
-        certificate = certifier.certify(best.theta, ascent.signed_dual())
+        dual = ascent.signed_dual()
+        certificate = certifier.certify(best.theta, dual)
         if options.reached(certificate.criterion):
             progress.amend(certificate.objective)
-            return SolverResult(certificate.theta, converged=True)
+            return SolverResult(certificate.theta, converged=True, dual=dual)
         ascent.refresh()
-    criterion = certifier.criterion(best.theta, dual=ascent.signed_dual())
-    return SolverResult(best.theta, options.reached(criterion))
+    dual = ascent.signed_dual()
+    criterion = certifier.criterion(best.theta, dual=dual)
+    return SolverResult(best.theta, options.reached(criterion), dual)
 
 
 class DualAscent:
@@ -75,8 +80,8 @@ class DualAscent:
         self._centre = (f.mean if centred else zeros).astype(f.dtype)
         self._squares = f.squared_norms(self._centre)
         mean_square = self._squares.mean()
-        # Of the rows, or what moves scores by one where the penalty stops the rest.
-        scale = max(_INTERCEPT_SCALE * mean_square, f.penalty.l2)
+        # Of the rows, or what moves scores by ten where the penalty stops the rest.
+        scale = max(_INTERCEPT_SCALE * mean_square, _INTERCEPT_REACH * f.penalty.l2)
         self._b_scale = scale * f.fit_intercept
         self._proximal = 0.0
         if f.penalty.l2 == 0.0:
@@ -99,10 +104,13 @@ class DualAscent:
         """Take the dual variables of a model: the slopes of its loss."""
         f = self._f
         scores = f.scores(theta, np.float64)
-        _, signed = f.loss_gradient(scores, _START_WIDTH * f.delta)
-        self.dual = np.abs(signed) / f.weight[:, None]
-        if f.n_rows > 1:
-            self.dual[np.arange(f.n_samples), f.y] = 0.0
+        _, slopes = f.loss_gradient(scores, _START_WIDTH * f.delta)
+        self.start_from(slopes, theta)
+
+    def start_from(self, dual, theta):
+        """Take pi_i * a_i, and the intercept of a model."""
+        f = self._f
+        self.dual = wrong_class_shares(f, dual)
         self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
         self._b_centre[:] = f.intercepts(theta)
         self.refresh()

@@ -81,11 +81,12 @@ class DualAscent:
         self._squares = f.squared_norms(self._centre)
         mean_square = self._squares.mean()
         # Of the rows, or what moves scores by ten where the penalty stops the rest.
-        scale = max(_INTERCEPT_SCALE * mean_square, _INTERCEPT_REACH * f.penalty.l2)
+        unit = f.delta if hinge and f.delta > 0.0 else 1.0
+        reach = _INTERCEPT_REACH * f.penalty.l2 * unit
+        scale = max(_INTERCEPT_SCALE * mean_square, reach)
         self._b_scale = scale * f.fit_intercept
         self._proximal = 0.0
         if f.penalty.l2 == 0.0:
-            unit = f.delta if hinge and f.delta > 0.0 else 1.0
             self._proximal = _PROXIMAL * mean_square / (f.n_samples * unit)
         self._strength = f.penalty.l2 + self._proximal
         self.dual = np.zeros((f.n_samples, f.n_rows))

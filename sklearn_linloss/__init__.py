@@ -1,6 +1,7 @@
 """Linear classifiers trained to a certified optimum, for scikit-learn."""
 
 from . import losses
+from ._cv import SoftmaxClassifierCV, SVMClassifierCV
 from ._path import LinearPath, linear_path
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
@@ -9,7 +10,9 @@ from ._version import __version__
 __all__ = [
     "LinearPath",
     "SVMClassifier",
+    "SVMClassifierCV",
     "SoftmaxClassifier",
+    "SoftmaxClassifierCV",
     "__version__",
     "linear_path",
     "losses",

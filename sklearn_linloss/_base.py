@@ -44,7 +44,47 @@ def _can_stream(estimator):
     return True
 
 
-class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class LinearPredictor(ClassifierMixin):
+    """Scores and labels from `coef_`, `intercept_` and `classes_`."""
+
+    def decision_function(self, X):
+        """Scores of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes one number, positive where `classes_[1]` is predicted.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        return scores.ravel() if scores.shape[1] == 1 else scores
+
+    def predict(self, X):
+        """Most likely class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The class of the largest score.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 1:
+            return self.classes_[(scores > 0.0).astype(np.intp)]
+        return self.classes_[scores.argmax(axis=1)]
+
+
+class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator):
     """Base of the classifiers; subclasses give the parameters and the loss."""
 
     _parameter_constraints: dict = {
@@ -168,42 +208,6 @@ class LinearLossClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
             estimator is then as it was before the call.
         """
         return self._all_or_nothing(self._partial_fit, X, y, classes, sample_weight)
-
-    def decision_function(self, X):
-        """Scores of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For two classes one number, positive where `classes_[1]` is predicted.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-        return scores.ravel() if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """Most likely class of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            The class of the largest score.
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return self.classes_[(scores > 0.0).astype(np.intp)]
-        return self.classes_[scores.argmax(axis=1)]
 
     def sparsify(self):
         """Convert `coef_` to CSR, which saves memory where L1 made most of it zero.

@@ -1,8 +1,11 @@
 """scikit-learn's names that are private there or not in every version."""
 
 from functools import wraps
+from inspect import signature
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
@@ -22,9 +25,24 @@ except ImportError:  # before 1.9
         return wrapped
 
 
+def accepts_sample_weight(scorer):
+    """Whether a scorer of one metric takes weights."""
+    function = getattr(scorer, "_score_func", scorer)
+    return "sample_weight" in signature(function).parameters
+
+
+def scores_labels_only(scorer):
+    """Whether a scorer is known to look at predicted labels and nothing else."""
+    return getattr(scorer, "_response_method", None) == "predict"
+
+
 __all__ = [
     "CallbackSupportMixin",
+    "accepts_sample_weight",
     "check_sample_weight",
     "fit_context",
+    "routing_enabled",
+    "safe_indexing",
+    "scores_labels_only",
     "with_callbacks",
 ]

@@ -4,6 +4,8 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
@@ -16,7 +18,8 @@ from ._solvers._common import Progress
 from ._svm import SVMClassifier
 
 # alpha_max is rounded, and must not let a coefficient in.
-_ROUNDING = 1e-9
+_ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
+_KINK = 1e-9
 _INTERCEPT_STEPS = 50
 
 
@@ -81,8 +84,7 @@ def linear_path(
         The strengths, or how many of them, spaced evenly in the logarithm from
         `alpha_max`, the smallest that makes every coefficient zero, down to
         ``eps * alpha_max``. Without an L1 part no strength does that, and the path
-        begins where that of the pure L1 penalty does. For the hinge, strengths have to
-        be given.
+        begins where that of the pure L1 penalty does.
     eps : float, default=1e-3
         Length of a path that is not given.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -267,16 +269,14 @@ def alpha_max(model, X, y, sample_weight=None):
     intercept : ndarray of shape (n_rows,)
         The best intercept without coefficients.
     """
-    if not model._loss().smooth:
-        raise ValueError(
-            "alphas must be given for the hinge: its slope at zero is not unique."
-        )
     X, y = check_X_y(X, y, accept_sparse="csr")
     check_classification_targets(y)
     weight = check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
     X, codes, classes, weight, _ = model._weigh(X, y, weight)
+    if not model._loss().smooth:
+        return _alpha_max_of_hinge(model, X, codes, weight / weight.sum())
     # Without coefficients the samples of a class are one sample.
     mass = np.bincount(codes, weights=weight)
     each = np.arange(len(classes))
@@ -303,3 +303,80 @@ def alpha_max(model, X, y, sample_weight=None):
     sums = safe_sparse_dot((each[:, None] == codes) * share, X)
     slope = np.abs(pull.T @ sums).max()
     return float(slope / (model.l1_ratio or 1.0) * (1.0 + _ROUNDING)), b
+
+
+def _alpha_max_of_hinge(model, X, codes, weight):
+    """The same for the hinge, whose slope at zero is not unique.
+
+    The best dual variables of the empty model are a face of their domain; alpha_max is
+    the smallest max-norm of their pull on the coefficients, a linear program over the
+    samples whose hinges have a kink there. Without an L1 part any point of the face
+    does.
+    """
+    mass = np.bincount(codes, weights=weight)
+    K = len(mass)
+    b, flows = np.zeros(K), mass[:, None] * (1.0 - np.eye(K))
+    if model.fit_intercept:
+        b, flows = _intercepts_of_hinge(mass)
+    slack = 1.0 + b - b[:, None]
+    np.fill_diagonal(slack, -1.0)
+    kinks = np.abs(slack) <= _KINK if model.l1_ratio > 0.0 else np.zeros((K, K), bool)
+    # What a unit of flow from class k to class j pulls.
+    settled = np.where(kinks, 0.0, flows) / mass[:, None]
+    moves = settled - np.diag(settled.sum(axis=1))
+    pull = safe_sparse_dot(moves[codes].T * weight, X)
+    largest = np.abs(pull).max()
+    if kinks.any():
+        largest = _smallest_pull(X, codes, weight, flows, kinks, pull)
+    intercept = model.delta * (b[1:] - b[:1] if K == 2 else b - b.mean())
+    largest /= model.l1_ratio or 1.0
+    return float(largest * (1.0 + _ROUNDING_OF_LP)), intercept
+
+
+def _intercepts_of_hinge(mass):
+    """Best intercepts of the hinge with unit margin and no features, and dual flows."""
+    K = len(mass)
+    pairs = [(k, j) for k in range(K) for j in range(K) if j != k]
+    moves = np.zeros((len(pairs), K))
+    for row, (k, j) in enumerate(pairs):
+        moves[row, [k, j]] = -1.0, 1.0
+    excess = np.eye(len(pairs))
+    solution = linprog(
+        np.r_[np.zeros(K), [mass[k] for k, _ in pairs]],
+        A_ub=np.hstack([moves, -excess]),
+        b_ub=-np.ones(len(pairs)),
+        bounds=[(None, None)] * K + [(0.0, None)] * len(pairs),
+    )
+    flows = np.zeros((K, K))
+    flows[tuple(np.transpose(pairs))] = -solution.ineqlin.marginals
+    return solution.x[:K], flows
+
+
+def _smallest_pull(X, codes, weight, flows, kinks, pull):
+    """The smallest max-norm of the pull, over the dual variables at kinks."""
+    K, d = pull.shape
+    columns, balance, upper = [], [], []
+    for k, j in zip(*np.nonzero(kinks), strict=True):
+        rows = np.flatnonzero(codes == k)
+        pulled = (sparse.csr_matrix(X[rows]).multiply(weight[rows][:, None])).T
+        column = [sparse.csr_matrix((d, len(rows)))] * K
+        column[j], column[k] = pulled, -pulled
+        columns.append(sparse.vstack(column))
+        unit = np.zeros((K, len(rows)))
+        unit[j], unit[k] = weight[rows], -weight[rows]
+        balance.append(unit)
+        upper.append(len(rows))
+    A = sparse.hstack(columns, format="csr")
+    bound = np.ones((K * d, 1))
+    balance = np.hstack(balance)
+    settled = np.where(kinks, 0.0, flows)
+    n = A.shape[1]
+    solution = linprog(
+        np.r_[np.zeros(n), 1.0],
+        A_ub=sparse.vstack([sparse.hstack([A, -bound]), sparse.hstack([-A, -bound])]),
+        b_ub=np.r_[-pull.ravel(), pull.ravel()],
+        A_eq=np.hstack([balance, np.zeros((K, 1))]),
+        b_eq=settled.sum(axis=1) - settled.sum(axis=0),
+        bounds=[(0.0, 1.0)] * n + [(0.0, None)],
+    )
+    return solution.x[-1]

@@ -27,8 +27,10 @@ from ._common import (
 from ._sdca import DualAscent
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
-# Products a pass over X from which that many iterations of ascent are worth a try.
-_ASCENT_LARGE, _ASCENT_ITERATIONS = 1e5, (10, 100)
+# Samples from which the hinge starts by ascent, and products a pass over X from which
+# the squared hinge does; how many iterations below such a size and above.
+_ASCENT_FROM, _LARGE = 100, 1e5
+_ASCENT_ITERATIONS = 10, 100
 _ASCENT_GAP = 0.1
 # Trial iterations, and how many more at their rate may lead to the tolerance; for the
 # hinge and the squared hinge, whose gap falls at a steadier rate.
@@ -99,11 +101,11 @@ def _ascent_pays(f):
     """Whether dual ascent goes the first part of the way for less."""
     if f.loss.name == "softmax" or f.penalty.l2 == 0.0:
         return False
-    return _is_large(f) or not f.loss.smooth
+    return _is_large(f) if f.loss.smooth else f.n_samples >= _ASCENT_FROM
 
 
 def _is_large(f):
-    return f.n_samples * f.size >= _ASCENT_LARGE
+    return f.n_samples * f.size >= _LARGE
 
 
 def _ascend(f, ascent, best, certifier, options, progress):

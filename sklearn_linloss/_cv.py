@@ -1,0 +1,778 @@
+"""Classifiers that choose alpha, delta and l1_ratio by cross-validation."""
+
+import time
+from copy import copy
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from ._base import LinearLossClassifier, LinearPredictor
+from ._compat import (
+    accepts_sample_weight,
+    fit_context,
+    routing_enabled,
+    safe_indexing,
+    scores_labels_only,
+)
+from ._orbits import at_unit_margin, find_orbits
+from ._path import PathFollower, alpha_max, strengths, warn_of_gaps
+from ._softmax import ProbabilityPredictor, SoftmaxClassifier
+from ._svm import SVMClassifier
+
+# What the fits take over from their parent.
+_SHARED = ("fit_intercept", "solver", "tol", "max_iter", "class_weight")
+_OF_THE_MODEL = ("classes_", "coef_", "intercept_", "n_iter_", "objective_", "gap_")
+
+
+class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
+    """Base of the classifiers; subclasses give the parameters and the grid."""
+
+    _parameter_constraints: dict = {
+        **{name: LinearLossClassifier._parameter_constraints[name] for name in _SHARED},
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "l1_ratios": ["array-like"],
+        "eps": [Interval(Real, 0, 1, closed="neither")],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "selection": [StrOptions({"best", "one_standard_error"})],
+        "preprocessor": [HasMethods(["fit", "transform"]), None],
+        "n_jobs": [Integral, None],
+        "refit": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.preprocessor is None:
+            tags.input_tags.sparse = True
+        else:
+            tags.input_tags = get_tags(self.preprocessor).input_tags
+        return tags
+
+    def get_metadata_routing(self):
+        """Where metadata go: to the fits, the splitter, the scorer, the preprocessor.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            As scikit-learn's user guide on metadata routing describes it.
+        """
+        router = (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                splitter=check_cv(self.cv, classifier=True),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+            .add(
+                scorer=self._scorer(),
+                method_mapping=MethodMapping()
+                .add(caller="score", callee="score")
+                .add(caller="fit", callee="score"),
+            )
+        )
+        if self.preprocessor is not None:
+            router.add(
+                preprocessor=self.preprocessor,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        return router
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose the parameters, and fit the model with them on all data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; what `preprocessor` takes, where there is one.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, in the fits and in the scores, if the scorer takes
+            them.
+        **params : dict
+            `groups` for the splitter. With metadata routing whatever the splitter, the
+            scorer and the preprocessor have requested, `sample_weight` for scores
+            included.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is invalid or cannot be served. The estimator is then as it
+            was before the call.
+        """
+        before = self.__dict__.copy()
+        try:
+            return self._fit(X, y, sample_weight, params)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def decision_function(self, X):
+        """Scores of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes one number, positive where `classes_[1]` is predicted.
+        """
+        check_is_fitted(self, "best_estimator_")
+        if self.preprocessor is None:
+            return super().decision_function(X)
+        return self.best_estimator_.decision_function(X)
+
+    def score(self, X, y, sample_weight=None, **params):
+        """Score of the chosen model, by `scoring`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,)
+            Their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+        **params : dict
+            What the scorer has requested, with metadata routing.
+
+        Returns
+        -------
+        score : float
+            The accuracy by default.
+        """
+        check_is_fitted(self, "best_estimator_")
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
+        if routing_enabled():
+            params = process_routing(self, "score", **params).scorer.score
+        return self._scorer()(self, X, y, **params)
+
+    def _fit(self, X, y, sample_weight, params):
+        split_params, preprocessor_params, score_params = self._route(
+            sample_weight, params
+        )
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)
+        if not hasattr(X, "__getitem__"):
+            X = np.asarray(X)
+        X, y, sample_weight = indexable(X, y, sample_weight)
+        validate_data(self, X, y, skip_check_array=True)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        shared = {name: getattr(self, name) for name in _SHARED}
+        model = self._model(random_state=seed, **shared)
+        grid = self._grid(model, X, y, sample_weight, preprocessor_params)
+        cv = check_cv(self.cv, y, classifier=True)
+        run = _Run(
+            model, self.preprocessor, self._scorer(), preprocessor_params, score_params
+        )
+        folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
+            delayed(run.fold)(grid, X, y, sample_weight, train, test)
+            for train, test in cv.split(X, y, **split_params)
+        )
+        warn_of_gaps([fit for fold in folds for fit in fold.fits], model)
+        self._record(grid, folds)
+        self.scorer_ = run.scorer
+        if self.refit:
+            model.set_params(**self.best_params_)
+            self._refit(run, X, y, sample_weight)
+        return self
+
+    def _route(self, sample_weight, params):
+        """Metadata of the splitter, the preprocessor and the scorer."""
+        if routing_enabled():
+            if sample_weight is not None:
+                params = {**params, "sample_weight": sample_weight}
+            routed = process_routing(self, "fit", **params)
+            preprocessor = {} if self.preprocessor is None else routed.preprocessor.fit
+            return routed.splitter.split, preprocessor, routed.scorer.score
+        params = dict(params)
+        split_params = {"groups": params.pop("groups", None)}
+        if params:
+            raise TypeError(
+                f"fit got unexpected arguments {sorted(params)}; metadata other than "
+                "groups need sklearn.set_config(enable_metadata_routing=True)."
+            )
+        score_params = {}
+        if sample_weight is not None and accepts_sample_weight(self._scorer()):
+            score_params["sample_weight"] = sample_weight
+        return split_params, {}, score_params
+
+    def _scorer(self):
+        return check_scoring(self, scoring=self.scoring or "accuracy")
+
+    def _grid(self, model, X, y, sample_weight, preprocessor_params):
+        l1_ratios, deltas = np.asarray(self.l1_ratios), self._margins()
+        if np.ndim(self.alphas) > 0:
+            alphas = np.asarray(self.alphas)
+        else:
+            if self.preprocessor is not None:
+                X = clone(self.preprocessor).fit_transform(X, y, **preprocessor_params)
+            alphas = []
+            for l1_ratio in l1_ratios:
+                model = clone(model).set_params(l1_ratio=l1_ratio)
+                largest, _ = alpha_max(model, X, y, sample_weight)
+                alphas.append(strengths(largest, self.alphas, self.eps))
+            alphas = np.array(alphas if len(alphas) > 1 else alphas[0])
+        return _Grid(model, alphas, deltas, l1_ratios)
+
+    def _record(self, grid, folds):
+        self.n_splits_ = len(folds)
+        self.cv_results_ = _cv_results(grid, folds)
+        self.best_index_ = self._choose(grid)
+        self.best_params_ = grid.params[self.best_index_]
+        self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
+        for name, value in self.best_params_.items():
+            setattr(self, f"{name}_", value)
+        self.alphas_ = grid.alphas
+        self.scores_ = np.array([grid.arrange(fold.scores) for fold in folds])
+        classes = np.unique(np.concatenate([fold.classes for fold in folds]))
+        self.coefs_paths_ = np.array(
+            [grid.arrange(fold.models(grid, classes)) for fold in folds]
+        )
+
+    def _choose(self, grid):
+        results = self.cv_results_
+        mean = results["mean_test_score"]
+        best = int(results["rank_test_score"].argmin())
+        if self.selection == "best":
+            return best
+        error = results["std_test_score"][best] / np.sqrt(self.n_splits_)
+        good = np.flatnonzero(mean >= mean[best] - error)
+        # Within an orbit, and among equals, the first.
+        return int(good[np.argmax(grid.unit_alphas[good])])
+
+    def _refit(self, run, X, y, sample_weight):
+        start = time.perf_counter()
+        steps = []
+        if run.preprocessor is not None:
+            preprocessor = clone(run.preprocessor)
+            X = preprocessor.fit_transform(X, y, **run.preprocessor_params)
+            steps = [("preprocessor", preprocessor)]
+        model = run.model.fit(X, y, sample_weight)
+        self.best_estimator_ = Pipeline([*steps, ("classifier", model)])
+        if not steps:
+            self.best_estimator_ = model
+        self.refit_time_ = time.perf_counter() - start
+        for name in _OF_THE_MODEL:
+            setattr(self, name, getattr(model, name))
+
+
+class _Grid:
+    """Every combination of the parameters, in the order of ParameterGrid.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+    params : list of dict
+        The values at each point.
+    unit_alphas, unit_l1_ratios : ndarrays of shape (n_points,)
+        Those of the same problem at ``delta=1``.
+    orbit : ndarray of shape (n_points,)
+    paths : list of lists of int
+        As `find_orbits` returns them.
+    """
+
+    def __init__(self, model, alphas, deltas, l1_ratios):
+        self.alphas = alphas
+        by_mix = np.broadcast_to(alphas, (len(l1_ratios), alphas.shape[-1]))
+        self.shape = (alphas.shape[-1], len(deltas), len(l1_ratios))
+        self.params = []
+        unit = []
+        for i, j, k in np.ndindex(self.shape):
+            alpha, delta, l1_ratio = by_mix[k, i], deltas[j], l1_ratios[k]
+            values = {"alpha": float(alpha), "l1_ratio": float(l1_ratio)}
+            if hasattr(model, "delta"):
+                values["delta"] = float(delta)
+            copy(model).set_params(**values)._validate_params()
+            self.params.append(dict(sorted(values.items())))
+            unit.append(at_unit_margin(model._loss().name, alpha, l1_ratio, delta))
+        self.unit_alphas, self.unit_l1_ratios = np.array(unit).T
+        self.deltas = np.array([values.get("delta", 1.0) for values in self.params])
+        self.orbit, self.paths = find_orbits(self.unit_alphas, self.unit_l1_ratios)
+
+    def arrange(self, values):
+        """Values of all points as an array (n_l1_ratios, n_deltas, n_alphas, ...),
+        without the axis of the margins where there are none.
+        """
+        values = np.asarray(values)
+        values = values.reshape(self.shape + values.shape[1:]).swapaxes(0, 2)
+        return values if "delta" in self.params[0] else values[:, 0]
+
+
+@dataclass
+class _Run:
+    """What all folds have in common."""
+
+    model: LinearLossClassifier
+    preprocessor: object
+    scorer: object
+    preprocessor_params: dict
+    score_params: dict
+
+    def fold(self, grid, X, y, sample_weight, train, test):
+        """Fit every orbit on one part of the data, and score every point on another."""
+
+        def part(params, rows):
+            params = {name: _rows(value, rows) for name, value in params.items()}
+            return {name: value for name, value in params.items() if value is not None}
+
+        X_train, X_test = _rows(X, train), _rows(X, test)
+        y_train, y_test = y[train], y[test]
+        if self.preprocessor is not None:
+            preprocessor = clone(self.preprocessor)
+            params = part(self.preprocessor_params, train)
+            X_train = preprocessor.fit_transform(X_train, y_train, **params)
+            X_test = preprocessor.transform(X_test)
+        model = copy(self.model)
+        X_train, y_train = model._check_data(X_train, y_train)
+        weight = model._check_weight(_rows(sample_weight, train), X_train)
+        X_train, codes, model.classes_, weight, _ = model._weigh(
+            X_train, y_train, weight
+        )
+        fold = _Fold(grid, model.classes_)
+        follower = PathFollower(model, X_train, codes, weight, len(model.classes_))
+        for path in grid.paths:
+            follower.forget()
+            for orbit in path:
+                first = int(np.argmax(grid.orbit == orbit))
+                model.alpha = grid.unit_alphas[first]
+                model.l1_ratio = grid.unit_l1_ratios[first]
+                start = time.perf_counter()
+                fold.fits[orbit] = fit = follower.fit()
+                fold.fit_times[orbit] = time.perf_counter() - start
+                fit.dual = None
+        params = part(self.score_params, test)
+        for point, orbit in enumerate(grid.orbit):
+            first = int(np.argmax(grid.orbit == orbit))
+            if first < point and scores_labels_only(self.scorer):
+                fold.scores[point] = fold.scores[first]
+                fold.score_times[point] = fold.score_times[first]
+                continue
+            fitted = copy(model)
+            vars(fitted).update(grid.params[point])
+            fitted.coef_, fitted.intercept_ = fold.model(grid, point)
+            start = time.perf_counter()
+            fold.scores[point] = self.scorer(fitted, X_test, y_test, **params)
+            fold.score_times[point] = time.perf_counter() - start
+        return fold
+
+
+class _Fold:
+    """Fits and scores of one fold.
+
+    Attributes
+    ----------
+    classes : ndarray
+        The labels of the training part.
+    fits : list of Fit
+        One for each orbit, at the unit margin.
+    fit_times : ndarray of shape (n_orbits,)
+    scores, score_times : ndarrays of shape (n_points,)
+    """
+
+    def __init__(self, grid, classes):
+        n_orbits = grid.orbit.max() + 1
+        self.classes = classes
+        self.fits = [None] * n_orbits
+        self.fit_times = np.empty(n_orbits)
+        self.scores = np.empty(len(grid.orbit))
+        self.score_times = np.empty(len(grid.orbit))
+
+    def model(self, grid, point):
+        """Coefficients and intercepts at a point."""
+        fit = self.fits[grid.orbit[point]]
+        scale = grid.deltas[point]
+        return scale * fit.coef, scale * fit.intercept
+
+    def models(self, grid, classes):
+        """Coefficients and intercepts at all points, with a row for each of `classes`
+        (one for two), and nan for classes that the training part lacks.
+        """
+        rows = np.searchsorted(classes, self.classes)
+        if len(self.classes) == len(classes) == 2:
+            rows = [0]
+        everything = []
+        for point in range(len(grid.orbit)):
+            W, b = self.model(grid, point)
+            if len(rows) > len(W):
+                W, b = np.vstack([-W, W]) / 2.0, np.hstack([-b, b]) / 2.0
+            full = np.full((max(len(classes), 1), W.shape[1] + 1), np.nan, W.dtype)
+            if len(classes) == 2:
+                full = full[:1]
+            full[rows, :-1], full[rows, -1] = W, b
+            everything.append(full)
+        return everything
+
+
+def _cv_results(grid, folds):
+    """What GridSearchCV keeps, in its form, and the number of each point's orbit."""
+    results = {}
+
+    def summarise(name, values):
+        results[f"mean_{name}"] = np.average(values, axis=1)
+        deviation = values - results[f"mean_{name}"][:, None]
+        results[f"std_{name}"] = np.sqrt(np.average(deviation**2, axis=1))
+
+    summarise("fit_time", np.array([fold.fit_times[grid.orbit] for fold in folds]).T)
+    summarise("score_time", np.array([fold.score_times for fold in folds]).T)
+    for name in grid.params[0]:
+        values = [params[name] for params in grid.params]
+        results[f"param_{name}"] = np.ma.MaskedArray(values, mask=False)
+    results["params"] = grid.params
+    scores = np.array([fold.scores for fold in folds]).T
+    for k in range(len(folds)):
+        results[f"split{k}_test_score"] = scores[:, k]
+    summarise("test_score", scores)
+    mean = results["mean_test_score"]
+    ranked = np.where(np.isnan(mean), -np.inf, mean)
+    results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
+    results["orbit"] = grid.orbit
+    return results
+
+
+def _rows(values, rows):
+    return None if values is None else safe_indexing(values, rows)
+
+
+class SVMClassifierCV(LinearLossClassifierCV):
+    """:class:`SVMClassifier` that chooses its parameters by cross-validation.
+
+    It scores every combination of `alphas`, `deltas` and `l1_ratios` as
+    :class:`~sklearn.model_selection.GridSearchCV` does, for a small part of the time:
+    in each fold the fits start from one another, and points of the grid that are the
+    same model are fitted once. For the hinge, ``(alpha, l1_ratio, delta)`` is the
+    problem of ``delta=1`` with::
+
+        alpha'            = alpha * (l1_ratio + delta * (1 - l1_ratio))
+        alpha' * l1_ratio' = alpha * l1_ratio
+
+    whose coefficients and intercepts are multiplied by `delta`; for the squared hinge
+    ``alpha' = alpha * (l1_ratio / delta + 1 - l1_ratio)`` and ``alpha' * l1_ratio' =
+    alpha * l1_ratio / delta``. With L2, a geometric grid of m strengths and m margins
+    of the same ratio holds 2m - 1 models of the hinge, and m of the squared hinge.
+
+    Parameters
+    ----------
+    loss : {"hinge", "squared_hinge"}, default="hinge"
+        The loss.
+    alphas : int or array-like of shape (n_alphas,), default=10
+        Strengths of the penalty, or how many of them, spaced evenly in the logarithm
+        from `alpha_max`, the smallest that makes every coefficient zero at
+        ``delta=1``, down to ``eps * alpha_max``. Without an L1 part no strength does
+        that, and the path begins where that of the pure L1 penalty does.
+    deltas : array-like of shape (n_deltas,), default=(1.0,)
+        Margins.
+    l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
+        Mixes of the penalty.
+    eps : float, default=1e-4
+        Length of a path of strengths that are not given.
+    cv : int, splitter or iterable of (train, test), default=None
+        The folds, as for GridSearchCV; None is five stratified ones.
+    scoring : str, callable or None, default=None
+        A scorer; None is the accuracy.
+    selection : {"best", "one_standard_error"}, default="best"
+        The point with the best mean score, or the one with the strongest penalty (at
+        ``delta=1``) among those whose mean score is no more than one standard error of
+        the best point's below the best (T. Hastie, R. Tibshirani and J. Friedman, "The
+        elements of statistical learning", 2009, section 7.10).
+    preprocessor : transformer or None, default=None
+        For example a :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted
+        to the training part of each fold, and to all data for the final model.
+    n_jobs : int or None, default=None
+        Folds to fit at once, as joblib counts; the result does not depend on it.
+    refit : bool, default=True
+        Whether to fit the chosen model to all data. Without, it does not predict.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is never penalised.
+    solver : str, default="auto"
+        The solver, as for :class:`SVMClassifier`.
+    tol : float, default=1e-4
+        Largest relative duality gap of each fit.
+    max_iter : int, default=1000
+        Most iterations of each fit.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes; "balanced" is taken in each fold.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the solvers; `cv` has its own.
+    verbose : int, default=0
+        Verbosity of joblib over the folds.
+
+    Attributes
+    ----------
+    alpha_, delta_, l1_ratio_ : float
+        The chosen parameters.
+    best_index_, best_params_, best_score_
+        Their place in `cv_results_`, the same as a dict, and their mean score.
+    cv_results_ : dict of arrays
+        As GridSearchCV gives it. The integer column `orbit` says which points shared a
+        fit; its time stands beside each of them.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+        The strengths, as given or falling.
+    scores_ : ndarray of shape (n_splits, n_l1_ratios, n_deltas, n_alphas)
+        Score of each point in each fold.
+    coefs_paths_ : ndarray of shape (n_splits, n_l1_ratios, n_deltas, n_alphas, \
+n_classes, n_features + 1)
+        Coefficients, the intercept last; one row for two classes, and nan for a class
+        that a training part lacks.
+    n_splits_ : int
+        Number of folds.
+    scorer_ : callable
+        The scorer.
+    best_estimator_ : SVMClassifier or Pipeline
+        The model fitted to all data, behind its preprocessor if there is one.
+    refit_time_ : float
+        Seconds that took.
+    classes_, coef_, intercept_, n_iter_, objective_, gap_
+        Those of the model fitted to all data.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string names for all of them.
+
+    See Also
+    --------
+    SVMClassifier : The classifier.
+    linear_path : The models along a path of strengths.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_linloss import SVMClassifierCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> search = SVMClassifierCV(
+    ...     alphas=[1e-3, 1e-2, 1e-1], deltas=[0.1, 1.0], preprocessor=StandardScaler()
+    ... ).fit(X, y)
+    >>> search.alpha_, search.delta_
+    (0.1, 1.0)
+    >>> search.cv_results_["orbit"]
+    array([0, 1, 1, 2, 2, 3])
+    """
+
+    _parameter_constraints: dict = {
+        **LinearLossClassifierCV._parameter_constraints,
+        "loss": [StrOptions({"hinge", "squared_hinge"})],
+        "deltas": ["array-like"],
+    }
+
+    def __init__(
+        self,
+        loss="hinge",
+        *,
+        alphas=10,
+        deltas=(1.0,),
+        l1_ratios=(0.0,),
+        eps=1e-4,
+        cv=None,
+        scoring=None,
+        selection="best",
+        preprocessor=None,
+        n_jobs=None,
+        refit=True,
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-4,
+        max_iter=1000,
+        class_weight=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.loss = loss
+        self.alphas = alphas
+        self.deltas = deltas
+        self.l1_ratios = l1_ratios
+        self.eps = eps
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.preprocessor = preprocessor
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _model(self, **params):
+        return SVMClassifier(self.loss, **params)
+
+    def _margins(self):
+        return np.asarray(self.deltas)
+
+
+class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
+    """:class:`SoftmaxClassifier` that chooses its parameters by cross-validation.
+
+    It scores every combination of `alphas` and `l1_ratios` as
+    :class:`~sklearn.model_selection.GridSearchCV` does, for a part of the time: in each
+    fold the fits start from one another.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=10
+        Strengths of the penalty, or how many of them, spaced evenly in the logarithm
+        from `alpha_max`, the smallest that makes every coefficient zero, down to ``eps
+        * alpha_max``. Without an L1 part no strength does that, and the path begins
+        where that of the pure L1 penalty does.
+    l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
+        Mixes of the penalty.
+    eps : float, default=1e-4
+        Length of a path of strengths that are not given.
+    cv : int, splitter or iterable of (train, test), default=None
+        The folds, as for GridSearchCV; None is five stratified ones.
+    scoring : str, callable or None, default=None
+        A scorer; None is the accuracy.
+    selection : {"best", "one_standard_error"}, default="best"
+        The point with the best mean score, or the one with the largest alpha among
+        those whose mean score is no more than one standard error of the best point's
+        below the best (T. Hastie, R. Tibshirani and J. Friedman, "The elements of
+        statistical learning", 2009, section 7.10).
+    preprocessor : transformer or None, default=None
+        For example a :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted
+        to the training part of each fold, and to all data for the final model.
+    n_jobs : int or None, default=None
+        Folds to fit at once, as joblib counts; the result does not depend on it.
+    refit : bool, default=True
+        Whether to fit the chosen model to all data. Without, it does not predict.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept, which is never penalised.
+    solver : str, default="auto"
+        The solver, as for :class:`SoftmaxClassifier`.
+    tol : float, default=1e-4
+        Largest relative duality gap of each fit.
+    max_iter : int, default=1000
+        Most iterations of each fit.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes; "balanced" is taken in each fold.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the solvers; `cv` has its own.
+    verbose : int, default=0
+        Verbosity of joblib over the folds.
+
+    Attributes
+    ----------
+    alpha_, l1_ratio_ : float
+        The chosen parameters.
+    best_index_, best_params_, best_score_
+        Their place in `cv_results_`, the same as a dict, and their mean score.
+    cv_results_ : dict of arrays
+        As GridSearchCV gives it, with an integer column `orbit`: points of one number
+        are one model.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+        The strengths, as given or falling.
+    scores_ : ndarray of shape (n_splits, n_l1_ratios, n_alphas)
+        Score of each point in each fold.
+    coefs_paths_ : ndarray of shape (n_splits, n_l1_ratios, n_alphas, n_classes, \
+n_features + 1)
+        Coefficients, the intercept last; one row for two classes, and nan for a class
+        that a training part lacks.
+    n_splits_ : int
+        Number of folds.
+    scorer_ : callable
+        The scorer.
+    best_estimator_ : SoftmaxClassifier or Pipeline
+        The model fitted to all data, behind its preprocessor if there is one.
+    refit_time_ : float
+        Seconds that took.
+    classes_, coef_, intercept_, n_iter_, objective_, gap_
+        Those of the model fitted to all data.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has string names for all of them.
+
+    See Also
+    --------
+    SoftmaxClassifier : The classifier.
+    linear_path : The models along a path of strengths.
+    sklearn.linear_model.LogisticRegressionCV : Without certificates.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_linloss import SoftmaxClassifierCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> search = SoftmaxClassifierCV(
+    ...     alphas=[1e-3, 1e-2, 1e-1, 1.0], preprocessor=StandardScaler()
+    ... ).fit(X, y)
+    >>> search.alpha_
+    0.01
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas=10,
+        l1_ratios=(0.0,),
+        eps=1e-4,
+        cv=None,
+        scoring=None,
+        selection="best",
+        preprocessor=None,
+        n_jobs=None,
+        refit=True,
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-4,
+        max_iter=1000,
+        class_weight=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.alphas = alphas
+        self.l1_ratios = l1_ratios
+        self.eps = eps
+        self.cv = cv
+        self.scoring = scoring
+        self.selection = selection
+        self.preprocessor = preprocessor
+        self.n_jobs = n_jobs
+        self.refit = refit
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _model(self, **params):
+        return SoftmaxClassifier(**params)
+
+    def _margins(self):
+        return np.ones(1)

@@ -61,9 +61,7 @@ class LinearPredictor(ClassifierMixin):
             For two classes one number, positive where `classes_[1]` is predicted.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-        return scores.ravel() if scores.shape[1] == 1 else scores
+        return self._scores(validate_data(self, X, accept_sparse="csr", reset=False))
 
     def predict(self, X):
         """Most likely class of each sample.
@@ -78,7 +76,13 @@ class LinearPredictor(ClassifierMixin):
         labels : ndarray of shape (n_samples,)
             The class of the largest score.
         """
-        scores = self.decision_function(X)
+        return self._labels(self.decision_function(X))
+
+    def _scores(self, X):
+        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        return scores.ravel() if scores.shape[1] == 1 else scores
+
+    def _labels(self, scores):
         if scores.ndim == 1:
             return self.classes_[(scores > 0.0).astype(np.intp)]
         return self.classes_[scores.argmax(axis=1)]

@@ -194,7 +194,12 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         grid = self._grid(model, X, y, sample_weight, preprocessor_params)
         cv = check_cv(self.cv, y, classifier=True)
         run = _Run(
-            model, self.preprocessor, self._scorer(), preprocessor_params, score_params
+            model,
+            self.preprocessor,
+            self._scorer(),
+            self.scoring in (None, "accuracy"),
+            preprocessor_params,
+            score_params,
         )
         folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
             delayed(run.fold)(grid, X, y, sample_weight, train, test)
@@ -337,6 +342,7 @@ class _Run:
     model: LinearLossClassifier
     preprocessor: object
     scorer: object
+    counts_hits: bool
     preprocessor_params: dict
     score_params: dict
 
@@ -373,6 +379,10 @@ class _Run:
                 fold.fit_times[orbit] = time.perf_counter() - start
                 fit.dual = None
         params = part(self.score_params, test)
+        score = self.scorer
+        if self.counts_hits:
+            score = _accuracy
+            X_test = validate_data(model, X_test, reset=False, accept_sparse="csr")
         for point, orbit in enumerate(grid.orbit):
             first = int(np.argmax(grid.orbit == orbit))
             if first < point and scores_labels_only(self.scorer):
@@ -383,9 +393,15 @@ class _Run:
             vars(fitted).update(grid.params[point])
             fitted.coef_, fitted.intercept_ = fold.model(grid, point)
             start = time.perf_counter()
-            fold.scores[point] = self.scorer(fitted, X_test, y_test, **params)
+            fold.scores[point] = score(fitted, X_test, y_test, **params)
             fold.score_times[point] = time.perf_counter() - start
         return fold
+
+
+def _accuracy(model, X, y, sample_weight=None):
+    """What the scorer of that name gives, for valid data."""
+    hits = model._labels(model._scores(X)) == y
+    return np.average(hits, weights=sample_weight)
 
 
 class _Fold:

@@ -13,7 +13,9 @@ from ._certificate import maximize_concave
 
 _PART = 0.1  # of the tolerance that the choice may cost
 _STEPS = 50
+_NEGLIGIBLE = 1e-3  # of the width
 _REACH = 0.05  # of the margin
+_FEW_SCORES = 5000  # visited anyway
 
 
 def smallest_intercept(objective, theta, certifier, tol):
@@ -36,6 +38,8 @@ def smallest_intercept(objective, theta, certifier, tol):
     if size == 0.0 or slack <= 0.0:
         return theta
     scores -= b
+    if f.n_rows == 1:
+        return _with_intercept(f, theta, _nearest_to_zero(f, scores, b, value + slack))
     # With few slacks near zero the smoothing costs the square of the width, else as
     # much as the width.
     safe = slack / f.n_classes
@@ -43,20 +47,51 @@ def smallest_intercept(objective, theta, certifier, tol):
     for width in (np.sqrt(safe * f.delta), safe):
         point = _descend(f, scores, point, width, slack / size, 0.1 * slack)
         if f.loss_value(scores + point) <= value + slack and point @ point < size:
-            theta = theta.copy()
-            f.intercepts(theta)[:] = point
-            break
+            return _with_intercept(f, theta, point)
+        if np.sqrt(size) - np.linalg.norm(point) <= width:
+            break  # nowhere to go
     return theta
+
+
+def _with_intercept(f, theta, b):
+    theta = theta.copy()
+    f.intercepts(theta)[:] = b
+    return theta
+
+
+def _nearest_to_zero(f, scores, b, level):
+    """The intercept between 0 and b that is nearest to 0 and no worse than `level`.
+
+    For the single row of two classes. Newton's method on the convex, piecewise linear
+    hinge reaches it from below in as many steps as there are pieces at most.
+    """
+    sign = np.where(f.y == 1, 1.0, -1.0)
+    slack = f.delta - sign * scores[:, 0]
+    toward = sign * np.sign(b[0])
+    far = abs(b[0])
+    size = 0.0
+    while size < far:
+        rest = slack - toward * size
+        active = (rest > 0.0) | ((rest == 0.0) & (toward < 0.0))
+        excess = f.weight[active] @ rest[active] - level
+        slope = f.weight[active] @ toward[active]
+        if excess <= 0.0 or slope <= 0.0:
+            break
+        step = min(excess / slope, far - size)
+        if size + step == size:
+            break
+        size += step
+    return np.sign(b) * size
 
 
 def _descend(f, scores, point, width, ridge, tol):
     """Minimise the smoothed hinge of the intercept plus ridge / 2 |b|^2."""
-    reach = _REACH * f.delta
+    reach = _REACH * f.delta if scores.size > _FEW_SCORES else np.inf
     near = _SmoothedHinge(f, scores, point, width, reach)
     for _ in range(_STEPS):
         here, gradient, hessian = near.derivatives(point)
         gradient += ridge * point
-        hessian[np.diag_indices_from(hessian)] += ridge
+        np.einsum("ii->i", hessian)[:] += ridge
         step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
         decrement = -(gradient @ step)
         if decrement <= 0.0:
@@ -69,7 +104,7 @@ def _descend(f, scores, point, width, ridge, tol):
         if t == cap:
             reach *= 2.0
             near = _SmoothedHinge(f, scores, point, width, reach)
-        elif decrement <= tol:
+        elif decrement <= tol or t * np.abs(step).max() <= _NEGLIGIBLE * width:
             break
     return point
 
@@ -139,7 +174,8 @@ class _SmoothedHinge:
         f = self._f
         move = point - self._point
         start = self._scores + move
-        change = np.tile(step, (len(start), 1))
+        change = np.empty_like(start)
+        change[:] = step
 
         def along(t):
             value, slope = _kernels.proximal_hinge_along(

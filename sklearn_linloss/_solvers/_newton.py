@@ -38,7 +38,7 @@ _ASCENT_TRIAL, _ASCENT_PATIENCE = (3, 8), (20, 30)
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
-_INNER_ACCURACY = 0.01  # of the gap
+_INNER_ACCURACY, _WORTH_CERTIFYING = 0.01, 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
 _DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
@@ -84,12 +84,16 @@ def solve(objective, theta, certifier, options, progress):
         if length == 1.0:
             f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
         dual = model.dual(scores)
-        certificate = certifier.certify(theta, dual, scores)
-        best.consider(certificate.theta, certificate.objective)
-        progress.record(best.value, best.theta)
         criterion = certifier.gap(best.value)
-        if f.penalty.alpha == 0.0:
-            criterion = certificate.criterion
+        if model.worth_certifying(decrement, criterion * best.value):
+            certificate = certifier.certify(theta, dual, scores)
+            best.consider(certificate.theta, certificate.objective)
+            criterion = certifier.gap(best.value)
+            if f.penalty.alpha == 0.0:
+                criterion = certificate.criterion
+        else:
+            best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
+        progress.record(best.value, best.theta)
         if options.reached(criterion):
             return SolverResult(best.theta, converged=True, dual=dual)
         if model.advance(decrement, length, criterion * best.value):
@@ -195,6 +199,10 @@ class _Smooth:
         """A dual point for the certificate; with None it takes the gradient."""
         return None
 
+    def worth_certifying(self, decrement, gap):
+        """Whether a certificate may show something new: it costs less than a step."""
+        return True
+
     def advance(self, decrement, length, gap):
         """Nothing changes between the steps."""
         return False
@@ -256,6 +264,12 @@ class _AugmentedHinge:
     def dual(self, scores):
         """The maximisers, a dual point for the certificate."""
         return self.expand(scores)[1].copy()
+
+    def worth_certifying(self, decrement, gap):
+        """Whether a certificate may show something new: not far from the solution of
+        the inner problem.
+        """
+        return not decrement > _WORTH_CERTIFYING * gap
 
     def advance(self, decrement, length, gap):
         """Move the multipliers once the inner problem is solved well enough.

@@ -48,7 +48,7 @@ def hessian(f, second):
 def solve_by_coefficients(f, second, ridge, right):
     """(H + diag(ridge))^-1 right, by a factor of that matrix."""
     H = hessian(f, second)
-    H[np.diag_indices_from(H)] += ridge
+    _diagonal(H)[:] += ridge
     factor = cho_factor(H, lower=True, overwrite_a=True, check_finite=False)
     return cho_solve(factor, right, check_finite=False)
 
@@ -85,6 +85,11 @@ def solve_by_pairs(f, second, ridge, right):
     return scaled - f.backward(pull) / ridge
 
 
+def _diagonal(matrix):
+    """A view of it."""
+    return np.einsum("ii->i", matrix)
+
+
 def minimize_quadratic(H, gradient, w, penalty, ridge):
     """Minimise gradient @ d + d @ (H + diag(ridge)) @ d / 2 + R(w + d) over d.
 
@@ -111,7 +116,7 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
         slope = gradient + H @ move + ridge * move
         slope[: len(w)] += l2 * landing + l1 * np.sign(landing)
         system = H[np.ix_(support, support)]
-        system[np.diag_indices_from(system)] += curvature[support]
+        _diagonal(system)[:] += curvature[support]
         try:
             factor = cho_factor(system, overwrite_a=True, check_finite=False)
         except LinAlgError:

@@ -108,7 +108,6 @@ def test_warm_starts_save_iterations(standardised):
 def test_what_cannot_be_served(iris):
     X, y = iris
     for bad, message in (
-        ({"loss": "hinge"}, "alphas must be given"),
         ({"alphas": 0}, "positive number"),
         ({"alphas": 2.5}, "positive number"),
         ({"eps": 1.0}, "between 0 and 1"),

@@ -9,6 +9,8 @@ from importlib import import_module
 
 # Newton's method holds a square matrix of this size at most.
 _NEWTON_LARGEST = 3000
+# With iterations in place of a factor, one of these entries for each class.
+_NEWTON_LARGEST_BLOCKS = 7e6
 # First-order steps that one Newton step on the softmax makes unnecessary; more where
 # the penalty has no L2.
 _REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
@@ -84,7 +86,21 @@ def _refuse_sdca(request):
     return _refuse_rates(request)
 
 
+def _newton_iterates(request):
+    """Whether Newton's method on the softmax can do without its matrix."""
+    penalty = request.penalty
+    blocks = request.n_rows * request.n_features**2
+    return (
+        request.loss.name == "softmax"
+        and penalty.l1 == 0.0
+        and penalty.l2 > 0.0
+        and blocks <= _NEWTON_LARGEST_BLOCKS
+    )
+
+
 def _refuse_newton(request):
+    if _newton_iterates(request):
+        return _refuse_rates(request)
     largest = _NEWTON_LARGEST
     by_pairs = request.loss.name != "softmax" and request.penalty.l1 == 0.0
     if request.n_coefficients > largest and not (
@@ -156,6 +172,8 @@ def _automatic(request):
 
 def _newton_pays(request):
     """Whether a Newton step costs less than the gradient steps it replaces."""
+    if _newton_iterates(request):
+        return True
     if request.loss.name != "softmax":
         # Only active pairs enter its matrix, and first order is slow on kinks.
         return True

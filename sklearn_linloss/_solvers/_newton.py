@@ -24,6 +24,7 @@ from ._common import (
     feature_metric,
     wrong_class_shares,
 )
+from ._conjugate_gradients import Preconditioner, solve_by_conjugate_gradients
 from ._sdca import DualAscent
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
@@ -31,16 +32,17 @@ from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_
 # the squared hinge does; how many iterations below such a size and above.
 _ASCENT_FROM, _LARGE = 100, 1e5
 _ASCENT_ITERATIONS = 10, 100
-_ASCENT_GAP = 0.1
-# Trial iterations, and how many more at their rate may lead to the tolerance; for the
-# hinge and the squared hinge, whose gap falls at a steadier rate.
-_ASCENT_TRIAL, _ASCENT_PATIENCE = (3, 8), (20, 30)
+# It ends below some gap, after some iterations, where many more at their rate would not
+# lead to the tolerance. The gap of smooth losses falls at a steadier rate.
+_ASCENT_RULE = {False: (0.1, 3, 20), True: (np.inf, 8, 30)}
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
 _INNER_ACCURACY, _WORTH_CERTIFYING = 0.01, 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
+_CG_STEPS = 25.0  # about as many solve a system
+_LEAST_DAMPING, _MORE = 1e-6, 4.0  # of the curvature of the loss at most
 _DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
 _ROUNDING = 1e-12
 _PROXIMAL = 1e-5  # of the curvature of the augmented hinge, for pairs all active
@@ -55,7 +57,9 @@ def solve(objective, theta, certifier, options, progress):
     progress.record(value, theta)
     best = Best(theta, value)
     model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
-    dual, width = options.dual, _WIDTH_AFTER_FIT
+    # The slopes of a smooth loss say no more than the model they belong to.
+    dual = None if f.loss.smooth else options.dual
+    width = _WIDTH_AFTER_FIT
     if _ascent_pays(f) and (dual is not None or not theta.any()):
         ascent = DualAscent(f, np.random.default_rng(options.seed))
         if dual is not None:
@@ -68,21 +72,9 @@ def solve(objective, theta, certifier, options, progress):
         width = _WIDTH_AFTER_ASCENT
     if dual is not None:
         model.start_from(dual, width)
-    anchor = _Anchor(f, theta)
+    steps = _Steps(f, model, theta)
     while progress.proceeds(options.max_iter):
-        value, pull, second = model.expand(scores)
-        anchor.strength = model.proximal
-        gradient = f.backward(pull) + anchor.gradient(theta)
-        value += anchor.value(theta)
-        move, decrement, zeros = _newton_step(f, theta, gradient, second, anchor)
-        change = f.scores(move, np.float64)
-        length = _line_search(
-            f, model, anchor, theta, scores, value, move, change, decrement
-        )
-        theta = theta + length * move
-        scores += length * change
-        if length == 1.0:
-            f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
+        theta, scores, decrement, length = steps.take(f, theta, scores)
         dual = model.dual(scores)
         criterion = certifier.gap(best.value)
         if model.worth_certifying(decrement, criterion * best.value):
@@ -97,13 +89,70 @@ def solve(objective, theta, certifier, options, progress):
         if options.reached(criterion):
             return SolverResult(best.theta, converged=True, dual=dual)
         if model.advance(decrement, length, criterion * best.value):
-            anchor.centre = theta
+            steps.anchor.centre = theta
     return SolverResult(best.theta, converged=False, dual=dual)
+
+
+class _Steps:
+    """Newton steps on a model of the data part plus the penalty.
+
+    A step that meets much curvature on its way is shortened, and the next ones are
+    damped; the systems are solved in the cheapest way.
+    """
+
+    def __init__(self, f, model, theta):
+        self.anchor = _Anchor(f, theta)
+        self._model = model
+        self._damping = 0.0
+        self._iterative = _iterations_pay(f)
+        self._preconditioner = None
+
+    def take(self, f, theta, scores):
+        """The next model, its scores, the descent that was predicted for the whole step
+        and the length of the part that was made.
+        """
+        anchor = self.anchor
+        value, pull, second = self._model.expand(scores)
+        anchor.strength = self._model.proximal
+        gradient = f.backward(pull) + anchor.gradient(theta)
+        value += anchor.value(theta)
+        old = self._preconditioner
+        if self._iterative and (old is None or old.is_worn(f)):
+            self._preconditioner = Preconditioner(f, second)
+        move, decrement, zeros = _newton_step(
+            f, theta, gradient, second, anchor, self._damping, self._preconditioner
+        )
+        change = f.scores(move, np.float64)
+        length = _line_search(
+            f, self._model, anchor, theta, scores, value, move, change, decrement
+        )
+        theta = theta + length * move
+        scores = scores + length * change
+        if length == 1.0:
+            f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
+        if self._iterative:
+            if length < _SHORT:
+                self._damping = max(_MORE * self._damping, _LEAST_DAMPING)
+            elif length > _LONG:
+                self._damping /= _MORE
+                if self._damping < _LEAST_DAMPING:
+                    self._damping = 0.0
+        return theta, scores, decrement, length
+
+
+def _iterations_pay(f):
+    """Whether conjugate gradients solve Newton's systems for less than a factor."""
+    if f.loss.name != "softmax" or f.penalty.l1 > 0.0 or f.penalty.l2 == 0.0:
+        return False
+    n, d, size = f.n_samples, f.n_features, f.size
+    pairs = max((f.n_rows - 1) / 2.0, 1.0)
+    factor = size**3 / 3.0 + 2.0 * n * size * (d + 1) * pairs
+    return factor > _CG_STEPS * 4.0 * n * size + Preconditioner.cost(f)
 
 
 def _ascent_pays(f):
     """Whether dual ascent goes the first part of the way for less."""
-    if f.loss.name == "softmax" or f.penalty.l2 == 0.0:
+    if f.penalty.l2 == 0.0:
         return False
     return _is_large(f) if f.loss.smooth else f.n_samples >= _ASCENT_FROM
 
@@ -118,6 +167,7 @@ def _ascend(f, ascent, best, certifier, options, progress):
     """
     due = Checkpoints(ratio=1.3)
     last_gap, last_iteration = 1.0, 0
+    nearby, trial, patience = _ASCENT_RULE[f.loss.smooth]
     limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)
     while progress.proceeds(limit):
         iteration = progress.n_iter + 1
@@ -130,17 +180,14 @@ def _ascend(f, ascent, best, certifier, options, progress):
             continue
         dual = ascent.signed_dual()
         certifier.certify(theta, dual, scores)
-        gap = float(certifier.gap(best.value))
+        gap = max(float(certifier.gap(best.value)), _ROUNDING)
         if options.reached(gap):
             return theta, scores, dual, True
-        if f.loss.smooth:
-            ascent.settle(gap)
-        trial, patience = _ASCENT_TRIAL[f.loss.smooth], _ASCENT_PATIENCE[f.loss.smooth]
+        ascent.settle(gap)
         rate = np.log(last_gap / gap) / (iteration - last_iteration)
         rest = np.log(gap / max(options.tol, _ROUNDING))
-        if f.loss.smooth or gap <= _ASCENT_GAP:
-            if iteration >= trial and rest > patience * rate:
-                break
+        if gap <= nearby and iteration >= trial and rest > patience * rate:
+            break
         last_gap, last_iteration = gap, iteration
     return theta, scores, ascent.signed_dual(), False
 
@@ -298,7 +345,7 @@ class _AugmentedHinge:
         return True
 
 
-def _newton_step(f, theta, gradient, second, anchor):
+def _newton_step(f, theta, gradient, second, anchor, damping, preconditioner):
     """The Newton step on the data part plus the penalty, the descent that it predicts,
     and which coefficients it sets to zero.
 
@@ -314,7 +361,7 @@ def _newton_step(f, theta, gradient, second, anchor):
         size = np.sqrt((residual**2 / anchor.metric).sum())
         ridge = max(_DAMPING * size / unit, _SMALLEST_DAMPING) * anchor.metric
         if f.penalty.l2 > 0.0:
-            f.weights(ridge)[:] = 0.0
+            f.weights(ridge)[:] = damping * f.weights(anchor.metric)
     if f.penalty.l1 > 0.0:
         move, landing = minimize_quadratic(
             hessian(f, second), gradient, w, f.penalty, ridge
@@ -322,14 +369,19 @@ def _newton_step(f, theta, gradient, second, anchor):
         zeros = landing == 0.0
     else:
         f.weights(ridge)[:] += f.penalty.l2
-        pairs_are_few = (
-            f.loss.name != "softmax" and np.count_nonzero(second) < _DUAL_FROM * f.size
-        )
-        solve_system = solve_by_pairs if pairs_are_few else solve_by_coefficients
-        move = -solve_system(f, second, ridge, residual)
+        move = -_solve_system(f, second, ridge, residual, preconditioner)
         zeros = np.zeros(f.n_weights, dtype=bool)
     change = f.penalty.value(w + f.weights(move)) - f.penalty.value(w)
     return move, -(gradient @ move + change), zeros
+
+
+def _solve_system(f, second, ridge, right, preconditioner):
+    """(H + diag(ridge))^-1 right, by the cheapest way."""
+    if f.loss.name != "softmax" and np.count_nonzero(second) < _DUAL_FROM * f.size:
+        return solve_by_pairs(f, second, ridge, right)
+    if preconditioner is not None:
+        return solve_by_conjugate_gradients(f, second, ridge, right, preconditioner)
+    return solve_by_coefficients(f, second, ridge, right)
 
 
 def _line_search(f, model, anchor, theta, scores, value, move, change, decrement):

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils import assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -177,16 +177,17 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         return self._scorer()(self, X, y, **params)
 
     def _fit(self, X, y, sample_weight, params):
+        if sample_weight is not None:
+            sample_weight = np.asarray(sample_weight)
         split_params, preprocessor_params, score_params = self._route(
             sample_weight, params
         )
-        if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight)
         if not hasattr(X, "__getitem__"):
             X = np.asarray(X)
         X, y, sample_weight = indexable(X, y, sample_weight)
         validate_data(self, X, y, skip_check_array=True)
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         shared = {name: getattr(self, name) for name in _SHARED}
@@ -205,7 +206,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             delayed(run.fold)(grid, X, y, sample_weight, train, test)
             for train, test in cv.split(X, y, **split_params)
         )
-        warn_of_gaps([fit for fold in folds for fit in fold.fits], model)
+        # As if fit warned, which is called by two wrappers.
+        warn_of_gaps([fit for fold in folds for fit in fold.fits], model, stacklevel=5)
         self._record(grid, folds)
         self.scorer_ = run.scorer
         if self.refit:

@@ -1,30 +1,35 @@
 """The intercept of the hinge, where several serve equally well.
 
 The hinge is piecewise linear, and its best intercepts may form an interval that can
-flip every prediction (strong penalties, balanced classes). Of the intercepts as good as
-the fit's own, up to a small part of the tolerance, the smallest is taken, for centred
-features: it scales with the margin and ignores the origin of the features.
+flip every prediction (strong penalties, few samples). The one in the middle is taken:
+it stays far from the kinks at which predictions and objective change, scales with the
+margin and ignores the origin of the features.
+
+The hinge smoothed by an exponential, ``width * log(1 + exp(slack / width))``, has one
+best intercept, which tends to the centre of the interval as the width falls: its
+smallest distance to a kink, in slacks, is the largest.
 """
 
 import numpy as np
 
 from . import _kernels
-from ._certificate import maximize_concave
 
 _PART = 0.1  # of the tolerance that the choice may cost
-_STEPS = 50
-_NEGLIGIBLE = 1e-3  # of the width
-_REACH = 0.05  # of the margin
-_FEW_SCORES = 5000  # visited anyway
+_FALL = 3.0
+_WIDTHS = _FALL ** -np.arange(1.0, 28.0)  # of the margin
+_STEPS, _HALVINGS = 20, 10
+_ROUNDING = 1e-14
+# In widths: a step that ends the search, the longest, where a kink is lost in rounding,
+# and which kinks are watched.
+_NEGLIGIBLE, _LONGEST, _FAR, _REACH = 0.01, 5.0, 36.0, 60.0
+# Below such a width, of the margin, an intercept that is still near is the only one.
+_FINE, _NEAR = 1e-4, 3.0
 
 
-def smallest_intercept(objective, theta, certifier, tol):
-    """`theta` with the smallest intercept whose objective is higher by _PART * tol.
+def central_intercept(objective, theta, certifier, tol):
+    """`theta` with the central one of the intercepts that cost at most _PART * tol.
 
-    By less where the gap leaves less: a converged fit stays within its tolerance.
-
-    Minimises the hinge of the intercept b plus a multiple of |b|^2, by Newton's method
-    on the smoothed hinge.
+    Or less where the gap leaves less: a converged fit stays within its tolerance.
     """
     f = objective
     b = f.intercepts(theta) - f.intercepts(theta).mean() * (f.n_rows > 1)
@@ -33,164 +38,98 @@ def smallest_intercept(objective, theta, certifier, tol):
     total = value + f.penalty_value(theta)
     gap = certifier.gap(total)
     room = tol - gap if gap <= tol else tol
-    slack = min(_PART * tol, 0.99 * room) * total
-    size = b @ b
-    if size == 0.0 or slack <= 0.0:
+    allowed = value + min(_PART * tol, 0.99 * room) * total
+    if allowed <= value or f.delta == 0.0:
         return theta
     scores -= b
-    if f.n_rows == 1:
-        return _with_intercept(f, theta, _nearest_to_zero(f, scores, b, value + slack))
-    # With few slacks near zero the smoothing costs the square of the width, else as
-    # much as the width.
-    safe = slack / f.n_classes
     point = b
-    for width in (np.sqrt(safe * f.delta), safe):
-        point = _descend(f, scores, point, width, slack / size, 0.1 * slack)
-        if f.loss_value(scores + point) <= value + slack and point @ point < size:
-            return _with_intercept(f, theta, point)
-        if np.sqrt(size) - np.linalg.norm(point) <= width:
-            break  # nowhere to go
-    return theta
-
-
-def _with_intercept(f, theta, b):
+    last = None  # of the widths that cost no more than is allowed
+    for width in _WIDTHS * f.delta:
+        point = _descend(f, scores, point, width)
+        if width <= _FINE * f.delta and np.abs(point - b).max() <= _NEAR * width:
+            return theta  # it is the only one
+        if f.loss_value(scores + point) > allowed:
+            continue
+        if last is not None:
+            # Its distance from the centre is proportional to the width.
+            centre = point + (point - last) / (_FALL - 1.0)
+            if f.loss_value(scores + centre) <= allowed:
+                point = centre
+            break
+        last = point
+    else:
+        return theta
     theta = theta.copy()
-    f.intercepts(theta)[:] = b
+    f.intercepts(theta)[:] = point
     return theta
 
 
-def _nearest_to_zero(f, scores, b, level):
-    """The intercept between 0 and b that is nearest to 0 and no worse than `level`.
-
-    For the single row of two classes. Newton's method on the convex, piecewise linear
-    hinge reaches it from below in as many steps as there are pieces at most.
-    """
-    sign = np.where(f.y == 1, 1.0, -1.0)
-    slack = f.delta - sign * scores[:, 0]
-    toward = sign * np.sign(b[0])
-    far = abs(b[0])
-    size = 0.0
-    while size < far:
-        rest = slack - toward * size
-        active = (rest > 0.0) | ((rest == 0.0) & (toward < 0.0))
-        excess = f.weight[active] @ rest[active] - level
-        slope = f.weight[active] @ toward[active]
-        if excess <= 0.0 or slope <= 0.0:
-            break
-        step = min(excess / slope, far - size)
-        if size + step == size:
-            break
-        size += step
-    return np.sign(b) * size
-
-
-def _descend(f, scores, point, width, ridge, tol):
-    """Minimise the smoothed hinge of the intercept plus ridge / 2 |b|^2."""
-    reach = _REACH * f.delta if scores.size > _FEW_SCORES else np.inf
-    near = _SmoothedHinge(f, scores, point, width, reach)
+def _descend(f, scores, point, width):
+    """Minimise the smoothed hinge by Newton's method from a point."""
+    smooth = _SmoothHinge(f, scores, point, width)
+    value, gradient, hessian = smooth.expand(point)
     for _ in range(_STEPS):
-        here, gradient, hessian = near.derivatives(point)
-        gradient += ridge * point
-        np.einsum("ii->i", hessian)[:] += ridge
-        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-14)[0]
-        decrement = -(gradient @ step)
-        if decrement <= 0.0:
+        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-13)[0]
+        step *= min(1.0, _LONGEST * width / max(np.abs(step).max(), width))
+        for _ in range(_HALVINGS):
+            trial = smooth.expand(point + step)
+            if trial[0] <= value + _ROUNDING * abs(value):
+                break
+            step *= 0.5
+        else:
             break
-        along = near.line(point, step, ridge)
-        start = -here - 0.5 * ridge * (point @ point)
-        cap = near.room(point, step)
-        t, _ = maximize_concave(along, cap, start, start + decrement, decrement)
-        point = point + t * step
-        if t == cap:
-            reach *= 2.0
-            near = _SmoothedHinge(f, scores, point, width, reach)
-        elif decrement <= tol or t * np.abs(step).max() <= _NEGLIGIBLE * width:
+        point = point + step
+        value, gradient, hessian = trial
+        if np.abs(step).max() <= _NEGLIGIBLE * width:
             break
+        if not smooth.covers(point):
+            smooth = _SmoothHinge(f, scores, point, width)
+            value, gradient, hessian = smooth.expand(point)
     return point
 
 
-class _SmoothedHinge:
-    """The hinge of the intercept, smoothed over `width`, within `reach` of a point.
+class _SmoothHinge:
+    """The smoothed hinge as a function of the intercept, around a point.
 
-    There it is linear in the intercept for all samples but those with a slack near
-    zero, and only these are visited again. Values are up to a constant.
+    Only samples with a slack near a kink are visited again; for the others it is
+    linear. Values are up to a constant.
     """
 
-    def __init__(self, f, scores, point, width, reach):
+    def __init__(self, f, scores, point, width):
         self._f = f
         self._width = width
         self._point = point
-        self._reach = reach
-        scores = scores + point
+        there = scores + point
         if f.n_rows == 1:
-            sign = np.where(f.y == 1, 1.0, -1.0)[:, None]
-            slack = f.delta - sign * scores
+            sign = np.where(f.y == 1, -1.0, 1.0)
+            slack = f.delta + sign[:, None] * there
         else:
-            own = scores[np.arange(f.n_samples), f.y]
-            slack = scores - own[:, None] + f.delta
-            slack[np.arange(f.n_samples), f.y] = np.inf
-        near = (np.abs(slack) <= 2.0 * reach + width).any(axis=1)
-        self._scores = scores[near]
-        self._y = f.y[near]
-        self._weight = f.weight[near]
-        self._centre = np.zeros_like(self._scores)
-        self._pull = np.empty_like(self._scores)
-        self._second = np.empty_like(self._scores)
-        _, far = f.loss_gradient(scores)
-        self._far = far[~near].sum(axis=0)
+            own = there[np.arange(f.n_samples), f.y]
+            slack = there - own[:, None] + f.delta
+        near = (np.abs(slack) <= _REACH * width).any(axis=1)
+        self._scores, self._y, self._weight = scores[near], f.y[near], f.weight[near]
+        _, pull = f.loss_gradient(there)
+        self._far = pull[~near].sum(axis=0)
 
-    def room(self, point, step):
-        """The largest t whose point + t * step is within reach."""
-        with np.errstate(divide="ignore"):
-            there = (self._reach - np.sign(step) * (point - self._point)) / abs(step)
-        return there.min()
+    def covers(self, point):
+        """Whether no other sample can have come near a kink, after one more step."""
+        moved = 2.0 * (np.abs(point - self._point).max() + _LONGEST * self._width)
+        return moved <= (_REACH - _FAR) * self._width
 
-    def derivatives(self, point):
+    def expand(self, b):
         """Value, gradient and Hessian."""
         f = self._f
-        move = point - self._point
-        value = _kernels.proximal_hinge(
-            self._scores + move,
+        gradient, hessian = np.empty(f.n_rows), np.empty((f.n_rows, f.n_rows))
+        value = _kernels.exponential_hinge(
+            self._scores,
+            b,
             self._y,
             self._weight,
             f.delta,
             self._width,
-            self._centre,
-            self._pull,
-            self._second,
+            _FAR,
+            gradient,
+            hessian,
         )
-        gradient = self._pull.sum(axis=0) + self._far
-        if f.n_rows == 1:
-            hessian = np.array([[self._second.sum()]])
-        else:
-            flows = np.empty((f.n_classes, f.n_classes))
-            _kernels.class_flows(self._second, self._y, flows)
-            flows += flows.T.copy()
-            hessian = np.diag(flows.sum(axis=1)) - flows
-        return value + self._far @ move, gradient, hessian
-
-    def line(self, point, step, ridge):
-        """Minus the value with the ridge at point + t * step, and its derivative."""
-        f = self._f
-        move = point - self._point
-        start = self._scores + move
-        change = np.empty_like(start)
-        change[:] = step
-
-        def along(t):
-            value, slope = _kernels.proximal_hinge_along(
-                start,
-                change,
-                t,
-                self._y,
-                self._weight,
-                f.delta,
-                self._width,
-                self._centre,
-            )
-            at_t = point + t * step
-            value += self._far @ (move + t * step) + 0.5 * ridge * (at_t @ at_t)
-            slope += self._far @ step + ridge * (at_t @ step)
-            return -value, -slope
-
-        return along
+        value += self._far @ (b - self._point)
+        return value, gradient + self._far, hessian

@@ -778,6 +778,48 @@ def _proximal_term(slack, centre, width):
 
 
 @jit
+def exponential_hinge(scores, b, y, weight, delta, width, far, gradient, hessian):
+    """sum_i weight[i] sum_{j != y} width * log(1 + exp(slack_ij / width)) as a function
+    of the intercept `b`, with its gradient and Hessian; as it is from `far` widths on.
+    """
+    n, n_rows = scores.shape
+    gradient[:] = 0.0
+    hessian[:] = 0.0
+    value = 0.0
+    for i in range(n):
+        k = y[i]
+        for j in range(n_rows):
+            if n_rows == 1:
+                sign = -1.0 if k == 1 else 1.0
+                slack = delta + sign * (scores[i, 0] + b[0])
+            elif j == k:
+                continue
+            else:
+                slack = scores[i, j] + b[j] - scores[i, k] - b[k] + delta
+            u = slack / width
+            if u < -far:
+                continue
+            slope, bend = weight[i], 0.0
+            value += weight[i] * max(slack, 0.0)
+            if u < far:
+                e = np.exp(-abs(u))
+                value += weight[i] * width * np.log1p(e)
+                slope *= (1.0 if u > 0.0 else e) / (1.0 + e)
+                bend = weight[i] * e / ((1.0 + e) * (1.0 + e) * width)
+            if n_rows == 1:
+                gradient[0] += sign * slope
+                hessian[0, 0] += bend
+                continue
+            gradient[j] += slope
+            gradient[k] -= slope
+            hessian[j, j] += bend
+            hessian[k, k] += bend
+            hessian[j, k] -= bend
+            hessian[k, j] -= bend
+    return value
+
+
+@jit
 def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
     """The hinge of an augmented Lagrangian with multipliers `centre`.
 

@@ -238,7 +238,7 @@ class PathFollower:
         return theta, dual
 
 
-def warn_of_gaps(fits, model):
+def warn_of_gaps(fits, model, stacklevel=3):
     """One warning for all the fits that stopped before their tolerance."""
     open_ = [fit for fit in fits if not fit.converged]
     if open_ and model.tol > 0.0:
@@ -248,7 +248,7 @@ def warn_of_gaps(fits, model):
             f"worst at a relative duality gap of {worst:.1e}. Increase max_iter or "
             "tol, or scale the features, for example with StandardScaler.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

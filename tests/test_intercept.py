@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from _models import make
+from scipy import sparse
+from sklearn.model_selection import StratifiedKFold
 
 # Balanced classes and a strong penalty: every sample stays inside the margin, and the
 # loss of the two classes changes by opposite amounts as the intercept moves.
@@ -10,20 +12,46 @@ X = np.array([[-1.0], [-2.0], [-1.5], [1.0], [4.0], [2.5]])
 Y = np.array([0, 0, 0, 1, 1, 1])
 
 
-def centred_intercept(model, X):
-    return model.intercept_ + model.coef_ @ X.mean(axis=0)
+def best_interval(model, X, delta):
+    """Ends of the interval of best intercepts, among the kinks of the loss."""
+    sign = 2.0 * Y - 1.0
+    scores = X @ model.coef_[0]
+    kinks = sign * delta - scores
+    losses = [np.maximum(0.0, delta - sign * (scores + kink)).mean() for kink in kinks]
+    best = kinks[np.isclose(losses, min(losses), rtol=1e-9)]
+    return best.min(), best.max()
 
 
-@pytest.mark.parametrize("solver", ["gd", "newton"])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("solver", ["gd", "newton", "sdca"])
 @pytest.mark.parametrize("delta", [0.1, 1.0, 10.0])
 @pytest.mark.parametrize("origin", [0.0, 50.0])
-def test_the_smallest_centred_intercept_is_taken(solver, delta, origin):
+def test_the_central_intercept_is_taken(solver, delta, origin, kind):
     model = make("hinge", solver=solver, alpha=100.0, delta=delta, tol=1e-6)
     # Any start in the interval is optimal already.
-    model.fit(X + origin, Y, intercept_init=[0.5 * delta])
+    model.fit(kind(X + origin), Y, intercept_init=[0.5 * delta])
     assert model.gap_ <= 1e-6
-    centred = centred_intercept(model, X + origin)
-    np.testing.assert_allclose(centred, 0.0, atol=1e-3 * delta)
+    low, high = best_interval(model, X + origin, delta)
+    assert high - low > 0.5 * delta
+    middle = (low + high) / 2.0
+    np.testing.assert_allclose(model.intercept_, middle, atol=5e-3 * delta)
+
+
+def test_the_centre_does_not_depend_on_the_solver(standardised):
+    # A fold on which an interval of best intercepts flips a prediction.
+    X, y = standardised("iris")
+    train, test = list(StratifiedKFold(5).split(X, y))[3]
+    models = [
+        make("hinge", solver=solver, alpha=1.0, tol=1e-6, max_iter=20000).fit(
+            X[train], y[train]
+        )
+        for solver in ("newton", "sdca", "gd")
+    ]
+    for model in models[1:]:
+        np.testing.assert_allclose(model.intercept_, models[0].intercept_, atol=3e-3)
+        np.testing.assert_array_equal(
+            model.predict(X[test]), models[0].predict(X[test])
+        )
 
 
 def test_the_choice_scales_with_the_margin(iris):

@@ -189,7 +189,7 @@ def _newton_pays(request):
 def run(solver, objective, theta, options, progress):
     """Minimise an objective from `theta`; compiled code is imported here.
 
-    Of the intercepts that serve the hinge equally well the smallest is taken.
+    Of the intercepts that serve the hinge equally well the central one is taken.
 
     Returns
     -------
@@ -198,12 +198,12 @@ def run(solver, objective, theta, options, progress):
         With the best bound of the fit.
     """
     from .._certificate import Certifier
-    from .._intercept import smallest_intercept
+    from .._intercept import central_intercept
 
     certifier = Certifier(objective)
     solve = import_module(f"._{solver}", __name__).solve
     result = solve(objective, theta, certifier, options, progress)
-    if not objective.loss.smooth and objective.mean is not None and solver != "sgd":
-        theta = smallest_intercept(objective, result.theta, certifier, options.tol)
+    if not objective.loss.smooth and objective.fit_intercept and solver != "sgd":
+        theta = central_intercept(objective, result.theta, certifier, options.tol)
         result = replace(result, theta=theta)
     return result, certifier

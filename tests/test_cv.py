@@ -1,0 +1,474 @@
+"""The CV classifiers against GridSearchCV, golden error counts and the formulas."""
+
+import warnings
+
+import _reference as reference
+import numpy as np
+import pandas as pd
+import pytest
+from _models import LOSSES, make
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
+
+ALPHAS = np.logspace(-4, 1, 6)
+DELTAS = np.logspace(-1, 1, 3)
+
+
+def make_cv(loss, **params):
+    params = {"random_state": 0} | params
+    if loss == "softmax":
+        params.pop("deltas", None)
+        return SoftmaxClassifierCV(**params)
+    return SVMClassifierCV(loss, **params)
+
+
+def grid_search(loss, alphas, deltas=(1.0,), l1_ratios=(0.0,), cv=None, **params):
+    grid = {"alpha": alphas, "l1_ratio": l1_ratios}
+    if loss != "softmax":
+        grid["delta"] = deltas
+    return GridSearchCV(make(loss, **params), grid, cv=cv)
+
+
+def split_scores(results):
+    names = sorted(name for name in results if name.startswith("split"))
+    return np.array([results[name] for name in names])
+
+
+# -- scores --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_scores_are_those_of_grid_search(loss, name, standardised):
+    X, y = standardised(name)
+    tol = 1e-6
+    mine = make_cv(loss, alphas=ALPHAS, deltas=DELTAS, tol=tol).fit(X, y)
+    theirs = grid_search(loss, ALPHAS, DELTAS, tol=tol).fit(X, y)
+    params = theirs.cv_results_["params"]
+    assert mine.cv_results_["params"] == params
+    # A sample may fall on another side only if the certificates allow it.
+    differ = split_scores(mine.cv_results_) != split_scores(theirs.cv_results_)
+    folds = list(StratifiedKFold(5).split(X, y))
+    for k, point in zip(*np.nonzero(differ), strict=True):
+        train, test = folds[k]
+        alone = clone(theirs.estimator).set_params(**params[point])
+        alone.fit(X[train], y[train])
+        assert_near_ties(mine, alone, X[train], X[test], k, params[point], tol)
+    assert mine.best_score_ == pytest.approx(theirs.best_score_, abs=0.01)
+
+
+def assert_near_ties(mine, alone, X_train, X_test, fold, params, tol):
+    """Both are within tol of the optimum, so their coefficients are close."""
+    where = (list(mine.alphas_).index(params["alpha"]),)
+    if "delta" in params:
+        where = (list(mine.deltas).index(params["delta"]), *where)
+    model = mine.coefs_paths_[(fold, 0, *where)]
+    scores = X_test @ model[:, :-1].T + model[:, -1]
+    other = alone.decision_function(X_test).reshape(scores.shape)
+    if scores.shape[1] == 1:
+        flipped = ((scores > 0.0) != (other > 0.0))[:, 0]
+        margin = np.abs(scores[:, 0])
+    else:
+        flipped = scores.argmax(axis=1) != other.argmax(axis=1)
+        ordered = np.sort(scores, axis=1)
+        margin = ordered[:, -1] - ordered[:, -2]
+    # F is alpha-strongly convex in W.
+    apart = 2.0 * np.sqrt(2.0 * tol * alone.objective_ / params["alpha"])
+    centre = X_train.mean(axis=0)
+    reach = np.linalg.norm(X_test - centre, axis=1)
+    drift = np.abs(model[:, :-1] @ centre + model[:, -1]).max() * np.sqrt(tol)
+    assert (margin[flipped] <= np.sqrt(2.0) * reach[flipped] * apart + drift).all()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_golden_error_counts(loss, golden):
+    from sklearn.datasets import load_iris
+
+    X, y = load_iris(return_X_y=True)
+    entries = [e for e in golden["cv_error_counts"] if e["loss"] == loss]
+    alphas = sorted({e["alpha"] for e in entries})
+    deltas = sorted({e["delta"] for e in entries})
+    assert len(entries) == len(alphas) * len(deltas)
+    tol = 1e-8
+    mine = make_cv(
+        loss, alphas=alphas, deltas=deltas, tol=tol, preprocessor=StandardScaler()
+    ).fit(X, y)
+    pipeline = Pipeline([("scale", StandardScaler()), ("svm", make(loss, tol=tol))])
+    theirs = GridSearchCV(pipeline, {"svm__alpha": alphas, "svm__delta": deltas})
+    theirs.fit(X, y)
+    for entry in entries:
+        for results, prefix in ((mine.cv_results_, ""), (theirs.cv_results_, "svm__")):
+            point = next(
+                i
+                for i, params in enumerate(results["params"])
+                if params[f"{prefix}alpha"] == entry["alpha"]
+                and params[f"{prefix}delta"] == entry["delta"]
+            )
+            errors = 30.0 * (1.0 - split_scores(results)[:, point])
+            np.testing.assert_allclose(errors, entry["errors_per_fold"], atol=1e-9)
+
+
+def test_results_have_the_form_of_grid_search(iris):
+    X, y = iris
+    mine = make_cv("hinge", alphas=ALPHAS[:3], deltas=DELTAS[:2]).fit(X, y)
+    theirs = grid_search("hinge", ALPHAS[:3], DELTAS[:2]).fit(X, y)
+    assert set(mine.cv_results_) == {*theirs.cv_results_, "orbit"}
+    for name, expected in theirs.cv_results_.items():
+        column = mine.cv_results_[name]
+        assert type(column) is type(expected)
+        if name != "params":
+            assert column.dtype == expected.dtype
+        if "time" not in name and name != "params":
+            np.testing.assert_allclose(column, expected, rtol=1e-12)
+    frame = pd.DataFrame(mine.cv_results_)
+    assert len(frame) == 6
+    assert frame["orbit"].dtype.kind == "i"
+    assert mine.best_index_ == theirs.best_index_
+    assert mine.best_params_ == theirs.best_params_
+    assert mine.best_score_ == theirs.best_score_
+    assert mine.n_splits_ == 5
+    assert (frame["mean_fit_time"] > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "roc_auc",
+        "neg_log_loss",
+        make_scorer(accuracy_score),
+        lambda model, X, y: float(np.abs(model.coef_).sum()),
+    ],
+)
+def test_any_scorer(scoring, breast_cancer):
+    X, y = breast_cancer
+    mine = make_cv("softmax", alphas=ALPHAS[2:], scoring=scoring, tol=1e-9).fit(X, y)
+    theirs = grid_search("softmax", ALPHAS[2:], tol=1e-9).set_params(scoring=scoring)
+    theirs.fit(X, y)
+    np.testing.assert_allclose(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_), rtol=2e-3
+    )
+    assert mine.score(X, y) == pytest.approx(theirs.score(X, y), rel=2e-3)
+
+
+def test_points_of_one_orbit_are_scored_each_where_their_scale_matters(iris):
+    X, y = iris
+
+    def size(model, X, y):
+        return float(np.abs(model.coef_).max())
+
+    mine = make_cv("squared_hinge", alphas=[0.1], deltas=[1.0, 10.0], scoring=size).fit(
+        X, y
+    )
+    assert list(mine.cv_results_["orbit"]) == [0, 0]
+    np.testing.assert_allclose(
+        mine.scores_[:, 0, 1, 0], 10.0 * mine.scores_[:, 0, 0, 0]
+    )
+
+
+# -- orbits --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "loss, l1_ratio, shared",
+    [
+        ("hinge", 0.0, lambda alpha, delta: alpha * delta),
+        ("hinge", 1.0, lambda alpha, delta: alpha),
+        ("squared_hinge", 0.0, lambda alpha, delta: alpha),
+        ("squared_hinge", 1.0, lambda alpha, delta: alpha / delta),
+    ],
+)
+def test_orbits_of_pure_penalties(loss, l1_ratio, shared, iris):
+    X, y = iris
+    m = 4
+    grid = np.logspace(-3, 0, m)
+    model = make_cv(
+        loss, alphas=grid, deltas=10.0 * grid, l1_ratios=[l1_ratio], cv=2, refit=False
+    ).fit(X, y)
+    orbit = model.cv_results_["orbit"]
+    keys = [
+        round(np.log10(shared(params["alpha"], params["delta"])), 6)
+        for params in model.cv_results_["params"]
+    ]
+    assert len(set(orbit)) == len(set(keys)) == len({*zip(orbit, keys, strict=True)})
+    assert len(set(orbit)) in (m, 2 * m - 1)
+    # Numbered in the order of their first points.
+    _, first = np.unique(orbit, return_index=True)
+    assert (np.diff(first) > 0).all()
+
+
+def test_orbits_of_an_elastic_net_are_matched_exactly(iris):
+    X, y = iris
+    # At unit margin l1 and l2 are (.1, .1): of the hinge with delta = 2 as well.
+    same = {"alpha": 0.15, "l1_ratio": 2.0 / 3.0, "delta": 2.0}
+    model = make_cv(
+        "hinge",
+        alphas=[0.2, same["alpha"]],
+        deltas=[1.0, same["delta"]],
+        l1_ratios=[0.5, same["l1_ratio"], same["l1_ratio"] * (1.0 + 1e-9)],
+        cv=2,
+        refit=False,
+    ).fit(X, y)
+    params = model.cv_results_["params"]
+    orbit = model.cv_results_["orbit"]
+    one = params.index({"alpha": 0.2, "delta": 1.0, "l1_ratio": 0.5})
+    assert orbit[one] == orbit[params.index(same)]
+    assert len(set(orbit)) == len(orbit) - 1
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_each_point_is_the_optimum_of_its_own_problem(loss, l1_ratio, n_classes, iris):
+    X, y = iris
+    X, y = X[y < n_classes], y[y < n_classes]
+    alphas, deltas, tol = [1.0, 0.01], [0.5, 3.0], 1e-7
+    model = make_cv(
+        loss, alphas=alphas, deltas=deltas, l1_ratios=[l1_ratio], cv=2, tol=tol
+    ).fit(X, y)
+    n_rows = 1 if n_classes == 2 else n_classes
+    assert model.coefs_paths_.shape == (2, 1, 2, 2, n_rows, 5)
+    for k, (train, _) in enumerate(StratifiedKFold(2).split(X, y)):
+        for i, alpha in enumerate(alphas):
+            for j, delta in enumerate(deltas):
+                W = model.coefs_paths_[k, 0, j, i, :, :-1]
+                b = model.coefs_paths_[k, 0, j, i, :, -1]
+                value = reference.objective(
+                    W, b, X[train], y[train], loss, alpha, l1_ratio, delta
+                )
+                alone = make(
+                    loss, alpha=alpha, delta=delta, l1_ratio=l1_ratio, tol=tol
+                ).fit(X[train], y[train])
+                lowest = alone.objective_ * (1.0 - alone.gap_)
+                assert lowest * (1.0 - 1e-12) <= value <= lowest * (1.0 + 3 * tol)
+
+
+# -- data ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_and_groups(loss, iris):
+    X, y = iris
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(y))
+    X, y = X[order], y[order]
+    weight, groups = rng.uniform(0.1, 3.0, len(y)), np.arange(len(y)) % 7
+    cv = GroupKFold(4)
+    mine = make_cv(loss, alphas=ALPHAS[2:], cv=cv, tol=1e-7)
+    mine.fit(X, y, sample_weight=weight, groups=groups)
+    theirs = grid_search(loss, ALPHAS[2:], cv=cv, tol=1e-7)
+    theirs.fit(X, y, sample_weight=weight, groups=groups)
+    np.testing.assert_allclose(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        mine.coef_, theirs.best_estimator_.coef_, rtol=1e-3, atol=1e-5
+    )
+
+
+def test_metadata_are_routed(iris):
+    X, y = iris
+    weight = np.linspace(0.1, 3.0, len(y))
+    groups = np.arange(len(y)) % 5
+    with config_context(enable_metadata_routing=True):
+        scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        mine = make_cv("hinge", alphas=[0.1, 0.01], cv=GroupKFold(5), scoring=scorer)
+        mine.set_fit_request(sample_weight=True)
+        mine.fit(X, y, sample_weight=weight, groups=groups)
+        for k, (train, test) in enumerate(GroupKFold(5).split(X, y, groups)):
+            alone = make("hinge", alpha=0.1).fit(X[train], y[train], weight[train])
+            expected = alone.score(X[test], y[test], weight[test])
+            assert mine.scores_[k, 0, 0, 0] == pytest.approx(expected, rel=1e-12)
+        with pytest.raises(TypeError, match="unknown"):
+            mine.fit(X, y, unknown=groups)
+
+
+class Spy(TransformerMixin, BaseEstimator):
+    """Counts the samples that it was fitted to."""
+
+    fitted_to = []
+
+    def fit(self, X, y=None):
+        self.fitted_to.append(len(X))
+        self.mean_ = X.mean(axis=0)
+        return self
+
+    def transform(self, X):
+        return X - self.mean_
+
+
+def test_the_preprocessor_sees_training_parts_only(iris):
+    X, y = iris
+    Spy.fitted_to.clear()
+    spy = Spy()
+    make_cv("softmax", alphas=[0.1, 1.0], cv=3, preprocessor=spy).fit(X, y)
+    assert Spy.fitted_to == [100, 100, 100, 150]
+    assert not hasattr(spy, "mean_")
+
+
+def test_frames_strings_and_text(iris):
+    X, y = iris
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    names = np.array(["x", "y", "z"])[y]
+    plain = make_cv("hinge", alphas=[0.1, 1.0]).fit(X, y)
+    model = make_cv("hinge", alphas=[0.1, 1.0]).fit(frame, names)
+    assert list(model.feature_names_in_) == list("abcd")
+    assert list(model.classes_) == ["x", "y", "z"]
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    np.testing.assert_array_equal(
+        model.predict(frame),
+        names[0:1].dtype.type("") + (np.array(["x", "y", "z"])[plain.predict(X)]),
+    )
+    scaled = make_cv("hinge", alphas=[0.1, 1.0], preprocessor=StandardScaler())
+    scaled.fit(frame, names)
+    assert list(scaled.feature_names_in_) == list("abcd")
+    assert scaled.score(frame, names) > 0.9
+    text = ["red apple", "green apple", "red car", "blue car"] * 5
+    fruit = np.array([1, 1, 0, 0] * 5)
+    words = make_cv("softmax", alphas=[0.01], cv=2, preprocessor=TfidfVectorizer())
+    assert words.fit(text, fruit).score(text, fruit) == 1.0
+    assert words.predict_proba(text).shape == (20, 2)
+
+
+def test_a_class_that_a_training_part_lacks(iris):
+    X, y = iris
+    mine = make_cv("hinge", alphas=[0.1, 1.0], cv=KFold(3)).fit(X, y)
+    theirs = grid_search("hinge", [0.1, 1.0], cv=KFold(3)).fit(X, y)
+    np.testing.assert_array_equal(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_)
+    )
+    paths = mine.coefs_paths_
+    for k in range(3):
+        assert np.isnan(paths[k, ..., k, :]).all()
+        assert np.isfinite(np.delete(paths[k], k, axis=-2)).all()
+
+
+# -- choosing ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_one_standard_error(loss, standardised):
+    X, y = standardised("wine")
+    params = {"alphas": ALPHAS, "deltas": DELTAS}
+    best = make_cv(loss, **params).fit(X, y)
+    model = make_cv(loss, selection="one_standard_error", **params).fit(X, y)
+    results = model.cv_results_
+    scores = split_scores(results)
+    mean = scores.mean(axis=0)
+    error = scores[:, best.best_index_].std() / np.sqrt(5)
+    enough = mean >= mean.max() - error
+
+    def strength(params):
+        return params["alpha"] * (params["delta"] if loss == "hinge" else 1.0)
+
+    strengths = np.array([strength(p) for p in results["params"]])
+    assert enough[model.best_index_]
+    chosen = strengths[model.best_index_]
+    assert chosen == pytest.approx(strengths[enough].max(), rel=1e-12)
+    assert chosen >= strengths[best.best_index_]
+    assert model.alpha_ == results["params"][model.best_index_]["alpha"]
+    assert model.coef_ == pytest.approx(
+        make(loss, **model.best_params_).fit(X, y).coef_, rel=0.1, abs=1e-2
+    )
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_number_of_alphas(loss, iris):
+    X, y = iris
+    model = make_cv(loss, alphas=5, l1_ratios=[1.0, 0.5], eps=1e-2, cv=3).fit(X, y)
+    assert model.alphas_.shape == (2, 5)
+    np.testing.assert_allclose(model.alphas_[1], 2.0 * model.alphas_[0], rtol=1e-9)
+    np.testing.assert_allclose(model.alphas_[:, -1], 1e-2 * model.alphas_[:, 0])
+    for l1_ratio, alpha in zip([1.0, 0.5], model.alphas_[:, 0], strict=True):
+        params = {"l1_ratio": l1_ratio, "tol": 1e-7}
+        assert not make(loss, alpha=1.001 * alpha, **params).fit(X, y).coef_.any()
+        assert make(loss, alpha=0.999 * alpha, **params).fit(X, y).coef_.any()
+    assert make_cv(loss, alphas=5).fit(X, y).alphas_.shape == (5,)
+
+
+def test_without_refit(iris):
+    X, y = iris
+    model = make_cv("hinge", alphas=[0.1], refit=False).fit(X, y)
+    assert model.alpha_ == 0.1
+    for method in (model.predict, model.decision_function):
+        with pytest.raises(NotFittedError):
+            method(X)
+
+
+def test_folds_in_parallel_change_nothing(iris):
+    X, y = iris
+    alone = make_cv("hinge", alphas=ALPHAS, deltas=DELTAS).fit(X, y)
+    both = make_cv("hinge", alphas=ALPHAS, deltas=DELTAS, n_jobs=2).fit(X, y)
+    np.testing.assert_array_equal(alone.coefs_paths_, both.coefs_paths_)
+    np.testing.assert_array_equal(alone.scores_, both.scores_)
+
+
+def test_one_warning_for_all_fits(iris):
+    X, y = iris
+    model = make_cv("hinge", alphas=[1e-3, 1e-4], max_iter=1, refit=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X, y)
+    messages = [w for w in caught if w.category is ConvergenceWarning]
+    assert len(messages) == 1
+    assert "10 of 10 fits" in str(messages[0].message)
+    assert messages[0].filename == __file__
+
+
+def test_it_nests_in_cross_validation(iris):
+    X, y = iris
+    scores = cross_val_score(make_cv("hinge", alphas=[0.1, 1.0]), X, y, cv=3)
+    assert scores.min() > 0.8
+
+
+@pytest.mark.parametrize(
+    "params, error",
+    [
+        ({"alphas": [-1.0]}, "alpha"),
+        ({"alphas": [0.1], "deltas": [0.0]}, "delta"),
+        ({"alphas": [0.1], "l1_ratios": [2.0]}, "l1_ratio"),
+        ({"alphas": 0}, "alphas"),
+        ({"alphas": [0.1], "selection": "worst"}, "selection"),
+        ({"alphas": [0.1], "solver": "lbfgs"}, "lbfgs"),
+    ],
+)
+def test_bad_parameters_leave_no_trace(params, error, iris):
+    X, y = iris
+    model = make_cv("hinge", alphas=[0.1]).fit(X, y)
+    before = dict(vars(model))
+    model.set_params(**params)
+    with pytest.raises(ValueError, match=error):
+        model.fit(X, y)
+    model.set_params(**{name: before[name] for name in params})
+    assert vars(model) == before
+    with pytest.raises(TypeError, match="unexpected"):
+        model.fit(X, y, unknown=1)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_check_estimator(loss):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = make_cv(loss, alphas=3, cv=3)
+        results = check_estimator(model, on_skip=None, on_fail=None)
+    failed = [
+        f"{r['check_name']}: {r['exception']}"
+        for r in results
+        if r["status"] != "passed"
+    ]
+    assert failed == []
+    assert len(results) >= 60

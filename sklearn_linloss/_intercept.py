@@ -21,7 +21,7 @@ _STEPS, _HALVINGS = 20, 10
 _ROUNDING = 1e-14
 # In widths: a step that ends the search, the longest, where a kink is lost in rounding,
 # and which kinks are watched.
-_NEGLIGIBLE, _LONGEST, _FAR, _REACH = 0.01, 5.0, 36.0, 60.0
+_NEGLIGIBLE, _LONGEST, _FAR, _REACH = 1e-4, 5.0, 25.0, 49.0
 # Below such a width, of the margin, an intercept that is still near is the only one.
 _FINE, _NEAR = 1e-4, 3.0
 
@@ -69,7 +69,7 @@ def _descend(f, scores, point, width):
     smooth = _SmoothHinge(f, scores, point, width)
     value, gradient, hessian = smooth.expand(point)
     for _ in range(_STEPS):
-        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-13)[0]
+        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
         step *= min(1.0, _LONGEST * width / max(np.abs(step).max(), width))
         for _ in range(_HALVINGS):
             trial = smooth.expand(point + step)

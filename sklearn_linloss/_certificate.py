@@ -21,6 +21,7 @@ from . import _kernels
 _NEWTON_STEPS = 3
 _NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
+_NOTHING = 1e-200  # of a flow
 _SEARCH_STEPS = 15
 
 
@@ -255,10 +256,12 @@ def balance_flows(flows, class_weight):
     transport = np.outer(excess, lack) / excess.sum()
     cancel = np.minimum(transport, flows.T)
     rest = transport - cancel
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # A factor for what is next to nothing would overflow.
+    some = flows > _NOTHING
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         factor -= np.where(cancel.T > 0.0, cancel.T / flows, 0.0)
-        factor += np.where((rest > 0.0) & (flows > 0.0), rest / flows, 0.0)
-    empty = (rest > 0.0) & (flows == 0.0)
+        factor += np.where((rest > 0.0) & some, rest / flows, 0.0)
+    empty = (rest > 0.0) & ~some
     shift[empty] = (rest / class_weight[:, None])[empty]
     return factor, shift
 

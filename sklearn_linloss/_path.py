@@ -115,6 +115,12 @@ def linear_path(
     >>> [int((W != 0.0).sum()) for W in path.coefs]
     [0, 2, 4, 6]
     """
+    if "alpha" in params:
+        raise TypeError("A path has many strengths: give alphas, not alpha.")
+    if loss not in ("softmax", "hinge", "squared_hinge"):
+        raise ValueError(
+            f"loss must be 'softmax', 'hinge' or 'squared_hinge', got {loss!r}."
+        )
     if loss == "softmax":
         model = SoftmaxClassifier(l1_ratio=l1_ratio, **params)
     else:

@@ -3,14 +3,28 @@
 Each loss is an object with `value`, `gradient` and `conjugate`. Scores have shape
 ``(K,)`` with an integer label, or ``(n, K)`` with ``n`` labels, for ``K >= 2`` classes.
 
+>>> import math
+>>> import numpy as np
 >>> from sklearn_linloss import losses
 >>> cat, car, frog = [3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]
->>> losses.hinge.value([cat, car, frog], [0, 1, 2]).round(10)
-array([ 2.9,  0. , 12.9])
+>>> hinges = losses.hinge.value([cat, car, frog], [0, 1, 2])
+>>> hinges.round(10), round(float(hinges.mean()), 2)
+(array([ 2.9,  0. , 12.9]), 5.27)
 >>> losses.hinge.value([13, -7, 11], 0, delta=10)
 8.0
->>> round(losses.softmax.value(cat, 0), 4)
-2.0404
+
+Logarithms are natural; 0.89, which the lecture's slide has for the cat, is to base 10.
+
+>>> round(losses.softmax.value(cat, 0), 2)
+2.04
+>>> round(losses.softmax.value(cat, 0) / math.log(10), 2)
+0.89
+
+Scores of zero cost ``delta * (K - 1)`` and ``log(K)``: what a first step should see.
+
+>>> zero = np.zeros(10)
+>>> losses.hinge.value(zero, 0, delta=2), round(losses.softmax.value(zero, 0), 4)
+(18.0, 2.3026)
 
 The estimators run compiled versions of the same formulas (`_kernels.py`).
 """
@@ -137,6 +151,22 @@ class _Hinge(Loss):
     ----------
     .. [1] J. Weston and C. Watkins, "Support vector machines for multi-class pattern
        recognition", ESANN 1999, equation 5.
+
+    Examples
+    --------
+    The true class in the sum would add `delta`, and would not move the gradient.
+
+    >>> import numpy as np
+    >>> from sklearn_linloss import losses
+    >>> scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
+    >>> all_classes = np.maximum(scores - scores.diagonal()[:, None] + 1.0, 0.0)
+    >>> (all_classes.sum(axis=1) - losses.hinge.value(scores, [0, 1, 2])).round(10)
+    array([1., 1., 1.])
+
+    Twice the weights keep a loss of zero, and no other.
+
+    >>> losses.hinge.value(2.0 * scores, [0, 1, 2]).round(10)
+    array([ 4.8,  0. , 23.8])
     """
 
     name, code, smooth = "hinge", 0, False

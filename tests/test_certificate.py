@@ -253,3 +253,11 @@ def test_maximum_of_an_entropy_with_an_infinite_slope_at_the_cap(cap, tilt):
 def test_nothing_is_taken_where_the_function_only_falls():
     t, value = maximize_concave(lambda t: (-t, -1.0), 2.0, 0.0, 1.0)
     assert (t, value) == (0.0, 0.0)
+
+
+def test_flows_next_to_nothing_do_not_overflow():
+    flows = np.array([[0.0, 1e-310, 0.1], [0.2, 0.0, 0.0], [0.0, 0.3, 0.0]])
+    factor, shift = balance_flows(flows, np.full(3, 1.0 / 3.0))
+    assert np.isfinite(factor).all() and np.isfinite(shift).all()
+    moved = factor * flows + shift / 3.0
+    np.testing.assert_allclose(moved.sum(axis=0), moved.sum(axis=1), atol=1e-12)

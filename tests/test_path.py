@@ -112,9 +112,11 @@ def test_what_cannot_be_served(iris):
         ({"alphas": 2.5}, "positive number"),
         ({"eps": 1.0}, "between 0 and 1"),
         ({"alphas": [-1.0]}, "alpha"),
-        ({"loss": "log_loss", "alphas": [1.0]}, "loss"),
+        ({"loss": "log_loss", "alphas": [1.0]}, "softmax"),
     ):
         with pytest.raises(ValueError, match=message):
             linear_path(X, y, **bad)
     with pytest.raises(TypeError, match="unknown"):
         linear_path(X, y, unknown=1)
+    with pytest.raises(TypeError, match="alphas"):
+        linear_path(X, y, alpha=1.0)

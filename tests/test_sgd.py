@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from _models import LOSSES, make
 from scipy import sparse
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_linloss
@@ -480,3 +481,16 @@ def test_noise_of_a_batch(golden, standardised, row):
     assert np.square(mean).sum() == pytest.approx(
         noise["grad_norm2"], abs=4.0 * expected / 200 + 0.02 * noise["grad_norm2"]
     )
+
+
+@pytest.mark.parametrize(
+    "loss, solver, load",
+    [("softmax", "sgd", load_digits), ("hinge", "gd", load_wine)],
+)
+def test_a_rising_objective_is_no_plateau(loss, solver, load):
+    X, y = load(return_X_y=True)
+    params = {"learning_rate": "constant", "eta0": 1.0, "max_iter": 30}
+    model = make(loss, solver=solver, alpha=0.01, **params)
+    with pytest.warns(ConvergenceWarning, match="30 iterations"):
+        model.fit(X, y)
+    assert model.loss_curve_[1:].min() > 2.0 * model.loss_curve_[0]

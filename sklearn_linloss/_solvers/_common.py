@@ -8,6 +8,7 @@ import numpy as np
 _PROBE_ROWS = 512
 _PROBE_STEPS = 15
 _DIRECTIONS, _FLATTEST = 16, 0.02
+_FAR_ABOVE = 2.0
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,13 @@ class Progress:
         self.loss_curve[-1] = float(objective)
 
     def plateaued(self, tol):
-        """Whether the last iterations lowered the objective by less than tol * F."""
+        """Whether the last iterations lowered the objective by less than tol * F.
+
+        An objective far above the lowest so far is no plateau: it diverges.
+        """
         if tol == 0.0 or self.n_iter < self._patience:
+            return False
+        if self.loss_curve[-1] > _FAR_ABOVE * self._lowest[-1]:
             return False
         gain = self._lowest[-1 - self._patience] - self._lowest[-1]
         return gain <= tol * max(self._lowest[-1], 1e-10 * self.loss_curve[0])

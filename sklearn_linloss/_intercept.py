@@ -22,8 +22,9 @@ _ROUNDING = 1e-14
 # In widths: a step that ends the search, the longest, where a kink is lost in rounding,
 # and which kinks are watched.
 _NEGLIGIBLE, _LONGEST, _FAR, _REACH = 1e-4, 5.0, 25.0, 49.0
-# Below such a width, of the margin, an intercept that is still near is the only one.
-_FINE, _NEAR = 1e-4, 3.0
+# An intercept is the only one if at such a width, of the margin, the best is so near,
+# in widths, and the Hessian not flatter in any direction.
+_FINE, _NEAR, _FLAT = 1e-4, 3.0, 1e-4
 
 
 def central_intercept(objective, theta, certifier, tol):
@@ -42,12 +43,12 @@ def central_intercept(objective, theta, certifier, tol):
     if allowed <= value or f.delta == 0.0:
         return theta
     scores -= b
+    if _is_the_only_one(f, scores, b):
+        return theta
     point = b
     last = None  # of the widths that cost no more than is allowed
     for width in _WIDTHS * f.delta:
-        point = _descend(f, scores, point, width)
-        if width <= _FINE * f.delta and np.abs(point - b).max() <= _NEAR * width:
-            return theta  # it is the only one
+        point, _ = _descend(f, scores, point, width)
         if f.loss_value(scores + point) > allowed:
             continue
         if last is not None:
@@ -64,8 +65,22 @@ def central_intercept(objective, theta, certifier, tol):
     return theta
 
 
+def _is_the_only_one(f, scores, b):
+    """Whether kinks on all sides hold the intercept where it is."""
+    width = _FINE * f.delta
+    point, hessian = _descend(f, scores, b, width)
+    if hessian is None or np.abs(point - b).max() > _NEAR * width:
+        return False
+    bends = np.linalg.eigvalsh(hessian)
+    least = bends[min(1, f.n_rows - 1)]  # without that of a common constant
+    return least > _FLAT * bends[-1]
+
+
 def _descend(f, scores, point, width):
-    """Minimise the smoothed hinge by Newton's method from a point."""
+    """Minimise the smoothed hinge by Newton's method from a point.
+
+    Returns the Hessian too, or None where the search did not end.
+    """
     smooth = _SmoothHinge(f, scores, point, width)
     value, gradient, hessian = smooth.expand(point)
     for _ in range(_STEPS):
@@ -81,11 +96,11 @@ def _descend(f, scores, point, width):
         point = point + step
         value, gradient, hessian = trial
         if np.abs(step).max() <= _NEGLIGIBLE * width:
-            break
+            return point, hessian
         if not smooth.covers(point):
             smooth = _SmoothHinge(f, scores, point, width)
             value, gradient, hessian = smooth.expand(point)
-    return point
+    return point, None
 
 
 class _SmoothHinge:

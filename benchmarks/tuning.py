@@ -67,7 +67,7 @@ def logistic_regression_cv(X, y, cv, excess):
     Returns its seconds, its tolerance and the worst relative excess of a fit.
     """
     n = len(cv[0][0])
-    for tol in (1e-2, 1e-3, 1e-4, 1e-5, 1e-6):
+    for tol in 10.0 ** -np.arange(2.0, 10.0):
         search = LogisticRegressionCV(
             Cs=1.0 / (ALPHAS * n),
             cv=cv,

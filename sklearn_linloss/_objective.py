@@ -86,6 +86,8 @@ class LinearObjective:
             else (self.n_rows, self.n_features)
         )
         self.size = self.n_weights + (self.n_rows if fit_intercept else 0)
+        # What a solver keeps for its next fit of the same data.
+        self.workspace = {}
         self.mean = None
         if fit_intercept and centre is not False:
             self.mean = self._moments[0] if centre is True else centre

@@ -38,6 +38,7 @@ _ASCENT_RULE = {False: (0.1, 3, 20), True: (np.inf, 8, 30)}
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
+_FAR = 300.0  # tolerances, before a step that need not have met one
 _INNER_ACCURACY, _WORTH_CERTIFYING = 0.01, 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
@@ -77,7 +78,8 @@ def solve(objective, theta, certifier, options, progress):
         theta, scores, decrement, length = steps.take(f, theta, scores)
         dual = model.dual(scores)
         criterion = certifier.gap(best.value)
-        if model.worth_certifying(decrement, criterion * best.value):
+        far = decrement > _FAR * options.tol * best.value > 0.0
+        if model.worth_certifying(decrement, criterion * best.value, far):
             certificate = certifier.certify(theta, dual, scores)
             best.consider(certificate.theta, certificate.objective)
             criterion = certifier.gap(best.value)
@@ -105,7 +107,7 @@ class _Steps:
         self._model = model
         self._damping = 0.0
         self._iterative = _iterations_pay(f)
-        self._preconditioner = None
+        self._preconditioner = f.workspace.get("preconditioner")
 
     def take(self, f, theta, scores):
         """The next model, its scores, the descent that was predicted for the whole step
@@ -114,15 +116,17 @@ class _Steps:
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
         anchor.strength = self._model.proximal
-        gradient = f.backward(pull) + anchor.gradient(theta)
+        gradient = f.backward(pull.astype(f.dtype, copy=False))
+        gradient += anchor.gradient(theta)
         value += anchor.value(theta)
         old = self._preconditioner
         if self._iterative and (old is None or old.is_worn(f)):
             self._preconditioner = Preconditioner(f, second)
+            f.workspace["preconditioner"] = self._preconditioner
         move, decrement, zeros = _newton_step(
             f, theta, gradient, second, anchor, self._damping, self._preconditioner
         )
-        change = f.scores(move, np.float64)
+        change = f.scores(move).astype(np.float64, copy=False)
         length = _line_search(
             f, self._model, anchor, theta, scores, value, move, change, decrement
         )
@@ -246,9 +250,9 @@ class _Smooth:
         """A dual point for the certificate; with None it takes the gradient."""
         return None
 
-    def worth_certifying(self, decrement, gap):
-        """Whether a certificate may show something new: it costs less than a step."""
-        return True
+    def worth_certifying(self, decrement, gap, far):
+        """Whether a certificate may show something new: near the tolerance."""
+        return not far
 
     def advance(self, decrement, length, gap):
         """Nothing changes between the steps."""
@@ -312,7 +316,7 @@ class _AugmentedHinge:
         """The maximisers, a dual point for the certificate."""
         return self.expand(scores)[1].copy()
 
-    def worth_certifying(self, decrement, gap):
+    def worth_certifying(self, decrement, gap, far):
         """Whether a certificate may show something new: not far from the solution of
         the inner problem.
         """

@@ -64,7 +64,7 @@ print(f"largest difference of a mean score: {np.abs(ours - theirs).max():.3f}")
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(11, 4), layout="constrained", width_ratios=(1, 3)
 )
-bars = left.bar(["GridSearchCV", "SVMClassifierCV"], seconds, color=["C7", "C0"])
+bars = left.bar(["Grid\nSearchCV", "SVM\nClassifierCV"], seconds, color=["C7", "C0"])
 left.bar_label(bars, [f"{s:.1f} s" for s in seconds])
 left.set(ylabel="time (s)", title=f"wine, {5 * len(ours)} fits")
 left.spines[["top", "right"]].set_visible(False)

@@ -46,8 +46,10 @@ class SVMClassifier(LinearLossClassifier):
         - "lbfgs": L-BFGS, for the softmax without L1.
         - "newton": Newton's method on explicit second derivatives, for at most 3000
           coefficients, or for the hinges with L2 as many pairs of a sample and a wrong
-          class. The hinge takes its steps inside an augmented Lagrangian, and both
-          hinges start with dual ascent where that is cheaper.
+          class. The softmax with L2 does without that matrix, by conjugate gradients,
+          for ``n_classes * n_features ** 2`` up to 7e6. The hinge takes its steps
+          inside an augmented Lagrangian. With L2 dual ascent goes first where that is
+          cheaper.
         - "saga": mini-batches with variance reduction, for the smooth losses and any
           penalty; it finds its step.
         - "sdca": dual coordinate ascent, row by row, for any loss with a penalty. Best

@@ -438,16 +438,15 @@ class _Fold:
         (one for two), and nan for classes that the training part lacks.
         """
         rows = np.searchsorted(classes, self.classes)
-        if len(self.classes) == len(classes) == 2:
-            rows = [0]
+        n_rows = len(classes)
+        if n_rows == 2:
+            rows, n_rows = [0], 1
         everything = []
         for point in range(len(grid.orbit)):
             W, b = self.model(grid, point)
             if len(rows) > len(W):
                 W, b = np.vstack([-W, W]) / 2.0, np.hstack([-b, b]) / 2.0
-            full = np.full((max(len(classes), 1), W.shape[1] + 1), np.nan, W.dtype)
-            if len(classes) == 2:
-                full = full[:1]
+            full = np.full((n_rows, W.shape[1] + 1), np.nan, W.dtype)
             full[rows, :-1], full[rows, -1] = W, b
             everything.append(full)
         return everything

@@ -66,6 +66,16 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             tags.input_tags = get_tags(self.preprocessor).input_tags
         return tags
 
+    @property
+    def scorer_(self):
+        """The scorer.
+
+        It is not kept: a scorer in a fitted model would be one more thing to trust
+        when the model is loaded by skops.
+        """
+        check_is_fitted(self, "n_splits_")
+        return self._scorer()
+
     def get_metadata_routing(self):
         """Where metadata go: to the fits, the splitter, the scorer, the preprocessor.
 
@@ -209,7 +219,6 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         # As if fit warned, which is called by two wrappers.
         warn_of_gaps([fit for fold in folds for fit in fold.fits], model, stacklevel=5)
         self._record(grid, folds)
-        self.scorer_ = run.scorer
         if self.refit:
             model.set_params(**self.best_params_)
             self._refit(run, X, y, sample_weight)

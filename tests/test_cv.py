@@ -6,6 +6,7 @@ import _reference as reference
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from _models import LOSSES, make
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -22,6 +23,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.fixes import parse_version
 
 from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
 
@@ -260,6 +262,10 @@ def test_each_point_is_the_optimum_of_its_own_problem(loss, l1_ratio, n_classes,
 # -- data ----------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.7"),
+    reason="GridSearchCV did not weigh its scores",
+)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_weights_and_groups(loss, iris):
     X, y = iris
@@ -329,10 +335,8 @@ def test_frames_strings_and_text(iris):
     assert list(model.feature_names_in_) == list("abcd")
     assert list(model.classes_) == ["x", "y", "z"]
     np.testing.assert_array_equal(model.coef_, plain.coef_)
-    np.testing.assert_array_equal(
-        model.predict(frame),
-        names[0:1].dtype.type("") + (np.array(["x", "y", "z"])[plain.predict(X)]),
-    )
+    expected = np.array(["x", "y", "z"])[plain.predict(X)]
+    np.testing.assert_array_equal(model.predict(frame), expected)
     scaled = make_cv("hinge", alphas=[0.1, 1.0], preprocessor=StandardScaler())
     scaled.fit(frame, names)
     assert list(scaled.feature_names_in_) == list("abcd")

@@ -42,6 +42,7 @@ _FAR = 300.0  # tolerances, before a step that need not have met one
 _INNER_ACCURACY, _WORTH_CERTIFYING = 0.01, 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
+_SMALL_SYSTEM = 300
 _CG_STEPS = 25.0  # about as many solve a system
 _LEAST_DAMPING, _MORE = 1e-6, 4.0  # of the curvature of the loss at most
 _DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
@@ -149,6 +150,8 @@ def _iterations_pay(f):
     if f.loss.name != "softmax" or f.penalty.l1 > 0.0 or f.penalty.l2 == 0.0:
         return False
     n, d, size = f.n_samples, f.n_features, f.size
+    if size < _SMALL_SYSTEM:
+        return False  # whatever the samples: weights are then repetitions exactly
     pairs = max((f.n_rows - 1) / 2.0, 1.0)
     factor = size**3 / 3.0 + 2.0 * n * size * (d + 1) * pairs
     return factor > _CG_STEPS * 4.0 * n * size + Preconditioner.cost(f)

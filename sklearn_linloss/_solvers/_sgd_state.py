@@ -99,12 +99,16 @@ class Stream:
 
     def __init__(self, f, theta, options):
         self.is_sparse = f.is_sparse
-        self.dtype = f.dtype
         self.centre = f.mean
         self.rng = np.random.default_rng(options.seed)
         self.state = State(f, theta, options, n_samples=np.iinfo(np.int64).max)
         schedule = SCHEDULES[options.learning_rate]
         self.schedule = schedule(f, self.state, options, self.rng)
+
+    @property
+    def dtype(self):
+        """The precision of the chunks; not kept, as skops would not trust it."""
+        return self.state.theta.dtype
 
 
 def resolve_batch_size(batch_size, n_samples):

@@ -1,0 +1,168 @@
+"""Exported graphs say what the classifiers say."""
+
+import numpy as np
+import pytest
+from _models import LOSSES, make
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
+from sklearn_linloss.onnx import register_converters
+
+skl2onnx = pytest.importorskip("skl2onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+all_losses = pytest.mark.parametrize("loss", LOSSES)
+ARRAY = {"zipmap": False}
+LABELS = {
+    "int": np.array([-7, 3, 2**40]),
+    "string": np.array(["setosa", "versicolor", "virginica"]),
+    "object": np.array(["a", "bb", "ç"], dtype=object),
+    "bool": np.array([False, True]),
+    "float": np.array([0.0, 1.0, 5.0]),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    register_converters()
+
+
+def problem(n_classes=3, labels="int", dtype=np.float32):
+    X, y = load_iris(return_X_y=True)
+    kept = y >= 3 - n_classes  # for two classes those that overlap
+    X, y = X[kept].astype(dtype), y[kept] - (3 - n_classes)
+    return X, LABELS[labels][:n_classes][y]
+
+
+def run(model, X, options=None):
+    """Outputs of the exported model in onnxruntime."""
+    if options is not None:
+        options = {id(model): options}
+    graph = skl2onnx.to_onnx(model, X[:1], options=options)
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {session.get_inputs()[0].name: X})
+
+
+def assert_same(model, X, outputs):
+    """The labels, and the probabilities or the scores, are those of the model."""
+    labels, numbers = outputs
+    np.testing.assert_array_equal(labels, model.predict(X))
+    if hasattr(model, "predict_proba"):
+        expected = model.predict_proba(X)
+    else:
+        expected = model.decision_function(X).reshape(len(X), -1)
+    assert numbers.dtype == X.dtype
+    assert numbers.shape == expected.shape
+    tolerance = 1e-5 if X.dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(numbers, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("labels", ["int", "string", "object"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("scaled", [False, True], ids=["alone", "pipeline"])
+@all_losses
+def test_labels_and_numbers(loss, scaled, n_classes, labels, dtype):
+    X, y = problem(n_classes, labels, dtype)
+    classifier = make(loss, alpha=0.01)
+    model = make_pipeline(StandardScaler(), classifier) if scaled else classifier
+    model.fit(X, y)
+    assert_same(model, X, run(model, X, ARRAY))
+
+
+@pytest.mark.parametrize("labels", ["bool", "float"])
+@all_losses
+def test_other_labels_become_integers(loss, labels):
+    n_classes = len(LABELS[labels])
+    X, y = problem(n_classes, labels, np.float64)
+    model = make(loss, alpha=0.01).fit(X, y)
+    outputs = run(model, X, ARRAY)
+    assert outputs[0].dtype == np.int64
+    assert_same(model, X, outputs)
+
+
+def test_fractions_are_no_labels():
+    X, y = problem(2)
+    model = make("hinge", alpha=0.01).fit(X, np.where(y == y[0], "no", "yes"))
+    model.classes_ = np.array([0.5, 1.5])
+    with pytest.raises(ValueError, match="integer and string labels"):
+        run(model, X)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@all_losses
+def test_integer_features_are_cast(loss, n_classes):
+    X, y = problem(n_classes)
+    X = np.rint(X).astype(np.int64)
+    model = make(loss, alpha=0.01).fit(X.astype(np.float64), y)
+    labels, numbers = run(model, X, ARRAY)
+    assert_same(model, X.astype(np.float32), (labels, numbers))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_by_label(n_classes):
+    X, y = problem(n_classes, "string")
+    model = make("softmax", alpha=0.01).fit(X, y)
+    _, rows = run(model, X)
+    assert list(rows[0]) == list(model.classes_)
+    numbers = [list(row.values()) for row in rows]
+    np.testing.assert_allclose(numbers, model.predict_proba(X), atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@all_losses
+def test_raw_scores(loss, n_classes):
+    X, y = problem(n_classes)
+    model = make(loss, alpha=0.01).fit(X, y)
+    labels, scores = run(model, X, {"raw_scores": True, "zipmap": False})
+    expected = model.decision_function(X)
+    if n_classes == 2:
+        expected = np.column_stack([-expected, expected])
+    np.testing.assert_array_equal(labels, model.predict(X))
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+
+
+@all_losses
+def test_labels_by_number(loss):
+    X, y = problem(3, "string")
+    model = make(loss, alpha=0.01).fit(X, y)
+    labels, _ = run(model, X, {"nocl": True})
+    np.testing.assert_array_equal(model.classes_[labels], model.predict(X))
+
+
+def test_the_softmax_tells_its_classes():
+    X, y = problem(3, "string")
+    model = make("softmax", alpha=0.01).fit(X, y)
+    *_, classes = run(model, X, ARRAY | {"output_class_labels": True})
+    np.testing.assert_array_equal(classes, model.classes_)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@all_losses
+def test_extreme_scores(loss, n_classes):
+    """Probabilities neither overflow nor turn into nan."""
+    X, y = problem(n_classes)
+    model = make(loss, alpha=0.01).fit(X, y)
+    model.coef_ = model.coef_ * np.float32(1e4)
+    outputs = run(model, X, ARRAY)
+    assert np.isfinite(outputs[1]).all()
+    np.testing.assert_array_equal(outputs[0], model.predict(X))
+
+
+def test_sparse_coefficients():
+    X, y = problem()
+    model = make("softmax", alpha=0.05, l1_ratio=1.0).fit(X, y).sparsify()
+    assert_same(model, X, run(model, X, ARRAY))
+
+
+@pytest.mark.parametrize("preprocessor", [None, StandardScaler()], ids=str)
+@pytest.mark.parametrize("kind", [SVMClassifierCV, SoftmaxClassifierCV])
+def test_the_best_estimator_of_a_search(kind, preprocessor):
+    X, y = problem()
+    search = kind(alphas=[0.1, 0.01], cv=3, preprocessor=preprocessor).fit(X, y)
+    best = search.best_estimator_
+    assert_same(best, X, run(best, X, ARRAY))

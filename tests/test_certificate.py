@@ -256,7 +256,7 @@ def test_nothing_is_taken_where_the_function_only_falls():
 
 
 def test_flows_next_to_nothing_do_not_overflow():
-    flows = np.array([[0.0, 1e-310, 0.1], [0.2, 0.0, 0.0], [0.0, 0.3, 0.0]])
+    flows = np.array([[0.0, 1e-310, 0.0], [0.0, 0.0, 0.1], [0.3, 0.0, 0.0]])
     factor, shift = balance_flows(flows, np.full(3, 1.0 / 3.0))
     assert np.isfinite(factor).all() and np.isfinite(shift).all()
     moved = factor * flows + shift / 3.0

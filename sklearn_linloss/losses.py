@@ -13,6 +13,11 @@ Each loss is an object with `value`, `gradient` and `conjugate`. Scores have sha
 >>> losses.hinge.value([13, -7, 11], 0, delta=10)
 8.0
 
+With weights 1, 1 and 10 the frog counts for most of the mean:
+
+>>> round(float(np.average(hinges, weights=[1, 1, 10])), 2)
+10.99
+
 Logarithms are natural; 0.89, which the lecture's slide has for the cat, is to base 10.
 
 >>> round(losses.softmax.value(cat, 0), 2)
@@ -25,6 +30,16 @@ Scores of zero cost ``delta * (K - 1)`` and ``log(K)``: what a first step should
 >>> zero = np.zeros(10)
 >>> losses.hinge.value(zero, 0, delta=2), round(losses.softmax.value(zero, 0), 4)
 (18.0, 2.3026)
+
+Two templates of one score: L2 prefers the one that spreads, L1 neither.
+
+>>> one, quarters = np.array([1, 0, 0, 0]), np.full(4, 0.25)
+>>> int(one @ np.ones(4)), int(quarters @ np.ones(4))
+(1, 1)
+>>> float((one**2).sum()), float((quarters**2).sum())
+(1.0, 0.25)
+>>> float(np.abs(one).sum()), float(np.abs(quarters).sum())
+(1.0, 1.0)
 
 The estimators run compiled versions of the same formulas (`_kernels.py`).
 """

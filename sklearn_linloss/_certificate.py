@@ -16,8 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import _kernels
-
 _NEWTON_STEPS = 3
 _NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
@@ -154,10 +152,9 @@ class Certifier:
         """Newton steps on the intercept over fixed coefficients."""
         f = self.objective
         total = np.zeros(f.n_rows)
-        hessian = np.empty((f.n_rows, f.n_rows))
         for _ in range(_NEWTON_STEPS):
             slope = gradient.sum(axis=0)
-            _kernels.intercept_hessian(f.loss.code, gradient, f.y, f.weight, hessian)
+            hessian = f.intercept_hessian(gradient)
             # The minimum-norm step: a common constant of all classes has no effect.
             step = -np.linalg.lstsq(hessian, slope, rcond=1e-12)[0]
             if -(slope @ step) <= _NEGLIGIBLE * value:
@@ -180,14 +177,12 @@ class Certifier:
         factor = np.ones((f.n_classes, f.n_classes))
         shift = np.zeros_like(factor)
         if f.fit_intercept:
-            flows = np.empty_like(factor)
-            _kernels.class_flows(dual, f.y, flows)
+            flows = f.class_flows(dual)
             factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.weight))
-        domain = _kernels.adjust_flows(f.loss.code, dual, f.y, f.weight, factor, shift)
+        domain = f.adjust_flows(dual, factor, shift)
         V = f.weights(f.backward(dual.astype(self._dtype, copy=False)))
 
-        def data_part(scale):
-            return _kernels.dual_value(f.loss.code, dual, f.y, f.weight, f.delta, scale)
+        data_part = f.dual_value(dual)
 
         def scaled(scale):
             value, slope = data_part(scale)
@@ -238,7 +233,7 @@ def balance_flows(flows, class_weight):
     Returns
     -------
     factor, shift : ndarrays of shape (n_classes, n_classes)
-        For `_kernels.adjust_flows`.
+        For `LinearObjective.adjust_flows`.
     """
     factor = np.ones_like(flows)
     shift = np.zeros_like(flows)

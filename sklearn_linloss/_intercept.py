@@ -12,8 +12,6 @@ smallest distance to a kink, in slacks, is the largest.
 
 import numpy as np
 
-from . import _kernels
-
 _PART = 0.1  # of the tolerance that the choice may cost
 _FALL = 3.0
 _WIDTHS = _FALL ** -np.arange(1.0, 28.0)  # of the margin
@@ -111,18 +109,22 @@ class _SmoothHinge:
     """
 
     def __init__(self, f, scores, point, width):
-        self._f = f
         self._width = width
         self._point = point
+        self._n_rows = f.n_rows
         there = scores + point
         if f.n_rows == 1:
-            sign = np.where(f.y == 1, -1.0, 1.0)
-            slack = f.delta + sign[:, None] * there
+            self._sign = np.where(f.y == 1, -1.0, 1.0)[:, None]
+            slack = f.delta + self._sign * there
         else:
-            own = there[np.arange(f.n_samples), f.y]
-            slack = there - own[:, None] + f.delta
+            samples = np.arange(f.n_samples)
+            slack = there - there[samples, f.y][:, None] + f.delta
+            slack[samples, f.y] = -np.inf
         near = (np.abs(slack) <= _REACH * width).any(axis=1)
-        self._scores, self._y, self._weight = scores[near], f.y[near], f.weight[near]
+        self._slack, self._y = slack[near], f.y[near]
+        self._weight = f.weight[near, None]
+        if f.n_rows == 1:
+            self._sign = self._sign[near]
         _, pull = f.loss_gradient(there)
         self._far = pull[~near].sum(axis=0)
 
@@ -133,18 +135,22 @@ class _SmoothHinge:
 
     def expand(self, b):
         """Value, gradient and Hessian."""
-        f = self._f
-        gradient, hessian = np.empty(f.n_rows), np.empty((f.n_rows, f.n_rows))
-        value = _kernels.exponential_hinge(
-            self._scores,
-            b,
-            self._y,
-            self._weight,
-            f.delta,
-            self._width,
-            _FAR,
-            gradient,
-            hessian,
+        shift = b - self._point
+        moved = (
+            self._sign * shift if self._n_rows == 1 else shift - shift[self._y, None]
         )
-        value += self._far @ (b - self._point)
+        slack = self._slack + moved
+        e = np.exp(-np.abs(slack) / self._width)
+        value = (self._weight * np.maximum(slack, 0.0)).sum()
+        value += (self._weight * self._width * np.log1p(e)).sum()
+        slope = self._weight * np.where(slack > 0.0, 1.0, e) / (1.0 + e)
+        bend = self._weight / self._width * e / (1.0 + e) ** 2
+        value += self._far @ shift
+        if self._n_rows == 1:
+            gradient = (self._sign * slope).sum(axis=0)
+            return value, gradient + self._far, bend.sum(axis=0, keepdims=True)
+        of_class = np.equal.outer(np.arange(self._n_rows), self._y).astype(np.float64)
+        gradient = slope.sum(axis=0) - of_class @ slope.sum(axis=1)
+        bend = of_class @ bend
+        hessian = np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T
         return value, gradient + self._far, hessian

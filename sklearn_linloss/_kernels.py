@@ -16,6 +16,11 @@ Programming 2005). The other losses ignore it.
 import math
 
 import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from ._jit import inlined, jit
 from .losses import hinge, softmax, squared_hinge
@@ -24,13 +29,54 @@ HINGE = hinge.code
 SQUARED_HINGE = squared_hinge.code
 SOFTMAX = softmax.code
 
+_AHEAD = 12  # entries of a CSR: as long as memory takes
 _GRAM_BLOCK = 256
+_SUMMED_ROWS = 1024  # in the precision of X, before double precision takes over
 _ROOT_STEPS, _ROOT_TOL = 60, 1e-14
 _LOG_TOL, _SUM_TOL = 1e-2, 1e-7
 _SMALLEST_LOG = -600.0
 _COASTED = 1e-16  # of a weight: a velocity that no longer moves it
-_LONGEST_NAP = 20  # epochs
 _SMALLEST_CURVATURE = 1e-30
+
+
+@intrinsic
+def _fetch(context, matrix, row, column):
+    """Ask for an entry of a matrix that is needed soon; never faults, changes nothing.
+
+    With CSR the rows of W come in no order that a processor could guess.
+    """
+
+    def emit(target, builder, signature, arguments):
+        kind, *indices = signature.args
+        indices = [
+            target.cast(builder, value, index, types.intp)
+            for value, index in zip(arguments[1:], indices, strict=True)
+        ]
+        array = make_array(kind)(target, builder, arguments[0])
+        entry = cgutils.get_item_pointer(target, builder, kind, array, indices)
+        number, address = ir.IntType(32), ir.IntType(8).as_pointer()
+        form = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [address], form)
+        # To be read, and kept in all caches, as data.
+        how = [ir.Constant(number, code) for code in (0, 3, 1)]
+        builder.call(call, [builder.bitcast(entry, address), *how])
+        return target.get_dummy_value()
+
+    return types.void(matrix, row, column), emit
+
+
+if config.DISABLE_JIT:
+
+    def _fetch(matrix, row, column):
+        pass
+
+
+@inlined
+def _fetch_ahead(matrix, indices, p):
+    """Ask for the row of a matrix that the entry some way after the p-th meets."""
+    j = indices[min(p + _AHEAD, len(indices) - 1)]
+    _fetch(matrix, j, 0)
+    _fetch(matrix, j, matrix.shape[1] - 1)
 
 
 @inlined
@@ -106,50 +152,38 @@ def _row_loss(loss, scores, i, y, delta, width, gradient, r):
 
 @jit
 def loss_gradient(loss, scores, y, weight, delta, width, gradient):
-    """Weighted mean of the loss; gradient[i] = weight[i] * dL_i/dscores."""
-    n, n_rows = scores.shape
+    """Weighted mean of the loss; gradient[i] = weight[i] * dL_i/dscores.
+
+    A `gradient` of one row is scratch for many scores: only the mean is wanted.
+    """
+    kept = len(gradient) == len(scores)
     total = 0.0
-    for i in range(n):
-        if n_rows == 1:
+    if scores.ndim == 1:
+        for i in range(len(scores)):
             sign = 1.0 if y[i] == 1 else -1.0
-            value, slope = _margin_loss(loss, sign * scores[i, 0], delta, width)
-            gradient[i, 0] = weight[i] * sign * slope
-        else:
-            value = _row_loss(loss, scores, i, y[i], delta, width, gradient, i)
-            for j in range(n_rows):
-                gradient[i, j] *= weight[i]
+            value, slope = _margin_loss(loss, sign * scores[i], delta, width)
+            gradient[i * kept] = weight[i] * sign * slope
+            total += weight[i] * value
+        return total
+    for i in range(len(scores)):
+        r = i * kept
+        value = _row_loss(loss, scores, i, y[i], delta, width, gradient, r)
+        for j in range(scores.shape[1]):
+            gradient[r, j] *= weight[i]
         total += weight[i] * value
     return total
 
 
 @jit
-def loss_value(loss, scores, y, weight, delta, width):
-    """Weighted mean of the loss."""
-    n, n_rows = scores.shape
-    scratch = np.empty((1, n_rows))
-    total = 0.0
-    for i in range(n):
-        if n_rows == 1:
-            sign = 1.0 if y[i] == 1 else -1.0
-            value, _ = _margin_loss(loss, sign * scores[i, 0], delta, width)
-        else:
-            value = _row_loss(loss, scores, i, y[i], delta, width, scratch, 0)
-        total += weight[i] * value
-    return total
-
-
-@jit
-def loss_hessian(loss, scores, y, weight, delta, width, direction, out):
+def loss_hessian(loss, scores, y, weight, delta, width, direction, gradient, out):
     """out[i] = weight[i] * (Hessian of L_i in the scores) @ direction[i].
 
-    For the hinges, of the quadratic piece that holds at `scores`.
+    For the hinges, of the quadratic piece that holds at `scores`. `gradient` is scratch
+    of one row.
     """
-    n, n_rows = scores.shape
-    gradient = np.empty((1, n_rows))
-    for i in range(n):
-        k = y[i]
-        if n_rows == 1:
-            margin = scores[i, 0] if k == 1 else -scores[i, 0]
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            margin = scores[i] if y[i] == 1 else -scores[i]
             _, slope = _margin_loss(loss, margin, delta, width)
             if loss == SOFTMAX:
                 second = -slope * (1.0 + slope)
@@ -157,8 +191,11 @@ def loss_hessian(loss, scores, y, weight, delta, width, direction, out):
                 second = 2.0 if slope < 0.0 else 0.0
             else:
                 second = 1.0 / width if -1.0 < slope < 0.0 else 0.0
-            out[i, 0] = weight[i] * second * direction[i, 0]
-            continue
+            out[i] = weight[i] * second * direction[i]
+        return
+    n, n_rows = scores.shape
+    for i in range(n):
+        k = y[i]
         _row_loss(loss, scores, i, k, delta, width, gradient, 0)
         if loss == SOFTMAX:
             gradient[0, k] += 1.0
@@ -183,126 +220,64 @@ def loss_hessian(loss, scores, y, weight, delta, width, direction, out):
 
 
 @jit
-def intercept_hessian(loss, pull, y, weight, hessian):
-    """Hessian of the mean of a smooth loss in the intercepts.
-
-    `pull` is what `loss_gradient` wrote: it determines the second derivatives.
-    """
-    n, n_rows = pull.shape
-    hessian[:] = 0.0
-    p = np.empty(n_rows)
-    for i in range(n):
-        k = y[i]
-        w = weight[i]
-        if n_rows == 1:
-            size = abs(pull[i, 0]) / w
-            if loss == SOFTMAX:
-                hessian[0, 0] += w * size * (1.0 - size)
-            elif size > 0.0:
-                hessian[0, 0] += 2.0 * w
-        elif loss == SOFTMAX:
-            for j in range(n_rows):
-                p[j] = pull[i, j] / w
-            p[k] += 1.0
-            for j in range(n_rows):
-                hessian[j, j] += w * p[j]
-                for m in range(n_rows):
-                    hessian[j, m] -= w * p[j] * p[m]
-        else:
-            for j in range(n_rows):
-                if j != k and pull[i, j] > 0.0:
-                    hessian[j, j] += 2.0 * w
-                    hessian[k, k] += 2.0 * w
-                    hessian[j, k] -= 2.0 * w
-                    hessian[k, j] -= 2.0 * w
-
-
-@jit
-def class_flows(dual, y, flows):
-    """flows[k, j] = sum of dual[i, j] over the samples of class k, for j != k.
-
-    `dual` holds pi_i * a_i. In the one-row form the single flow of a class goes to
-    the other class.
-    """
-    n, n_rows = dual.shape
-    flows[:] = 0.0
-    for i in range(n):
-        k = y[i]
-        if n_rows == 1:
-            flows[k, 1 - k] += abs(dual[i, 0])
-            continue
-        for j in range(n_rows):
-            if j != k:
-                flows[k, j] += dual[i, j]
-
-
-@jit
-def adjust_flows(loss, dual, y, weight, factor, shift):
+def adjust_flows(dual, y, weight, factor, shift):
     """dual[i, j] <- dual[i, j] * factor[k, j] + weight[i] * shift[k, j], k = y[i].
 
-    The true class gets minus the sum of the others. Returns the largest scale at
-    which the result stays in the domain of the conjugates.
+    The true class gets minus the sum of the others; a margin's class has one factor,
+    that to the other class. Returns the largest a_ij and the largest sum of one row.
     """
-    n, n_rows = dual.shape
     largest = 0.0
     largest_sum = 0.0
-    for i in range(n):
+    if dual.ndim == 1:
+        for i in range(len(dual)):
+            dual[i] *= factor[y[i], 1 - y[i]]
+            largest = max(largest, abs(dual[i]) / weight[i])
+        return largest, largest
+    for i in range(len(dual)):
         k = y[i]
-        if n_rows == 1:
-            dual[i, 0] *= factor[k, 1 - k]
-            others = abs(dual[i, 0])
-            largest = max(largest, others / weight[i])
-        else:
-            others = 0.0
-            for j in range(n_rows):
-                if j != k:
-                    value = dual[i, j] * factor[k, j] + weight[i] * shift[k, j]
-                    dual[i, j] = value
-                    others += value
-                    largest = max(largest, value / weight[i])
-            dual[i, k] = -others
+        others = 0.0
+        for j in range(dual.shape[1]):
+            if j != k:
+                value = dual[i, j] * factor[k, j] + weight[i] * shift[k, j]
+                dual[i, j] = value
+                others += value
+                largest = max(largest, value / weight[i])
+        dual[i, k] = -others
         largest_sum = max(largest_sum, others / weight[i])
-    bound = 0.0
-    if loss == HINGE:
-        bound = largest
-    elif loss == SOFTMAX:
-        bound = largest_sum
-    return 1.0 / bound if bound > 0.0 else np.inf
+    return largest, largest_sum
 
 
 @jit
-def dual_value(loss, dual, y, weight, delta, scale):
-    """-sum_i pi_i L_i*(scale * a_i) and its derivative in `scale`, for scale > 0."""
-    n, n_rows = dual.shape
+def entropy(dual, y, weight, scale):
+    """-sum_i pi_i L_i*(scale * a_i) of the softmax and its derivative in `scale` > 0.
+
+    The entropy of the probabilities whose distance from the truth is scale * a_i.
+    """
     value = 0.0
     slope = 0.0
-    for i in range(n):
-        k = y[i]
+    for i in range(len(dual)):
         others = 0.0
-        for j in range(n_rows):
-            if n_rows > 1 and j == k:
-                continue
-            mass = abs(dual[i, j])
-            others += mass
-            if loss == SQUARED_HINGE:
-                square = mass * mass / weight[i]
-                value += scale * delta * mass - 0.25 * scale * scale * square
-                slope += delta * mass - 0.5 * scale * square
-            elif loss == SOFTMAX and mass > 0.0:
-                log_p = math.log(scale * mass / weight[i])
-                value -= scale * mass * log_p
-                slope -= mass * log_p
-        if loss == HINGE:
-            value += scale * delta * others
-            slope += delta * others
-        elif loss == SOFTMAX:
-            rest = 1.0 - scale * others / weight[i]
-            if rest > 0.0:
-                log_rest = math.log1p(-scale * others / weight[i])
-                value -= weight[i] * rest * log_rest
-                slope += others * log_rest
-            else:
-                slope -= np.inf if others > 0.0 else 0.0
+        if dual.ndim == 1:
+            others = abs(dual[i])
+            if others > 0.0:
+                log_p = math.log(scale * others / weight[i])
+                value -= scale * others * log_p
+                slope -= others * log_p
+        else:
+            for j in range(dual.shape[1]):
+                if j != y[i] and dual[i, j] != 0.0:
+                    mass = abs(dual[i, j])
+                    others += mass
+                    log_p = math.log(scale * mass / weight[i])
+                    value -= scale * mass * log_p
+                    slope -= mass * log_p
+        rest = 1.0 - scale * others / weight[i]
+        if rest > 0.0:
+            log_rest = math.log1p(-scale * others / weight[i])
+            value -= weight[i] * rest * log_rest
+            slope += others * log_rest
+        else:
+            slope -= np.inf if others > 0.0 else 0.0
     return value, slope
 
 
@@ -408,63 +383,54 @@ def _centred_offset(W, centre, b, offset):
 def _batch_scores(X, rows, W, offset, scores):
     """scores[r] = offset + W @ X[rows[r]].
 
-    Two rows by five classes at a time: each number loaded serves several products.
+    Three rows by three classes at a time: each number loaded serves several products.
+    What is left over is filled up with rows and classes of the tile before.
     """
     n_rows, n_features = W.shape
-    n_batch = len(rows)
-    for start in range(0, n_batch - 1, 2):
-        i0, i1 = rows[start], rows[start + 1]
-        k = 0
-        while k + 5 <= n_rows:
-            a0 = a1 = a2 = a3 = a4 = W.dtype.type(0.0)
-            c0 = c1 = c2 = c3 = c4 = W.dtype.type(0.0)
+    last = len(rows) - 1
+    for r0 in range(0, len(rows), 3):
+        r1, r2 = min(r0 + 1, last), min(r0 + 2, last)
+        i0, i1, i2 = rows[r0], rows[r1], rows[r2]
+        for start in range(0, n_rows, 3):
+            k0 = max(min(start, n_rows - 3), 0)
+            k1, k2 = min(k0 + 1, n_rows - 1), min(k0 + 2, n_rows - 1)
+            a0 = a1 = a2 = W.dtype.type(0.0)
+            b0 = b1 = b2 = W.dtype.type(0.0)
+            c0 = c1 = c2 = W.dtype.type(0.0)
+            if k1 == k0:
+                for j in range(n_features):
+                    w = W[k0, j]
+                    a0 += w * X[i0, j]
+                    b0 += w * X[i1, j]
+                    c0 += w * X[i2, j]
+                scores[r0, k0] = offset[k0] + a0
+                scores[r1, k0] = offset[k0] + b0
+                scores[r2, k0] = offset[k0] + c0
+                break
             for j in range(n_features):
-                x0, x1 = X[i0, j], X[i1, j]
-                w0, w1, w2 = W[k, j], W[k + 1, j], W[k + 2, j]
-                w3, w4 = W[k + 3, j], W[k + 4, j]
-                a0 += w0 * x0
-                a1 += w1 * x0
-                a2 += w2 * x0
-                a3 += w3 * x0
-                a4 += w4 * x0
-                c0 += w0 * x1
-                c1 += w1 * x1
-                c2 += w2 * x1
-                c3 += w3 * x1
-                c4 += w4 * x1
-            scores[start, k] = offset[k] + a0
-            scores[start, k + 1] = offset[k + 1] + a1
-            scores[start, k + 2] = offset[k + 2] + a2
-            scores[start, k + 3] = offset[k + 3] + a3
-            scores[start, k + 4] = offset[k + 4] + a4
-            scores[start + 1, k] = offset[k] + c0
-            scores[start + 1, k + 1] = offset[k + 1] + c1
-            scores[start + 1, k + 2] = offset[k + 2] + c2
-            scores[start + 1, k + 3] = offset[k + 3] + c3
-            scores[start + 1, k + 4] = offset[k + 4] + c4
-            k += 5
-        while k < n_rows:
-            a0 = c0 = W.dtype.type(0.0)
-            for j in range(n_features):
-                a0 += W[k, j] * X[i0, j]
-                c0 += W[k, j] * X[i1, j]
-            scores[start, k] = offset[k] + a0
-            scores[start + 1, k] = offset[k] + c0
-            k += 1
-    if n_batch % 2 == 1:
-        i0 = rows[n_batch - 1]
-        for k in range(n_rows):
-            a0 = W.dtype.type(0.0)
-            for j in range(n_features):
-                a0 += W[k, j] * X[i0, j]
-            scores[n_batch - 1, k] = offset[k] + a0
+                x0, x1, x2 = X[i0, j], X[i1, j], X[i2, j]
+                w = W[k0, j]
+                a0 += w * x0
+                b0 += w * x1
+                c0 += w * x2
+                w = W[k1, j]
+                a1 += w * x0
+                b1 += w * x1
+                c1 += w * x2
+                w = W[k2, j]
+                a2 += w * x0
+                b2 += w * x1
+                c2 += w * x2
+            o0, o1, o2 = offset[k0], offset[k1], offset[k2]
+            scores[r0, k0], scores[r0, k1], scores[r0, k2] = o0 + a0, o1 + a1, o2 + a2
+            scores[r1, k0], scores[r1, k1], scores[r1, k2] = o0 + b0, o1 + b1, o2 + b2
+            scores[r2, k0], scores[r2, k1], scores[r2, k2] = o0 + c0, o1 + c1, o2 + c2
 
 
 @jit
-def dense_scores(X, W, scores):
-    """scores = X @ W.T."""
-    offset = np.zeros(W.shape[0], W.dtype)
-    _batch_scores(X, np.arange(X.shape[0]), W, offset, scores)
+def dense_scores(X, rows, W, offset, scores):
+    """scores = X[rows] @ W.T + offset."""
+    _batch_scores(X, rows, W, offset, scores)
 
 
 @jit
@@ -475,6 +441,7 @@ def csr_scores(data, indices, indptr, W, scores):
         for k in range(n_rows):
             scores[i, k] = 0.0
         for p in range(indptr[i], indptr[i + 1]):
+            _fetch_ahead(W, indices, p)
             x, j = scores.dtype.type(data[p]), indices[p]
             for k in range(n_rows):
                 scores[i, k] += x * W[j, k]
@@ -486,47 +453,112 @@ def csr_adjoint(data, indices, indptr, gradient, total):
     n_rows = gradient.shape[1]
     for i in range(len(indptr) - 1):
         for p in range(indptr[i], indptr[i + 1]):
+            _fetch_ahead(total, indices, p)
             x, j = gradient.dtype.type(data[p]), indices[p]
             for k in range(n_rows):
                 total[j, k] += x * gradient[i, k]
 
 
 @inlined
-def _batch_adjoint(X, rows, pull, centre, gradient):
-    """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre), four rows at a time."""
+def _batch_adjoint(X, rows, pull, gradient):
+    """gradient[k] += sum_r pull[r, k] X[rows[r]], four rows by three classes at a time.
+
+    The last tile repeats its last row, times zero, where there are too few.
+    """
     n_rows, n_features = gradient.shape
-    n_batch = len(rows)
-    for k in range(n_rows):
-        total = gradient.dtype.type(_column_sum(pull, k))
-        for j in range(n_features):
-            gradient[k, j] = -total * centre[j]
-    for start in range(0, n_batch - 3, 4):
-        i0, i1 = rows[start], rows[start + 1]
-        i2, i3 = rows[start + 2], rows[start + 3]
+    last = len(rows) - 1
+    one, zero = gradient.dtype.type(1.0), gradient.dtype.type(0.0)
+    for r0 in range(0, len(rows), 4):
+        r1, r2, r3 = min(r0 + 1, last), min(r0 + 2, last), min(r0 + 3, last)
+        i0, i1, i2, i3 = rows[r0], rows[r1], rows[r2], rows[r3]
+        one1 = one if r0 + 1 <= last else zero
+        one2 = one if r0 + 2 <= last else zero
+        one3 = one if r0 + 3 <= last else zero
         k = 0
-        while k + 2 <= n_rows:
-            p0, p1 = pull[start, k], pull[start + 1, k]
-            p2, p3 = pull[start + 2, k], pull[start + 3, k]
-            q0, q1 = pull[start, k + 1], pull[start + 1, k + 1]
-            q2, q3 = pull[start + 2, k + 1], pull[start + 3, k + 1]
+        while k + 3 <= n_rows:
+            p0, p1 = pull[r0, k], one1 * pull[r1, k]
+            p2, p3 = one2 * pull[r2, k], one3 * pull[r3, k]
+            q0, q1 = pull[r0, k + 1], one1 * pull[r1, k + 1]
+            q2, q3 = one2 * pull[r2, k + 1], one3 * pull[r3, k + 1]
+            s0, s1 = pull[r0, k + 2], one1 * pull[r1, k + 2]
+            s2, s3 = one2 * pull[r2, k + 2], one3 * pull[r3, k + 2]
             for j in range(n_features):
                 x0, x1, x2, x3 = X[i0, j], X[i1, j], X[i2, j], X[i3, j]
                 gradient[k, j] += p0 * x0 + p1 * x1 + p2 * x2 + p3 * x3
                 gradient[k + 1, j] += q0 * x0 + q1 * x1 + q2 * x2 + q3 * x3
-            k += 2
-        if k < n_rows:
-            p0, p1 = pull[start, k], pull[start + 1, k]
-            p2, p3 = pull[start + 2, k], pull[start + 3, k]
+                gradient[k + 2, j] += s0 * x0 + s1 * x1 + s2 * x2 + s3 * x3
+            k += 3
+        while k < n_rows:
+            p0, p1 = pull[r0, k], one1 * pull[r1, k]
+            p2, p3 = one2 * pull[r2, k], one3 * pull[r3, k]
             for j in range(n_features):
                 gradient[k, j] += (
                     p0 * X[i0, j] + p1 * X[i1, j] + p2 * X[i2, j] + p3 * X[i3, j]
                 )
-    for r in range(n_batch - n_batch % 4, n_batch):
-        i0 = rows[r]
-        for k in range(n_rows):
-            p0 = pull[r, k]
-            for j in range(n_features):
-                gradient[k, j] += p0 * X[i0, j]
+            k += 1
+
+
+@inlined
+def _centred_adjoint(X, rows, pull, centre, gradient):
+    """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre)."""
+    for k in range(gradient.shape[0]):
+        total = gradient.dtype.type(_column_sum(pull, k))
+        for j in range(gradient.shape[1]):
+            gradient[k, j] = -total * centre[j]
+    _batch_adjoint(X, rows, pull, gradient)
+
+
+@jit
+def dense_adjoint(X, rows, gradient, part, total):
+    """total += gradient.T @ X[rows], with `part` as scratch like `total` in the
+    precision of X, in which few rows are summed.
+    """
+    for first in range(0, len(rows), _SUMMED_ROWS):
+        last = min(first + _SUMMED_ROWS, len(rows))
+        part[:] = 0.0
+        _batch_adjoint(X, rows[first:last], gradient[first:last], part)
+        for k in range(total.shape[0]):
+            for j in range(total.shape[1]):
+                total[k, j] += part[k, j]
+
+
+@jit
+def dense_loss_gradient(
+    loss, X, rows, y, weight, delta, W, offset, scores, pull, part, total, b_total
+):  # fmt: skip
+    """sum_i weight[i] L_i over the rows; adds its gradient to `total` and `b_total`.
+
+    Block by block as many rows as `scores` and `pull` hold, so that X is read from
+    memory once. `part` is scratch like `total`, in the precision of X. Both lack the
+    last of three or more classes, which gets minus the sum of the others.
+    """
+    n_rows = scores.shape[1]
+    size = len(scores)
+    value = 0.0
+    for start in range(0, len(rows), _SUMMED_ROWS):
+        stop = min(start + _SUMMED_ROWS, len(rows))
+        part[:] = 0.0
+        for first in range(start, stop, size):
+            block = rows[first : min(first + size, stop)]
+            _batch_scores(X, block, W, offset, scores)
+            for r in range(len(block)):
+                i = block[r]
+                if n_rows == 1:
+                    sign = 1.0 if y[i] == 1 else -1.0
+                    term, slope = _margin_loss(loss, sign * scores[r, 0], delta, 0.0)
+                    pull[r, 0] = sign * slope
+                else:
+                    term = _row_loss(loss, scores, r, y[i], delta, 0.0, pull, r)
+                value += weight[i] * term
+                for k in range(n_rows):
+                    pull[r, k] *= weight[i]
+            _batch_adjoint(X, block, pull, part)
+            for k in range(n_rows):
+                b_total[k] += _column_sum(pull[: len(block)], k)
+        for k in range(len(part)):
+            for j in range(part.shape[1]):
+                total[k, j] += part[k, j]
+    return value
 
 
 @jit
@@ -560,7 +592,7 @@ def sgd_epoch_dense(
         for k in range(n_rows):
             value += _penalty(W, k, l1, l2)
         batch_losses[t] = value
-        _batch_adjoint(X, rows, pull[:size], centre, gradient)
+        _centred_adjoint(X, rows, pull[:size], centre, gradient)
         for a in range(len(damping)):
             for k in range(n_rows):
                 part = W.dtype.type(0.0)
@@ -678,32 +710,26 @@ def sgd_epoch_csr(
     penalty = 0.0
     for j in range(n_features):
         penalty += _penalty(W, j, l1, l2)
-    # Of each feature, the updates that it has taken, and its place in the batch. What a
-    # batch touches lies together there, where it stays in the processor's cache.
+    # Of each feature the updates that it has taken, and those that a batch touches.
     done = np.zeros(n_features, np.int64)
-    place = np.empty(n_features, np.int32)
-    most = 0
-    for t in range(n_batches):
-        stored = 0
-        for i in order[t * batch_size : (t + 1) * batch_size]:
-            stored += indptr[i + 1] - indptr[i]
-        most = max(most, stored)
-    places = np.empty(most, np.int32)
-    touched = np.empty(min(most, n_features), np.int32)
-    local = np.empty((len(touched), n_rows), W.dtype)
-    gradient = np.empty_like(local)
+    touched = np.empty(n_features, np.int32)
+    gradient = np.zeros_like(W)
     scores = np.empty((batch_size, n_rows), W.dtype)
     pull = np.empty_like(scores)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
+    mu, tiny = number(momentum), np.finfo(W.dtype).tiny
     for t in range(n_batches):
         rows = order[t * batch_size : (t + 1) * batch_size]
         size = len(rows)
         n_touched = 0
-        q = 0
         for r in range(size):
             i = rows[r]
+            for k in range(n_rows):
+                scores[r, k] = b[0, k] if len(b) else 0.0
             for p in range(indptr[i], indptr[i + 1]):
-                j = indices[p]
+                _fetch_ahead(W, indices, p)
+                _fetch_ahead(W_velocity, indices, p)
+                x, j = number(data[p]), indices[p]
                 if done[j] <= t:
                     if done[j] < t:
                         _coast(
@@ -711,46 +737,33 @@ def sgd_epoch_csr(
                             logs, powers, totals, still, skips, momentum, blends,
                             averaging,
                         )  # fmt: skip
-                    for k in range(n_rows):
-                        local[n_touched, k] = W[j, k]
-                        gradient[n_touched, k] = 0.0
                     done[j] = t + 1
-                    place[j] = n_touched
                     touched[n_touched] = j
                     n_touched += 1
-                places[q] = place[j]
-                q += 1
-        q = 0
-        for r in range(size):
-            i = rows[r]
-            for k in range(n_rows):
-                scores[r, k] = b[0, k] if len(b) else 0.0
-            for p in range(indptr[i], indptr[i + 1]):
-                x, a = number(data[p]), places[q]
-                q += 1
                 for k in range(n_rows):
-                    scores[r, k] += x * local[a, k]
+                    scores[r, k] += x * W[j, k]
         batch_losses[t] = penalty + _batch_loss(
             loss, scores[:size], y, weight, delta, rows, pull[:size]
         )
-        q = 0
         for r in range(size):
             i = rows[r]
             for p in range(indptr[i], indptr[i + 1]):
-                x, a = number(data[p]), places[q]
-                q += 1
+                _fetch_ahead(gradient, indices, p)
+                x, j = number(data[p]), indices[p]
                 for k in range(n_rows):
-                    gradient[a, k] += x * pull[r, k]
-        rate, shrink = number(rates[t]), number(shrinks[t])
-        mu, kink = number(momentum), number(kinks[t])
-        tiny = np.finfo(W.dtype).tiny
+                    gradient[j, k] += x * pull[r, k]
+        rate, shrink, kink = number(rates[t]), number(shrinks[t]), number(kinks[t])
         for a in range(n_touched):
+            _fetch_ahead(W, touched, a)
+            _fetch_ahead(gradient, touched, a)
+            _fetch_ahead(W_velocity, touched, a)
             j = touched[a]
             for k in range(n_rows):
-                push = rate * gradient[a, k]
+                push = rate * gradient[j, k]
+                gradient[j, k] = 0.0
                 v = shrink * mu * W_velocity[j, k] - push
                 W_velocity[j, k] = v if abs(v) >= tiny else number(0.0)
-                w = shrink * local[a, k] + mu * v - push
+                w = shrink * W[j, k] + mu * v - push
                 W[j, k] = w - min(max(w, -kink), kink)
             if averaging:
                 for k in range(n_rows):
@@ -778,48 +791,6 @@ def _proximal_term(slack, centre, width):
 
 
 @jit
-def exponential_hinge(scores, b, y, weight, delta, width, far, gradient, hessian):
-    """sum_i weight[i] sum_{j != y} width * log(1 + exp(slack_ij / width)) as a function
-    of the intercept `b`, with its gradient and Hessian; as it is from `far` widths on.
-    """
-    n, n_rows = scores.shape
-    gradient[:] = 0.0
-    hessian[:] = 0.0
-    value = 0.0
-    for i in range(n):
-        k = y[i]
-        for j in range(n_rows):
-            if n_rows == 1:
-                sign = -1.0 if k == 1 else 1.0
-                slack = delta + sign * (scores[i, 0] + b[0])
-            elif j == k:
-                continue
-            else:
-                slack = scores[i, j] + b[j] - scores[i, k] - b[k] + delta
-            u = slack / width
-            if u < -far:
-                continue
-            slope, bend = weight[i], 0.0
-            value += weight[i] * max(slack, 0.0)
-            if u < far:
-                e = np.exp(-abs(u))
-                value += weight[i] * width * np.log1p(e)
-                slope *= (1.0 if u > 0.0 else e) / (1.0 + e)
-                bend = weight[i] * e / ((1.0 + e) * (1.0 + e) * width)
-            if n_rows == 1:
-                gradient[0] += sign * slope
-                hessian[0, 0] += bend
-                continue
-            gradient[j] += slope
-            gradient[k] -= slope
-            hessian[j, j] += bend
-            hessian[k, k] += bend
-            hessian[j, k] -= bend
-            hessian[k, j] -= bend
-    return value
-
-
-@jit
 def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
     """The hinge of an augmented Lagrangian with multipliers `centre`.
 
@@ -828,26 +799,25 @@ def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
     scores to `pull`, and weight[i] times the second derivative in the slack to
     `second`, zero for the true class. Returns the weighted mean.
     """
-    n, n_rows = scores.shape
+    total = 0.0
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            sign = 1.0 if y[i] == 1 else -1.0
+            value, a = _proximal_term(delta - sign * scores[i], centre[i], width)
+            pull[i] = -sign * weight[i] * a
+            second[i] = weight[i] / width if 0.0 < a < 1.0 else 0.0
+            total += weight[i] * value
+        return total
     # Every class is treated alike, so that the loop vectorises; the true one, whose
     # slack is delta, is taken out again.
     true_value, _ = _proximal_term(delta, 0.0, width)
-    total = 0.0
-    for i in range(n):
+    for i in range(len(scores)):
         k = y[i]
         bend = weight[i] / width
-        if n_rows == 1:
-            sign = 1.0 if k == 1 else -1.0
-            slack = delta - sign * scores[i, 0]
-            value, a = _proximal_term(slack, centre[i, 0], width)
-            pull[i, 0] = -sign * weight[i] * a
-            second[i, 0] = bend if 0.0 < a < 1.0 else 0.0
-            total += weight[i] * value
-            continue
         base = delta - scores[i, k]
         row_value = -true_value
         others = 0.0
-        for j in range(n_rows):
+        for j in range(scores.shape[1]):
             value, a = _proximal_term(scores[i, j] + base, centre[i, j], width)
             row_value += value
             second[i, j] = bend if 0.0 < a < 1.0 else 0.0
@@ -862,24 +832,24 @@ def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
 @jit
 def proximal_hinge_along(scores, change, t, y, weight, delta, width, centre):
     """Value of `proximal_hinge` at scores + t * change, and its derivative in t."""
-    n, n_rows = scores.shape
-    true_value, _ = _proximal_term(delta, 0.0, width)
     total = 0.0
     slope = 0.0
-    for i in range(n):
-        k = y[i]
-        if n_rows == 1:
-            sign = 1.0 if k == 1 else -1.0
-            slack = delta - sign * (scores[i, 0] + t * change[i, 0])
-            value, a = _proximal_term(slack, centre[i, 0], width)
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            sign = 1.0 if y[i] == 1 else -1.0
+            slack = delta - sign * (scores[i] + t * change[i])
+            value, a = _proximal_term(slack, centre[i], width)
             total += weight[i] * value
-            slope -= weight[i] * a * sign * change[i, 0]
-            continue
+            slope -= weight[i] * a * sign * change[i]
+        return total, slope
+    true_value, _ = _proximal_term(delta, 0.0, width)
+    for i in range(len(scores)):
+        k = y[i]
         true_change = change[i, k]
         base = delta - scores[i, k] - t * true_change
         row_value = -true_value
         row_slope = 0.0
-        for j in range(n_rows):
+        for j in range(scores.shape[1]):
             slack = scores[i, j] + t * change[i, j] + base
             value, a = _proximal_term(slack, centre[i, j], width)
             row_value += value
@@ -1026,7 +996,7 @@ def saga_epoch_dense(
                 new = pull[r, k] * size
                 pull[r, k] = new - table[i, k]
                 table[i, k] = new
-        _batch_adjoint(X, rows, pull[:size], centre, change)
+        _centred_adjoint(X, rows, pull[:size], centre, change)
         in_batch = W.dtype.type(1.0 / size)
         in_all = W.dtype.type(1.0 / n)
         for k in range(n_rows):
@@ -1105,6 +1075,8 @@ def saga_epoch_csr(
             for k in range(n_rows):
                 scores[r, k] = b[0, k] if len(b) else 0.0
             for p in range(indptr[i], indptr[i + 1]):
+                _fetch_ahead(W, indices, p)
+                _fetch_ahead(mean_gradient, indices, p)
                 j = indices[p]
                 if done[j] <= t:
                     if done[j] < t:
@@ -1249,36 +1221,50 @@ def _tilted_logit(u, q, target):
 
 
 @inlined
-def _dual_row(
-    loss, scores, i, y, delta, q, share, still, dual, reach, new, logs, push
-):  # fmt: skip
-    """The best dual point of row i, all others fixed; returns whether it moved.
-
-    Changes of at most `still` are not made. push = -share * (change of the row's a),
-    what moves the scores of each class.
-    """
-    n_rows = len(scores)
+def _dual_margin(loss, score, y, delta, q, old):
+    """The best dual variable of a row of the margin form, all others fixed."""
+    margin = score if y == 1 else -score
+    if loss == SOFTMAX:
+        u = _tilted_logit(-margin, q, q * old - margin)
+        e = math.exp(-abs(u))
+        return (1.0 if u >= 0.0 else e) / (1.0 + e)
     curvature = 0.5 if loss == SQUARED_HINGE else 0.0
     cap = 1.0 if loss == HINGE else np.inf
-    if n_rows == 1:
-        sign = 1.0 if y == 1 else -1.0
-        old = dual[i, 0]
-        if loss == SOFTMAX:
-            u = _tilted_logit(-sign * scores[0], q, q * old - sign * scores[0])
-            e = math.exp(-abs(u))
-            a = (1.0 if u >= 0.0 else e) / (1.0 + e)
-        else:
-            a = (delta - sign * scores[0] + q * old) / (q + curvature)
-            a = min(max(a, 0.0), cap)
-        if abs(a - old) <= still:
+    a = (delta - margin + q * old) / (q + curvature)
+    return min(max(a, 0.0), cap)
+
+
+@inlined
+def _move_dual(
+    loss, scores, i, y, delta, q, share, still, dual, reach, new, logs, push
+):  # fmt: skip
+    """Put the dual variables of row i where they are best, all others fixed; returns
+    whether they moved.
+
+    Changes of at most `still` are not made. push = -share * (change of the row's a),
+    what moves the scores of each class. `logs` holds scratch for the softmax and is
+    empty for the hinges: the length of a tuple is known before what the other kind
+    needs is compiled.
+    """
+    if dual.ndim == 1:
+        step = _dual_margin(loss, scores[0], y, delta, q, dual[i]) - dual[i]
+        if abs(step) <= still:
             return False
-        dual[i, 0] = a
-        push[0] = sign * share * (a - old)
+        dual[i] += step
+        push[0] = share * step if y == 1 else -share * step
         return True
+    n_rows = len(scores)
     total = 0.0
     for j in range(n_rows):
         total += dual[i, j]
-    if loss == SOFTMAX:
+    if len(logs) == 0:
+        base = delta - scores[y] + q * total
+        for j in range(n_rows):
+            reach[j] = base + scores[j] + q * dual[i, j]
+        curvature = 0.5 if loss == SQUARED_HINGE else 0.0
+        cap = 1.0 if loss == HINGE else np.inf
+        _best_dual(reach, y, q, curvature, cap, total, new)
+    else:
         largest = -np.inf
         for j in range(n_rows):
             old = 1.0 - total if j == y else dual[i, j]
@@ -1289,13 +1275,9 @@ def _dual_row(
             norm += math.exp(scores[j] - largest)
         shift = largest + math.log(norm)
         for j in range(n_rows):
-            logs[j] = scores[j] - shift
-        _best_probabilities(reach, q, shift, logs, new)
+            logs[0][j] = scores[j] - shift
+        _best_probabilities(reach, q, shift, logs[0], new)
         new[y] = 0.0
-    else:
-        for j in range(n_rows):
-            reach[j] = scores[j] - scores[y] + delta + q * (dual[i, j] + total)
-        _best_dual(reach, y, q, curvature, cap, total, new)
     moved = False
     others = 0.0
     for j in range(n_rows):
@@ -1312,37 +1294,18 @@ def _dual_row(
 
 
 @inlined
-def _nap(i, epoch, moved, nap, wake):
-    """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""
-    nap[i] = 0 if moved else min(max(2 * nap[i], 2), _LONGEST_NAP)
-    wake[i] = epoch + max(nap[i], 1)
-
-
-@inlined
 def _row_scores(x, W, b, scores):
-    """scores = W @ x + b, five classes at a time."""
+    """scores = W @ x + b, three classes at a time."""
     n_rows, n_features = W.shape
-    k = 0
-    while k + 5 <= n_rows:
-        a0 = a1 = a2 = a3 = a4 = W.dtype.type(0.0)
+    last = n_rows - 1
+    for k in range(0, n_rows, 3):
+        k1, k2 = min(k + 1, last), min(k + 2, last)
+        a0 = a1 = a2 = W.dtype.type(0.0)
         for f in range(n_features):
             a0 += W[k, f] * x[f]
-            a1 += W[k + 1, f] * x[f]
-            a2 += W[k + 2, f] * x[f]
-            a3 += W[k + 3, f] * x[f]
-            a4 += W[k + 4, f] * x[f]
-        scores[k] = a0
-        scores[k + 1] = a1
-        scores[k + 2] = a2
-        scores[k + 3] = a3
-        scores[k + 4] = a4
-        k += 5
-    while k < n_rows:
-        a0 = W.dtype.type(0.0)
-        for f in range(n_features):
-            a0 += W[k, f] * x[f]
-        scores[k] = a0
-        k += 1
+            a1 += W[k1, f] * x[f]
+            a2 += W[k2, f] * x[f]
+        scores[k], scores[k1], scores[k2] = a0, a1, a2
     if len(b):
         for k in range(n_rows):
             scores[k] += b[0, k]
@@ -1350,20 +1313,19 @@ def _row_scores(x, W, b, scores):
 
 @jit
 def sdca_epoch_dense(
-    loss, X, centre, y, weight, delta, still, order, epoch, l1, l2,
-    W, U, b, b_scale, squares, dual, nap, wake,
+    loss, X, centre, y, weight, delta, still, order, l1, l2,
+    W, U, b, b_scale, squares, dual, moved, scratch, logs, x,
 ):  # fmt: skip
     """One pass of dual coordinate ascent over the rows in `order`.
 
-    W = S(U, l1) / l2, where U is not kept for l1 = 0. The intercept is a feature of
+    W = S(U, l1) / l2, where U may be None if l1 = 0. The intercept is a feature of
     value sqrt(b_scale) whose coefficients count from those at the start; `squares` are
-    the squared norms of the rows. Dual variables that would change by at most `still`,
-    were it not for the curvature of their own row, stay.
+    the squared norms of the rows, `moved` tells which rows changed. Dual variables that would change by at most `still`,
+    were it not for the curvature of their own row, stay. `scratch` is (4, n_rows),
+    `logs` as `_move_dual` wants it, `x` takes a row of X.
     """
     n_rows, n_features = W.shape
-    x = np.empty(n_features, W.dtype)
-    scores, reach = np.empty(n_rows), np.empty(n_rows)
-    new, logs, push = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
+    scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
     for i in order:
         for f in range(n_features):
             x[f] = X[i, f] - centre[f]
@@ -1371,67 +1333,68 @@ def sdca_epoch_dense(
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
         least = still / (1.0 + q)
-        moved = _dual_row(
+        moved[i] = _move_dual(
             loss, scores, i, y[i], delta, q, share, least, dual, reach, new, logs, push
         )
-        _nap(i, epoch, moved, nap, wake)
-        if not moved:
+        if not moved[i]:
             continue
         for k in range(n_rows):
             if push[k] == 0.0:
                 continue
             if len(b):
                 b[0, k] += b_scale * push[k]
-            if l1 > 0.0:
+            if U is None:
+                p = W.dtype.type(push[k])
+                for f in range(n_features):
+                    W[k, f] += p * x[f]
+            else:
                 p = W.dtype.type(l2 * push[k])
                 for f in range(n_features):
                     u = U[k, f] + p * x[f]
                     U[k, f] = u
                     W[k, f] = (u - min(max(u, -l1), l1)) / l2
-            else:
-                p = W.dtype.type(push[k])
-                for f in range(n_features):
-                    W[k, f] += p * x[f]
 
 
 @jit
 def sdca_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, still, order, epoch, l1, l2,
-    W, U, b, b_scale, squares, dual, nap, wake,
+    loss, data, indices, indptr, y, weight, delta, still, order, l1, l2,
+    W, U, b, b_scale, squares, dual, moved, scratch, logs, row,
 ):  # fmt: skip
-    """`sdca_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred."""
+    """`sdca_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred.
+
+    `row` is (n_rows,) in the precision of W.
+    """
     n_rows = W.shape[1]
-    scores, reach = np.empty(n_rows), np.empty(n_rows)
-    row_scores, row_push = np.empty(n_rows, W.dtype), np.empty(n_rows, W.dtype)
-    new, logs, push = np.empty(n_rows), np.empty(n_rows), np.empty(n_rows)
+    scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
     for i in order:
-        row_scores[:] = 0.0
+        for k in range(n_rows):
+            row[k] = 0.0
         for p in range(indptr[i], indptr[i + 1]):
+            _fetch_ahead(W, indices, p)
             x, f = data[p], indices[p]
             for k in range(n_rows):
-                row_scores[k] += x * W[f, k]
+                row[k] += x * W[f, k]
         for k in range(n_rows):
-            scores[k] = row_scores[k] + (b[0, k] if len(b) else 0.0)
+            scores[k] = row[k] + (b[0, k] if len(b) else 0.0)
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
         share = weight[i] / l2
         least = still / (1.0 + q)
-        moved = _dual_row(
+        moved[i] = _move_dual(
             loss, scores, i, y[i], delta, q, share, least, dual, reach, new, logs, push
         )
-        _nap(i, epoch, moved, nap, wake)
-        if not moved:
+        if not moved[i]:
             continue
         for k in range(n_rows):
-            row_push[k] = push[k] if l1 == 0.0 else l2 * push[k]
+            row[k] = push[k] if U is None else l2 * push[k]
             if len(b):
                 b[0, k] += b_scale * push[k]
         for p in range(indptr[i], indptr[i + 1]):
             x, f = data[p], indices[p]
-            if l1 == 0.0:
+            if U is None:
                 for k in range(n_rows):
-                    W[f, k] += row_push[k] * x
+                    W[f, k] += row[k] * x
             else:
                 for k in range(n_rows):
-                    u = U[f, k] + row_push[k] * x
+                    u = U[f, k] + row[k] * x
                     U[f, k] = u
                     W[f, k] = (u - min(max(u, -l1), l1)) / l2

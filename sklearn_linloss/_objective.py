@@ -12,8 +12,10 @@ intercepts are b + W mu. That is the same problem, exactly, and a better conditi
 one. X itself is never centred, copied or written to.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -24,8 +26,14 @@ from . import _kernels
 
 # Rows converted at a time where X is stored in another precision than is computed.
 _BLOCK_BYTES = 1 << 20
-# Shapes where a compiled loop beats BLAS (benchmarks/NOTES.md).
-_SKINNY_ROWS, _SKINNY_FEATURES = (2, 32), 64
+# Shapes where compiled products beat BLAS (benchmarks/README.md); small ones are not
+# worth a compilation.
+_MOST_ROWS, _FEWEST_FEATURES, _SMALL = 32, 64, 1e6
+# Rows whose scores and gradient are computed before the next are read.
+_CACHED_ROWS = 48
+# Sums over samples have so many parts, whatever the number of threads, so that the
+# result does not depend on it; fewer where their accumulators would be large.
+_PARTS, _ACCUMULATORS, _SMALL_PART = 16, 1 << 20, 1e4
 
 
 class LinearObjective:
@@ -46,6 +54,8 @@ class LinearObjective:
     fit_intercept : bool
     dtype : float dtype
         Precision of the products with X; sums and `theta` are float64 always.
+    n_threads : int, default=1
+        How many share the compiled passes over the samples.
     centre : bool or ndarray of shape (n_features,), default=True
         Whether `theta` has centred features, or what they count from instead of their
         mean; without a free intercept they are as they are.
@@ -63,6 +73,7 @@ class LinearObjective:
         n_classes,
         fit_intercept,
         dtype,
+        n_threads=1,
         centre=True,
     ):
         self.X = X
@@ -74,6 +85,7 @@ class LinearObjective:
         self.n_classes = n_classes
         self.fit_intercept = fit_intercept
         self.dtype = np.dtype(dtype)
+        self.n_threads = n_threads
 
         self.n_samples, self.n_features = X.shape
         self.n_rows = 1 if n_classes == 2 else n_classes
@@ -161,31 +173,108 @@ class LinearObjective:
 
     def backward(self, gradient):
         """Adjoint of `scores`: sum_i gradient_i (x_i, 1) in the layout of `theta`."""
-        flat = np.empty(self.size)
-        self._adjoint(gradient, self._matrix(flat))
-        W, b = self._split(flat)
-        total = gradient.sum(axis=0, dtype=np.float64)
-        if self.mean is not None:
-            W -= np.outer(total, self.mean)
-        if self.fit_intercept:
-            b[:] = total
+        flat = self._centring(gradient.sum(axis=0, dtype=np.float64))
+        self._add_adjoint(gradient, self._matrix(flat))
         return flat
 
     # -- values -----------------------------------------------------------------
 
     def loss_value(self, scores, width=0.0):
         """sum_i pi_i L_i; `width` > 0 smooths the hinge."""
-        return _kernels.loss_value(
-            self.loss.code, scores, self.y, self.weight, self.delta, width
-        )
+        return self._loss_gradient(scores, width, np.empty_like(scores[:1]))
 
     def loss_gradient(self, scores, width=0.0):
         """sum_i pi_i L_i and pi_i dL_i/dscores, shape (n_samples, n_rows)."""
         gradient = np.empty_like(scores)
-        value = _kernels.loss_gradient(
-            self.loss.code, scores, self.y, self.weight, self.delta, width, gradient
+        return self._loss_gradient(scores, width, gradient), gradient
+
+    def _loss_gradient(self, scores, width, gradient):
+        scores, gradient = self.vector_form(scores), self.vector_form(gradient)
+        # One row of gradient is scratch, for each part its own.
+        kept = len(gradient) == len(scores)
+
+        def part(rows):
+            return _kernels.loss_gradient(
+                self.loss.code,
+                scores[rows],
+                self.y[rows],
+                self.weight[rows],
+                self.delta,
+                width,
+                gradient[rows] if kept else gradient.copy(),
+            )
+
+        return sum(self._over_parts(part, scores.size))
+
+    def vector_form(self, scores):
+        """What is (n_samples, n_rows) as kernels take it: a vector for one row."""
+        return scores.reshape(-1) if self.n_rows == 1 else scores
+
+    def dual_value(self, dual):
+        """-sum_i pi_i L_i*(scale * a_i) and its derivative, as a function of the scale.
+
+        `dual` holds pi_i * a_i.
+        """
+        if self.loss.name == "softmax":
+            vector = self.vector_form(dual)
+            return lambda scale: _kernels.entropy(vector, self.y, self.weight, scale)
+        # The true class has minus the sum of the others.
+        own = np.zeros(self.n_samples) if self.n_rows == 1 else self._of_true(dual)
+        mass = self.delta * (np.abs(dual).sum() - np.abs(own).sum())
+        square = 0.0
+        if self.loss.name == "squared_hinge":
+            squares = np.einsum("ij,ij->i", dual, dual) - own**2
+            square = 0.5 * (squares / self.weight).sum()
+        return lambda scale: (
+            scale * (mass - 0.5 * scale * square),
+            mass - scale * square,
         )
-        return value, gradient
+
+    def class_flows(self, dual):
+        """flows[k, j] = sum of dual[i, j] over the samples of class k, for j != k.
+
+        `dual` holds pi_i * a_i. In the one-row form the single flow of a class goes to
+        the other class.
+        """
+        if self.n_rows == 1:
+            mass = np.bincount(self.y, weights=np.abs(dual[:, 0]))
+            return np.diag(mass)[::-1].T
+        flows = self._by_class @ dual
+        np.fill_diagonal(flows, 0.0)
+        return flows
+
+    def adjust_flows(self, dual, factor, shift):
+        """Scale and shift what flows between classes, in place.
+
+        dual[i, j] becomes dual[i, j] * factor[k, j] + pi_i * shift[k, j] with k = y[i],
+        for j != k. Returns the largest scale that leaves the result in the domain of
+        the conjugates.
+        """
+        largest, largest_sum = _kernels.adjust_flows(
+            self.vector_form(dual), self.y, self.weight, factor, shift
+        )
+        bound = {"hinge": largest, "softmax": largest_sum}.get(self.loss.name, 0.0)
+        return 1.0 / bound if bound > 0.0 else np.inf
+
+    def intercept_hessian(self, pull):
+        """Hessian of the mean of a smooth loss in the intercepts.
+
+        `pull` is what `loss_gradient` wrote: it determines the second derivatives.
+        """
+        weight = self.weight[:, None]
+        relative = pull / weight
+        if self.loss.name == "softmax":
+            if self.n_rows == 1:
+                p = np.abs(relative)
+                return weight.T @ (p * (1.0 - p))
+            relative[np.arange(self.n_samples), self.y] += 1.0
+            weighted = weight * relative
+            return np.diag(weighted.sum(axis=0)) - relative.T @ weighted
+        if self.n_rows == 1:
+            return 2.0 * weight.T @ (relative != 0.0)
+        # An active pair of classes bends along their difference.
+        bend = self.class_flows(2.0 * weight * (relative > 0.0))
+        return np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T
 
     @property
     def csr(self):
@@ -241,13 +330,14 @@ class LinearObjective:
         out = np.empty_like(scores)
         _kernels.loss_hessian(
             self.loss.code,
-            scores,
+            self.vector_form(scores),
             self.y,
             self.weight,
             self.delta,
             width,
-            direction,
-            out,
+            self.vector_form(direction),
+            np.empty((1, self.n_rows)),
+            self.vector_form(out),
         )
         return out
 
@@ -261,8 +351,44 @@ class LinearObjective:
 
     def data_gradient(self, theta, dtype=None):
         """Value and (sub)gradient of the data part of F."""
-        value, gradient = self.loss_gradient(self.scores(theta, dtype))
-        return value, self.backward(gradient)
+        dtype = self.dtype if dtype is None else dtype
+        if not self._reads_once:
+            value, gradient = self.loss_gradient(self.scores(theta, dtype))
+            return value, self.backward(gradient)
+        W, b = self.unpack(theta)
+        if self.n_rows > 1:
+            # Losses see differences of scores only, and their gradient sums to zero.
+            W, b = W[:-1] - W[-1], b[:-1] - b[-1]
+        W, b = readonly(W.astype(dtype)), readonly(b.astype(dtype))
+
+        def part(rows):
+            value, total, b_total = 0.0, np.zeros(W.shape), np.zeros(self.n_rows)
+            scratch = np.zeros((2, _CACHED_ROWS, self.n_rows), dtype)
+            for block, X in self._blocks(dtype, rows):
+                value += _kernels.dense_loss_gradient(
+                    self.loss.code,
+                    readonly(X),
+                    np.arange(len(X)),
+                    self.y[block],
+                    self.weight[block],
+                    self.delta,
+                    W,
+                    b,
+                    *scratch,
+                    np.empty(W.shape, dtype),
+                    total,
+                    b_total,
+                )
+            return value, total, b_total
+
+        parts = self._over_parts(part, self.X.size, W.size)
+        value, total, b_total = map(sum, zip(*parts, strict=True))
+        flat = self._centring(b_total)
+        matrix = self._matrix(flat)
+        matrix[: len(total)] += total
+        if self.n_rows > 1:
+            matrix[-1] -= total.sum(axis=0)
+        return value, flat
 
     def stationarity(self, theta, data_gradient):
         """Max-norm of the smallest subgradient of F, in the user's coordinates."""
@@ -290,51 +416,122 @@ class LinearObjective:
         b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)
         return W, b
 
-    def _row_blocks(self, row_bytes):
-        """Slices of rows that take about a block each."""
-        step = max(1, int(_BLOCK_BYTES / max(row_bytes, 8 * self.n_rows)))
-        for start in range(0, self.n_samples, step):
-            yield slice(start, min(start + step, self.n_samples))
+    def _of_true(self, dual):
+        return dual[np.arange(self.n_samples), self.y]
 
-    def _blocks(self, dtype):
-        """Slices of rows, and dense X over them in `dtype`; one where X has it."""
+    @cached_property
+    def _by_class(self):
+        """Indicators of the samples of each class, a CSR of shape (K, n_samples)."""
+        order = np.argsort(self.y, kind="stable")
+        ends = np.cumsum(np.bincount(self.y, minlength=self.n_classes))
+        shape = self.n_classes, self.n_samples
+        parts = np.ones(self.n_samples), order, np.append(0, ends)
+        return sparse.csr_matrix(parts, shape=shape)
+
+    def _row_blocks(self, row_bytes, start=0, stop=None):
+        """Slices of rows that take about a block each."""
+        stop = self.n_samples if stop is None else stop
+        step = max(1, int(_BLOCK_BYTES / max(row_bytes, 8 * self.n_rows)))
+        for first in range(start, stop, step):
+            yield slice(first, min(first + step, stop))
+
+    def _centring(self, total):
+        """The gradient of theta where that of the user's coefficients is zero, and that
+        of the intercepts `total`.
+        """
+        flat = np.zeros(self.size)
+        if self.mean is not None:
+            pair = (self.mean, -total) if self.is_sparse else (-total, self.mean)
+            np.multiply.outer(*pair, out=self._matrix(flat))
+        if self.fit_intercept:
+            self.intercepts(flat)[:] = total
+        return flat
+
+    def _over_parts(self, work, entries, accumulators=1):
+        """The results of `work`, a function of a slice of samples, in their order.
+
+        `entries` says how much there is to do, and `accumulators` how large a result
+        is.
+        """
+        n_parts = min(_PARTS, entries // _SMALL_PART, _ACCUMULATORS // accumulators)
+        ends = np.linspace(0, self.n_samples, max(int(n_parts), 1) + 1).astype(int)
+        parts = [slice(*pair) for pair in pairwise(ends)]
+        if self.n_threads == 1 or len(parts) == 1:
+            return list(map(work, parts))
+        with ThreadPoolExecutor(self.n_threads) as pool:
+            return list(pool.map(work, parts))
+
+    def _blocks(self, dtype, part=slice(None)):
+        """Slices of the samples of a part, and dense X over them in `dtype`; one slice
+        where X has it.
+        """
+        start, stop, _ = part.indices(self.n_samples)
         if self.X.dtype == dtype:
-            yield slice(0, self.n_samples), self.X
+            yield slice(start, stop), self.X[start:stop]
             return
-        for rows in self._row_blocks(12 * self.n_features):
+        for rows in self._row_blocks(12 * self.n_features, start, stop):
             yield rows, self.X[rows].astype(dtype)
 
     def _forward(self, W):
         scores = np.empty((self.n_samples, self.n_rows), dtype=W.dtype)
         if self.is_sparse:
-            _kernels.csr_scores(*self.csr, readonly(np.ascontiguousarray(W.T)), scores)
+            W = readonly(np.ascontiguousarray(W.T))
+            data, indices, indptr = self.csr
+
+            def part(rows):
+                ends = indptr[rows.start : rows.stop + 1]
+                _kernels.csr_scores(data, indices, ends, W, scores[rows])
+
+            self._over_parts(part, self.X.nnz * self.n_rows)
             return scores
-        for rows, X in self._blocks(W.dtype):
-            if self._is_skinny:
-                _kernels.dense_scores(readonly(X), readonly(W), scores[rows])
-            else:
+        if not self._is_skinny:
+            for rows, X in self._blocks(W.dtype):
                 scores[rows] = X @ W.T
+            return scores
+        W, zeros = readonly(W), np.zeros(self.n_rows, W.dtype)
+
+        def part(rows):
+            for block, X in self._blocks(W.dtype, rows):
+                each = np.arange(len(X))
+                _kernels.dense_scores(readonly(X), each, W, zeros, scores[block])
+
+        self._over_parts(part, self.X.size)
         return scores
+
+    @property
+    def _reads_once(self):
+        """Whether a gradient is best computed block by block, reading X once."""
+        return (
+            not self.is_sparse and self.n_rows <= _MOST_ROWS and self.X.size >= _SMALL
+        )
 
     @property
     def _is_skinny(self):
         """Whether products with X have too few columns for BLAS to be at its best."""
-        low, high = _SKINNY_ROWS
         return (
-            not self.is_sparse
-            and low <= self.n_rows <= high
-            and self.n_features >= _SKINNY_FEATURES
+            self._reads_once and self.n_rows > 1 and self.n_features >= _FEWEST_FEATURES
         )
 
-    def _adjoint(self, gradient, total):
-        """sum_i gradient_i x_i, written to `total` of `matrix_shape`."""
-        total[:] = 0.0
+    def _add_adjoint(self, gradient, total):
+        """total += sum_i gradient_i x_i, of `matrix_shape`."""
         if self.is_sparse:
             gradient = readonly(np.ascontiguousarray(gradient))
             _kernels.csr_adjoint(*self.csr, gradient, total)
             return
-        for rows, X in self._blocks(gradient.dtype):
-            total += gradient[rows].T @ X
+        if not self._is_skinny:
+            for rows, X in self._blocks(gradient.dtype):
+                total += gradient[rows].T @ X
+            return
+
+        def part(rows):
+            result = np.zeros(total.shape)
+            scratch = np.empty(total.shape, gradient.dtype)
+            for block, X in self._blocks(gradient.dtype, rows):
+                each, slopes = np.arange(len(X)), readonly(gradient[block])
+                _kernels.dense_adjoint(readonly(X), each, slopes, scratch, result)
+            return result
+
+        total += sum(self._over_parts(part, self.X.size, total.size))
 
     @cached_property
     def _moments(self):

@@ -6,7 +6,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from test_objective import make_objective
 
-from sklearn_linloss import _kernels
 from sklearn_linloss._certificate import Certifier, balance_flows, maximize_concave
 
 SLACK = 1e-12
@@ -198,14 +197,13 @@ def test_adjusted_dual_points_are_balanced_and_signed(n_classes):
         dual = pi[:, None] * rng.uniform(size=(60, n_classes))
         dual[np.arange(60), y] = 0.0
         dual[np.arange(60), y] = -dual.sum(axis=1)
-    flows = np.empty((n_classes, n_classes))
-    _kernels.class_flows(dual, y, flows)
+    f = make_objective(np.eye(60), y, "hinge", weight=pi)
+    flows = f.class_flows(dual)
     for k, j in np.ndindex(n_classes, n_classes):
         column = np.abs(dual[y == k, 0 if n_classes == 2 else j]).sum()
         assert flows[k, j] == pytest.approx(0.0 if j == k else column)
     factor, shift = balance_flows(flows, np.bincount(y, weights=pi))
-    code = make_objective(np.eye(4), np.arange(4) % 2, "hinge").loss.code
-    cap = _kernels.adjust_flows(code, dual, y, pi, factor, shift)
+    cap = f.adjust_flows(dual, factor, shift)
     np.testing.assert_allclose(dual.sum(axis=0), 0.0, atol=1e-15)
     a = dual / pi[:, None]
     others = np.where(np.eye(n_classes)[y] == 1.0, 0.0, a) if n_classes > 2 else abs(a)

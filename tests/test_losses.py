@@ -30,31 +30,52 @@ def random_dual(rng, n, n_classes, loss):
     return dual, y
 
 
+def in_form(scores):
+    """The margin form, one column, is a vector to the kernels."""
+    return scores[:, 0] if scores.shape[1] == 1 else scores
+
+
 def kernel_gradient(loss, scores, y, weight=None, delta=1.0, width=0.0):
     gradient = np.full_like(scores, np.nan)
     weight = np.ones(len(y)) if weight is None else weight
     value = _kernels.loss_gradient(
-        loss_object(loss).code, scores, y, weight, delta, width, gradient
+        loss_object(loss).code,
+        in_form(scores),
+        y,
+        weight,
+        delta,
+        width,
+        in_form(gradient),
     )
     return value, gradient
 
 
 def kernel_value(loss, scores, y, weight=None, delta=1.0, width=0.0):
     weight = np.ones(len(y)) if weight is None else weight
-    return _kernels.loss_value(loss_object(loss).code, scores, y, weight, delta, width)
+    scratch = np.full_like(scores[:1], np.nan)
+    return _kernels.loss_gradient(
+        loss_object(loss).code,
+        in_form(scores),
+        y,
+        weight,
+        delta,
+        width,
+        in_form(scratch),
+    )
 
 
 def kernel_hessian(loss, scores, y, direction, delta=1.0, width=0.0):
     out = np.full_like(scores, np.nan)
     _kernels.loss_hessian(
         loss_object(loss).code,
-        scores,
+        in_form(scores),
         y,
         np.ones(len(y)),
         delta,
         width,
-        direction,
-        out,
+        in_form(direction),
+        np.empty((1, scores.shape[1])),
+        in_form(out),
     )
     return out
 

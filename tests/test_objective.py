@@ -4,7 +4,7 @@ import pytest
 from _models import LOSSES
 from scipy import sparse
 
-from sklearn_linloss import losses
+from sklearn_linloss import _objective, losses
 from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
 
@@ -90,6 +90,70 @@ def random_problem(n_classes, kind, dtype=np.float64, offset=0.0):
     W, b = rng.normal(size=(n_rows, 5)), rng.normal(size=n_rows)
     weight = rng.uniform(0.2, 3.0, size=40)
     return (sparse.csr_matrix(X) if kind == "csr" else X), X, y, W, b, weight
+
+
+@pytest.fixture
+def as_if_large(monkeypatch):
+    """Compiled products, and sums in parts, for problems of any size."""
+    for name in ("_SMALL", "_FEWEST_FEATURES"):
+        monkeypatch.setattr(_objective, name, 0)
+    monkeypatch.setattr(_objective, "_SMALL_PART", 1)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("stored", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 5), (64, 19), (130, 3)])
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 5, 7, 10])
+def test_products_of_large_dense_data(as_if_large, n_classes, shape, stored, n_threads):
+    rng = np.random.default_rng(n_classes)
+    X = rng.normal(size=(n_classes + shape[0], shape[1])).astype(stored)
+    n, d = X.shape
+    y = np.arange(n) % n_classes
+    n_rows = 1 if n_classes == 2 else n_classes
+    W, b = rng.normal(size=(n_rows, d)), rng.normal(size=n_rows)
+    weight = rng.uniform(0.2, 3.0, size=n)
+    for loss in LOSSES:
+        f = make_objective(
+            X, y, loss, 0.2, 0.0, 1.3, weight, dtype=np.float64, n_threads=n_threads
+        )
+        theta = f.pack(W, b)
+        scores = X.astype(np.float64) @ W.T + b
+        np.testing.assert_allclose(f.scores(theta), scores, rtol=1e-12, atol=1e-12)
+        pull = rng.normal(size=scores.shape)
+        adjoint = f.backward(pull).copy()
+        expected = pull.T @ (X - f.mean)
+        np.testing.assert_allclose(
+            f.weights(adjoint).reshape(n_rows, d), expected, rtol=1e-11, atol=1e-12
+        )
+        value, grad_W, grad_b = gradient_in_user_coordinates(f, theta)
+        assert value + f.penalty_value(theta) == pytest.approx(
+            reference.objective(W, b, X, y, loss, 0.2, 0.0, 1.3, weight), rel=1e-12
+        )
+        exact_W, exact_b = reference.subgradient(
+            W, b, X.astype(np.float64), y, loss, 0.0, 0.0, 1.3, weight
+        )
+        np.testing.assert_allclose(grad_W, exact_W, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(grad_b, exact_b, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_threads_change_no_bit(as_if_large, loss, kind):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 7)).astype(np.float32)
+    y = np.arange(500) % 4
+    results = []
+    for n_threads in (1, 2, 5):
+        data = sparse.csr_matrix(X) if kind == "csr" else X
+        f = make_objective(data, y, loss, n_threads=n_threads)
+        theta = f.pack(np.ones((4, 7)) * np.arange(4)[:, None], np.zeros(4))
+        scores = f.scores(theta)
+        value, pull = f.loss_gradient(scores)
+        gradient = f.data_gradient(theta)[1]
+        results.append([scores, value, pull, f.backward(pull), gradient])
+    for other in results[1:]:
+        for left, right in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 kinds = pytest.mark.parametrize("kind", ["dense", "csr"])

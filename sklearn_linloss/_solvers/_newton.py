@@ -296,15 +296,14 @@ class _AugmentedHinge:
         derivatives as `add_pair_grams` takes them.
         """
         f = self._f
+        arrays = (self._centre, self._pull, self._second)
         value = _kernels.proximal_hinge(
-            scores,
+            f.vector_form(scores),
             f.y,
             f.weight,
             f.delta,
             self._width,
-            self._centre,
-            self._pull,
-            self._second,
+            *map(f.vector_form, arrays),
         )
         return value, self._pull, self._second
 
@@ -312,7 +311,14 @@ class _AugmentedHinge:
         """Value of the data part at scores + t * change, and its derivative in t."""
         f = self._f
         return _kernels.proximal_hinge_along(
-            scores, change, t, f.y, f.weight, f.delta, self._width, self._centre
+            f.vector_form(scores),
+            f.vector_form(change),
+            t,
+            f.y,
+            f.weight,
+            f.delta,
+            self._width,
+            f.vector_form(self._centre),
         )
 
     def dual(self, scores):

@@ -25,6 +25,7 @@ _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 _STILL = 0.1
 _SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
 _SLOW, _IMPATIENCE = 0.9, 0.3
+_LONGEST_NAP = 20  # epochs
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
 
@@ -93,12 +94,19 @@ class DualAscent:
         self._W = np.zeros(f.matrix_shape, f.dtype)
         # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
         self._keeps_sum = f.penalty.l1 > 0.0 or self._proximal > 0.0
-        self._U = np.zeros(f.matrix_shape if self._keeps_sum else (0, 0), f.dtype)
+        self._U = np.zeros(f.matrix_shape, f.dtype) if self._keeps_sum else None
         self._b = np.zeros((int(f.fit_intercept), f.n_rows))
         self._W_centre, self._b_centre = self._W.copy(), self._b.copy()
+        self._moved = np.zeros(f.n_samples, np.bool_)
         self._nap = np.zeros(f.n_samples, np.int64)
         self._wake = np.zeros(f.n_samples, np.int64)
         self._epoch = 0
+        in_rows = f.loss.name == "softmax" and f.n_rows > 1
+        self._scratch = (
+            np.empty((4, f.n_rows)),
+            (np.empty(f.n_rows),) if in_rows else (),
+            np.empty(f.n_rows if f.is_sparse else f.n_features, f.dtype),
+        )
         self._still, self._patience, self._distance = _SMALLEST_STILL, 1.0, np.inf
 
     def start_near(self, theta):
@@ -152,9 +160,7 @@ class DualAscent:
         """
         f = self._f
         signed = self.signed_dual()
-        dual_part, _ = _kernels.dual_value(
-            f.loss.code, signed, f.y, f.weight, f.delta, 1.0
-        )
+        dual_part, _ = f.dual_value(signed)(1.0)
         return value - dual_part - np.vdot(signed, scores)
 
     def iterate(self):
@@ -164,6 +170,7 @@ class DualAscent:
             awake = np.flatnonzero(self._wake <= self._epoch)
             if len(awake):
                 self._run_epoch(self._rng.permutation(awake))
+                self._let_sleep(awake)
                 self._move_centres()
             visits += max(len(awake), 1)
             self._epoch += 1
@@ -194,7 +201,6 @@ class DualAscent:
             f.delta,
             self._still,
             order,
-            self._epoch,
             number(f.penalty.l1),
             number(self._strength),
             self._W,
@@ -202,14 +208,21 @@ class DualAscent:
             self._b,
             self._b_scale,
             self._squares,
-            self.dual,
-            self._nap,
-            self._wake,
+            f.vector_form(self.dual),
+            self._moved,
+            *self._scratch,
         )
         if f.is_sparse:
             _kernels.sdca_epoch_csr(f.loss.code, *f.csr, *common)
         else:
             _kernels.sdca_epoch_dense(f.loss.code, readonly(f.X), self._centre, *common)
+
+    def _let_sleep(self, rows):
+        """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""
+        nap = np.clip(2 * self._nap[rows], 2, _LONGEST_NAP)
+        nap[self._moved[rows]] = 0
+        self._nap[rows] = nap
+        self._wake[rows] = self._epoch + np.maximum(nap, 1)
 
     def _move_centres(self):
         drift = self._b - self._b_centre

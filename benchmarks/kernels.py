@@ -1,0 +1,152 @@
+"""One value and gradient of the softmax objective, against scikit-learn's.
+
+    LINLOSS_DATA=folder OPENBLAS_NUM_THREADS=1 taskset -c 1 python benchmarks/kernels.py
+
+prints the table of README.md: `LinearObjective.data_gradient` beside `loss_gradient` of
+scikit-learn's LinearModelLoss, which its lbfgs calls, on the same arrays; both kinds of
+product with X that LinearObjective chooses from; and the time of reading X once.
+"""
+
+import argparse
+import statistics
+import time
+from unittest import mock
+
+import data_folder
+import numpy as np
+from scipy import sparse
+from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
+from sklearn.linear_model._linear_loss import LinearModelLoss
+
+from sklearn_linloss import losses
+from sklearn_linloss._objective import LinearObjective
+from sklearn_linloss._penalty import ElasticNet
+
+ALPHA = 1e-4
+# Rows, features, classes.
+SHAPES = [
+    (60000, 784, 10),
+    (60000, 784, 2),
+    (60000, 784, 3),
+    (60000, 784, 26),
+    (20000, 784, 150),
+    (200000, 16, 10),
+    (15000, 3072, 10),
+]
+
+
+def dense(shape, dtype, rng):
+    n, d, k = shape
+    X = rng.random((n, d), dtype=np.float32).astype(dtype)
+    return X, rng.integers(k, size=n)
+
+
+def ours(X, y, theta):
+    """A call, and the value it gives."""
+    f = LinearObjective(
+        X,
+        y,
+        np.ones(len(y)),
+        loss=losses.softmax,
+        penalty=ElasticNet(ALPHA, 0.0),
+        delta=1.0,
+        n_classes=int(y.max()) + 1,
+        fit_intercept=True,
+        dtype=X.dtype,
+    )
+    W, b = theta
+    packed = f.pack(W, b)
+
+    def call():
+        value, gradient = f.data_gradient(packed)
+        weights = f.weights(packed)
+        f.weights(gradient)[:] += f.penalty.l2 * weights
+        return value + f.penalty_value(packed)
+
+    return call
+
+
+def rival(X, y, theta):
+    W, b = theta
+    if len(b) == 1:
+        base = HalfBinomialLoss()
+        coef = np.append(W[0], b).astype(X.dtype)
+    else:
+        base = HalfMultinomialLoss(n_classes=len(b))
+        coef = np.asfortranarray(np.c_[W, b].astype(X.dtype))
+    model = LinearModelLoss(base_loss=base, fit_intercept=True)
+    y = y.astype(X.dtype)
+
+    def call():
+        return model.loss_gradient(coef, X, y, l2_reg_strength=ALPHA, n_threads=1)[0]
+
+    return call
+
+
+def read(X):
+    """A call that reads X once."""
+    flat = (X.data if sparse.issparse(X) else X).ravel()
+    return lambda: np.dot(flat, flat)
+
+
+def times(calls, repeats):
+    """Medians of the calls, taken in turn."""
+    for call in calls:
+        call()
+    spent = [[] for _ in calls]
+    for _ in range(repeats):
+        for call, list_ in zip(calls, spent, strict=True):
+            start = time.perf_counter()
+            call()
+            list_.append(time.perf_counter() - start)
+    return [statistics.median(list_) for list_ in spent]
+
+
+def by(kind, call):
+    """The call with one kind of product with a dense X."""
+    once = mock.PropertyMock(return_value=kind == "blocks")
+
+    def forced():
+        with mock.patch.object(LinearObjective, "_reads_once", once):
+            return call()
+
+    return forced
+
+
+def row(name, X, y, repeats, floor):
+    k = int(y.max()) + 1
+    rng = np.random.default_rng(1)
+    n_rows = 1 if k == 2 else k
+    theta = 0.1 * rng.standard_normal((n_rows, X.shape[1])), np.zeros(n_rows)
+    mine, theirs = ours(X, y, theta), rival(X, y, theta)
+    np.testing.assert_allclose(mine(), theirs(), rtol=1e-4)
+    calls = [mine, theirs, read(X)]
+    if not sparse.issparse(X):
+        calls += [by("blocks", mine), by("BLAS", mine)]
+    t = times(calls, repeats)
+    cells = [name, X.dtype.name, " x ".join(map(str, (*X.shape, k)))]
+    cells += [f"{1e3 * s:.1f}" for s in t[:3]]
+    cells += [f"{1e3 * s:.1f}" for s in t[3:]] or ["", ""]
+    cells += [f"{t[0] / t[1]:.2f}", f"{floor}"]
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--repeats", type=int, default=7)
+    repeats = parser.parse_args().repeats
+    heads = ["data", "X", "shape", "sklearn_linloss, ms", "LinearModelLoss, ms"]
+    heads += ["reading X, ms", "by blocks, ms", "by BLAS, ms", "ratio", "floor"]
+    print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        for shape in SHAPES:
+            row("random", *dense(shape, dtype, rng), repeats, 0.5)
+    if "news20bydate_tfidf" in data_folder.names():
+        for dtype in ("float32", "float64"):
+            X, y = data_folder.load("news20bydate_tfidf", "none", dtype)
+            row("news20", X, y, repeats, 0.35)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,6 +6,7 @@ from ._path import LinearPath, linear_path
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 from ._version import __version__
+from ._warmup import warmup
 
 __all__ = [
     "LinearPath",
@@ -16,4 +17,5 @@ __all__ = [
     "__version__",
     "linear_path",
     "losses",
+    "warmup",
 ]

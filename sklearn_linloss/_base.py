@@ -22,6 +22,7 @@ from ._compat import (
     CallbackSupportMixin,
     check_sample_weight,
     fit_context,
+    threads_of,
     with_callbacks,
 )
 from ._penalty import ElasticNet
@@ -113,6 +114,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -524,7 +526,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             verbose=self.verbose,
         )
 
-    def _objective(self, X, codes, weight, n_classes, dtype, centre):
+    def _objective(self, X, codes, weight, n_classes, dtype, centre, n_threads=1):
         # Compiled code is imported here and not before: predicting needs none.
         from ._objective import LinearObjective
 
@@ -538,6 +540,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             n_classes=n_classes,
             fit_intercept=self.fit_intercept,
             dtype=dtype,
+            n_threads=n_threads,
             centre=centre,
         )
 
@@ -551,7 +554,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         centre = self.learning_rate == "auto" and not (
             stochastic and sparse.issparse(X)
         )
-        return self._objective(X, codes, weight, n_classes, dtype, centre)
+        threads = threads_of(self.n_jobs)
+        return self._objective(X, codes, weight, n_classes, dtype, centre, threads)
 
     def _progress(self, objective, solver, options, held_out, classes, callbacks):
         """What watches a fit, for the user's validation data and callbacks."""

@@ -1,8 +1,10 @@
-"""scikit-learn's names that are private there or not in every version."""
+"""Names of scikit-learn and joblib that are private or not in every version."""
 
 from functools import wraps
 from inspect import signature
 
+from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
@@ -25,6 +27,12 @@ except ImportError:  # before 1.9
         return wrapped
 
 
+def threads_of(n_jobs):
+    """The threads that a parameter `n_jobs` means here; one within joblib's workers."""
+    backend, _ = get_active_backend()
+    return 1 if backend.nesting_level else effective_n_jobs(n_jobs)
+
+
 def accepts_sample_weight(scorer):
     """Whether a scorer of one metric takes weights."""
     function = getattr(scorer, "_score_func", scorer)
@@ -44,5 +52,6 @@ __all__ = [
     "routing_enabled",
     "safe_indexing",
     "scores_labels_only",
+    "threads_of",
     "with_callbacks",
 ]

@@ -1320,9 +1320,9 @@ def sdca_epoch_dense(
 
     W = S(U, l1) / l2, where U may be None if l1 = 0. The intercept is a feature of
     value sqrt(b_scale) whose coefficients count from those at the start; `squares` are
-    the squared norms of the rows, `moved` tells which rows changed. Dual variables that would change by at most `still`,
-    were it not for the curvature of their own row, stay. `scratch` is (4, n_rows),
-    `logs` as `_move_dual` wants it, `x` takes a row of X.
+    the squared norms of the rows, `moved` tells which rows changed. Dual variables that
+    would change by at most `still`, were it not for the curvature of their own row,
+    stay. `scratch` is (4, n_rows), `logs` as `_move_dual` wants it, `x` takes a row.
     """
     n_rows, n_features = W.shape
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]

@@ -106,6 +106,12 @@ class SVMClassifier(LinearLossClassifier):
         every class the same total weight.
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the previous call.
+    n_jobs : int or None, default=None
+        Threads that share the passes over X outside of row-by-row epochs: of "gd" and
+        "lbfgs" nearly all the work. The model does not depend on their number. None
+        means 1 unless in a `joblib.parallel_config` context, -1 all processors; within
+        a worker of joblib there is one. Products of dense data with many classes, or
+        with few features, are left to BLAS and its own threads.
     random_state : int, RandomState instance or None, default=None
         Seed of the order of the samples in "sgd", "saga" and "sdca", and of the ascent
         that "newton" starts with.
@@ -195,6 +201,7 @@ class SVMClassifier(LinearLossClassifier):
         n_iter_no_change=5,
         class_weight=None,
         warm_start=False,
+        n_jobs=None,
         random_state=None,
         verbose=0,
     ):
@@ -218,6 +225,7 @@ class SVMClassifier(LinearLossClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 

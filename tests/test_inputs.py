@@ -212,7 +212,7 @@ def test_x_is_not_copied(model, kind, dtype):
         X[:, 0] += y
     estimator = model(alpha=0.1, tol=0, max_iter=2, random_state=0)
     # Compile first: the compiler allocates a lot.
-    estimator.fit(X[:200], y[:200])
+    estimator.fit(X, y)
     tracemalloc.start()
     try:
         estimator.fit(X, y)

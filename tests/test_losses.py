@@ -6,6 +6,8 @@ from scipy import optimize
 
 from sklearn_linloss import _kernels, losses
 
+pytestmark = pytest.mark.plain_python
+
 DELTAS = (0.5, 1.0, 10.0)
 
 

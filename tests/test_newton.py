@@ -9,6 +9,8 @@ from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
 from sklearn_linloss._solvers import _newton, _systems
 
+pytestmark = pytest.mark.plain_python
+
 
 def objective(X, y, loss, fit_intercept):
     return LinearObjective(

@@ -100,6 +100,7 @@ def as_if_large(monkeypatch):
     monkeypatch.setattr(_objective, "_SMALL_PART", 1)
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("stored", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (64, 19), (130, 3)])
@@ -136,6 +137,7 @@ def test_products_of_large_dense_data(as_if_large, n_classes, shape, stored, n_t
         np.testing.assert_allclose(grad_b, exact_b, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_threads_change_no_bit(as_if_large, loss, kind):
@@ -160,6 +162,7 @@ kinds = pytest.mark.parametrize("kind", ["dense", "csr"])
 class_counts = pytest.mark.parametrize("n_classes", [2, 3])
 
 
+@pytest.mark.plain_python
 @kinds
 @class_counts
 @pytest.mark.parametrize("loss", LOSSES)

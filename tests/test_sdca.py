@@ -42,6 +42,7 @@ def dual_objective(f, ascent, loss):
     )
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize("n_classes", [2, 3, 7])
 @pytest.mark.parametrize("seed", range(4))
@@ -75,6 +76,7 @@ def test_one_row_is_solved_exactly(loss, n_classes, seed):
     assert reached <= -best.fun + 1e-6
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.4])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 def test_every_visit_raises_the_dual(loss, l1_ratio):
@@ -89,6 +91,7 @@ def test_every_visit_raises_the_dual(loss, l1_ratio):
     assert values[-1] > values[1] > 0.0
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize(
     ("l1_ratio", "fit_intercept"),
     [(0.0, True), (0.0, False), (0.4, True), (0.4, False), (1.0, False)],
@@ -115,6 +118,7 @@ def test_sparse_rows_take_the_steps_of_dense_ones(l1_ratio, fit_intercept):
     np.testing.assert_allclose(by_row._b, dense._b, atol=1e-10)
 
 
+@pytest.mark.plain_python
 def test_the_model_is_that_of_the_dual_variables():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(30, 4)), np.arange(30) % 3

@@ -1,0 +1,72 @@
+"""Compilation ahead of the first request."""
+
+import warnings
+from itertools import product
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+
+from ._softmax import SoftmaxClassifier
+from ._svm import SVMClassifier
+
+# Entries of X that the compiled products are used for, and iterations in which a solver
+# comes by all its code.
+_ENTRIES, _ITERATIONS = 1_200_000, 40
+# With this no solver ends early, and none takes float64 for float32 data.
+_TOL = 1e-6
+# Solvers go different ways where few samples count and where all do: with labels that X
+# tells and others, and with penalties that matter little and much.
+_PENALTIES = 1.0, 1e4
+
+
+def warmup(
+    estimator=None,
+    *,
+    n_samples=1000,
+    n_features=20,
+    n_classes=3,
+    dtype=np.float64,
+    sparse=False,
+):
+    """Compile what fits of data of some kind need, or load it from the cache on disk.
+
+    Compilation takes seconds in the first fit on a machine, and loading part of one in
+    the first fit of a process. A server calls this before its first request.
+
+    Parameters
+    ----------
+    estimator : SVMClassifier or SoftmaxClassifier, default=None
+        The classifier with its parameters, which stays as it is. None means both, with
+        their defaults.
+    n_samples, n_features, n_classes : int
+        Shape of the data to come, which decides what "auto" and the products with X
+        are.
+    dtype : {np.float32, np.float64}, default=np.float64
+        Precision of the data.
+    sparse : bool, default=False
+        Whether X will be a sparse matrix.
+
+    Examples
+    --------
+    >>> from sklearn_linloss import SVMClassifier, warmup
+    >>> warmup(SVMClassifier(alpha=1e-3), n_samples=1797, n_features=64, n_classes=10)
+    """
+    rng = np.random.default_rng(0)
+    rows = min(n_samples, max(_ENTRIES // n_features, 10 * n_classes))
+    y = np.arange(rows) % n_classes
+    X = np.eye(n_features, dtype=dtype)[y % n_features] + rng.random(
+        (rows, n_features), dtype=dtype
+    )
+    X = csr_matrix(X) if sparse else X
+    both = SVMClassifier(), SoftmaxClassifier()
+    for model in both if estimator is None else [clone(estimator)]:
+        n_rows = 1 if n_classes == 2 else n_classes
+        solver = model._choose_solver((n_samples, n_features), n_rows)
+        model.set_params(
+            solver=solver, verbose=0, tol=min(model.tol, _TOL), max_iter=_ITERATIONS
+        )
+        for factor, labels in product(_PENALTIES, (y, rng.permutation(y))):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                clone(model).set_params(alpha=factor * model.alpha).fit(X, labels)

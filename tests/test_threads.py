@@ -1,0 +1,98 @@
+"""Threads inside a fit, and fits inside threads and processes."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from _models import make
+from joblib import Parallel, delayed, parallel_config
+from scipy import sparse
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_linloss import SoftmaxClassifier
+from sklearn_linloss._compat import threads_of
+
+SHORT = dict(max_iter=5, tol=0, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def large():
+    """More than a million numbers, so that compiled products serve."""
+    rng = np.random.default_rng(0)
+    y = np.arange(17_000) % 5
+    X = rng.normal(size=(len(y), 64)) + np.eye(5, 64)[y]
+    return X.astype(np.float32), y
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize(
+    ("loss", "solver"),
+    [
+        ("softmax", "lbfgs"),
+        ("softmax", "gd"),
+        ("softmax", "saga"),
+        ("softmax", "newton"),
+        ("hinge", "gd"),
+        ("hinge", "sdca"),
+        ("squared_hinge", "sgd"),
+    ],
+)
+def test_threads_change_no_bit_of_the_model(large, loss, solver, kind):
+    X, y = large
+    X = sparse.csr_matrix(X) if kind == "csr" else X
+    models = [
+        make(loss, solver=solver, n_jobs=n_jobs, **SHORT).fit(X, y)
+        for n_jobs in (None, 2, 3)
+    ]
+    for model in models[1:]:
+        np.testing.assert_array_equal(model.coef_, models[0].coef_)
+        np.testing.assert_array_equal(model.intercept_, models[0].intercept_)
+        assert model.gap_ == models[0].gap_
+        np.testing.assert_array_equal(model.loss_curve_, models[0].loss_curve_)
+
+
+def test_n_jobs_means_what_it_means_in_joblib():
+    assert threads_of(None) == 1
+    assert threads_of(3) == 3
+    assert threads_of(-1) >= 1
+    with parallel_config(n_jobs=2):
+        assert threads_of(None) == 2
+        assert threads_of(3) == 3
+    with pytest.raises(ValueError, match="n_jobs"):
+        threads_of(0)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_workers_of_joblib_stay_at_one_thread(backend):
+    with parallel_config(backend=backend):
+        inside = Parallel(n_jobs=2)(delayed(threads_of)(4) for _ in range(2))
+    assert inside == [1, 1]
+
+
+def test_grid_search_in_processes_over_a_threaded_classifier(large):
+    X, y = large
+    X, y = X[:2000], y[:2000]
+    grid = {"alpha": [1e-3, 1e-1]}
+    scores = [
+        GridSearchCV(
+            SoftmaxClassifier(solver="lbfgs", n_jobs=2), grid, cv=3, n_jobs=n_jobs
+        )
+        .fit(X, y)
+        .cv_results_["mean_test_score"]
+        for n_jobs in (1, 2)
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+def test_fits_in_several_threads_at_once(large):
+    X, y = large
+
+    def fit(seed):
+        solvers = "lbfgs", "sgd", "saga", "sdca"
+        params = SHORT | {"random_state": seed, "n_jobs": 2}
+        return [make("softmax", solver=s, **params).fit(X, y).coef_ for s in solvers]
+
+    alone = [fit(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(fit, range(4)))
+    np.testing.assert_array_equal(together, alone)

@@ -3,8 +3,8 @@
     LINLOSS_DATA=folder OPENBLAS_NUM_THREADS=1 taskset -c 1 python benchmarks/floors.py
 
 prints the tables of README.md. The folder holds fashion_mnist, news20bydate_tfidf,
-letter, satimage and usps as data_folder.py reads them. `--only` names rows by a part
-of their title; `--memory` measures the peak of each of our fits instead of its time.
+letter, satimage and usps as data_folder.py reads them. `--only` names rows by a part of
+their title.
 
 Our time is the median of three fits that include everything from validation to the
 certificate, compiled beforehand. To a suboptimality, ours and the rivals' are the times
@@ -13,15 +13,12 @@ comparison needs is left there, and its entry says how far it came.
 """
 
 import argparse
-import ctypes
 import platform
 import statistics
 import time
 import warnings
 from functools import cache, partial
 from importlib.metadata import version
-from multiprocessing import get_context
-from pathlib import Path
 
 import data_folder
 import numpy as np
@@ -306,70 +303,11 @@ def hinge_on_news20():
         compare_hinge(title, X, y, 1e-4, fit_intercept, ((1e-3, 0.5),), rival)
 
 
-# -- memory --------------------------------------------------------------------------
-
-FITS = [
-    ("fashion_mnist", "byte", "float32", SoftmaxClassifier, {"solver": "sdca"}),
-    ("fashion_mnist", "byte", "float32", SoftmaxClassifier, {"solver": "saga"}),
-    ("fashion_mnist", "byte", "float32", SoftmaxClassifier, {"solver": "lbfgs"}),
-    ("fashion_mnist", "byte", "float32", SoftmaxClassifier, {"solver": "sgd"}),
-    ("fashion_mnist", "byte", "float32", SVMClassifier, {"solver": "sdca"}),
-    ("fashion_mnist", "byte", "float32", SVMClassifier, {"solver": "gd"}),
-    ("news20bydate_tfidf", "none", "float32", SoftmaxClassifier, {"solver": "sdca"}),
-    ("letter", "minmax", "float64", SVMClassifier, {"solver": "newton"}),
-    ("usps", "minmax", "float64", SVMClassifier, {"solver": "newton"}),
-]
-
-
-def high_water():
-    """Peak of the resident memory since it was reset, in MB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024.0
-    raise OSError("no VmHWM: Linux is needed")
-
-
-def peak(name, scale, dtype, make, params):
-    """Size of X, of the least state, and the peak of a fit beside X, in MB."""
-    warnings.simplefilter("ignore")
-    X, y = data(name, scale, dtype)
-    # Enough iterations for every stage of a solver.
-    max_iter = 200 if params["solver"] == "newton" else 3
-    model = make(tol=1e-4, max_iter=max_iter, random_state=0, **params)
-    model.fit(X[:500], y[:500])
-    ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-    before = high_water()
-    model.fit(X, y)
-    size = X.data.nbytes + X.indices.nbytes if hasattr(X, "nnz") else X.nbytes
-    state = 8 * len(model.classes_) * sum(X.shape)
-    return size / 2**20, state / 2**20, high_water() - before
-
-
-def measure_memory():
-    print("| data | model | X | n K + K d in float64 | peak beside X |")
-    print("|---|---|---|---|---|")
-    # A process each: memory that an earlier fit gave back would hide the peak.
-    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for fit in FITS:
-            size, state, growth = pool.apply(peak, fit)
-            name, _, _, make, params = fit
-            print(
-                f"| {name} | {make.__name__} {params['solver']} | {size:.0f} MB "
-                f"| {state:.1f} MB | {growth:.0f} MB |",
-                flush=True,
-            )
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="a part of the rows' names")
-    parser.add_argument("--memory", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    if options.memory:
-        measure_memory()
-        return
     names = ("numpy", "scipy", "scikit-learn", "numba", "cyanure")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     print(f"Python {platform.python_version()}, {versions}\n")

@@ -5,11 +5,17 @@
 prints the table of README.md: `LinearObjective.data_gradient` beside `loss_gradient` of
 scikit-learn's LinearModelLoss, which its lbfgs calls, on the same arrays; both kinds of
 product with X that LinearObjective chooses from; and the time of reading X once.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/kernels.py --threads 2
+
+times fits with one thread and with two.
 """
 
 import argparse
 import statistics
 import time
+import warnings
+from functools import partial
 from unittest import mock
 
 import data_folder
@@ -18,7 +24,7 @@ from scipy import sparse
 from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
-from sklearn_linloss import losses
+from sklearn_linloss import SoftmaxClassifier, losses
 from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
 
@@ -131,10 +137,35 @@ def row(name, X, y, repeats, floor):
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
+def compare_threads(n_threads, repeats):
+    warnings.simplefilter("ignore")
+    X, y = dense(SHAPES[0], np.float32, np.random.default_rng(0))
+    # Labels that X tells, or the optimum is at hand.
+    X[:, :10] += np.eye(10, dtype=np.float32)[y]
+    heads = [
+        "solver",
+        "30 iterations, one thread, s",
+        f"{n_threads} threads, s",
+        "ratio",
+    ]
+    print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
+    for solver in ("lbfgs", "gd"):
+        params = dict(solver=solver, alpha=1e-5, tol=1e-6, max_iter=60)
+        models = [SoftmaxClassifier(n_jobs=n, **params) for n in (1, n_threads)]
+        one, several = times([partial(model.fit, X, y) for model in models], repeats)
+        cells = f"{models[0].n_iter_} | {one:.2f} | {several:.2f}"
+        print(f"| {solver} | {cells} | {one / several:.2f} |", flush=True)
+
+
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    if options.threads:
+        compare_threads(options.threads, options.repeats)
+        return
+    repeats = options.repeats
     heads = ["data", "X", "shape", "sklearn_linloss, ms", "LinearModelLoss, ms"]
     heads += ["reading X, ms", "by blocks, ms", "by BLAS, ms", "ratio", "floor"]
     print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))

@@ -111,6 +111,12 @@ class LinearObjective:
         other.__dict__.pop("value_at_zero", None)
         return other
 
+    def with_precision(self, dtype):
+        """The same objective with products in another precision."""
+        other = copy(self)
+        other.dtype = np.dtype(dtype)
+        return other
+
     @property
     def variance(self):
         """Weighted variance of each feature."""
@@ -542,12 +548,16 @@ class LinearObjective:
             return mean.astype(np.float64), variance.astype(np.float64)
         # Around the first row, a large mean costs no digits.
         origin = self.X[0].astype(np.float64)
-        mean = np.zeros(self.n_features)
-        square = np.zeros(self.n_features)
-        for rows in self._row_blocks(8 * self.n_features):
-            X = self.X[rows] - origin
-            mean += self.weight[rows] @ X
-            square += self.weight[rows] @ np.square(X, out=X)
+
+        def part(rows):
+            sums = np.zeros((2, self.n_features))
+            for block in self._row_blocks(8 * self.n_features, rows.start, rows.stop):
+                X = self.X[block] - origin
+                sums[0] += self.weight[block] @ X
+                sums[1] += self.weight[block] @ np.square(X, out=X)
+            return sums
+
+        mean, square = sum(self._over_parts(part, self.X.size, 2 * self.n_features))
         return mean + origin, np.maximum(square - mean**2, 0.0)
 
 

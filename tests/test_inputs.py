@@ -384,6 +384,7 @@ BAD_PARAMETERS = {
     "n_iter_no_change": [0],
     "class_weight": ["equal", 3],
     "warm_start": ["yes"],
+    "n_jobs": [1.5, "all"],
     "random_state": ["seed", -1],
     "verbose": [-1, "loud"],
 }

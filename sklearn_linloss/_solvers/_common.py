@@ -135,6 +135,14 @@ class Progress:
         if self._callbacks is not None:
             self.stopped |= self._callbacks.end(self.model)
 
+    def slowed(self, tol):
+        """Whether the last iteration lowered the objective by at most tol * F.
+
+        While iterations gain more, a gap below the tolerance is not to be expected.
+        """
+        before, now = self.loss_curve[-2:]
+        return before - now <= tol * now
+
     def amend(self, objective):
         """Correct the last entry: the model was improved without an iteration."""
         self.loss_curve[-1] = float(objective)

@@ -74,7 +74,7 @@ def _accelerated(f, theta, certifier, options, progress):
         if smooth or objective < best_value:
             best, best_value = theta, objective
         progress.record(best_value, best)
-        checkpoint = due(t)
+        checkpoint = due(t) and (progress.slowed(options.tol) or not smooth)
         last = t == options.max_iter or progress.stopped
         if not (checkpoint or last or stalled):
             continue

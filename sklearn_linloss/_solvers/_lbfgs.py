@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 from ._common import Checkpoints, SolverResult, certified, feature_metric
 
 _MEMORY = 20
+_NEAR = 10.0  # tolerances, from where on a certificate may meet one
 _EVALUATIONS_PER_ITERATION = 20
 
 
@@ -21,19 +22,26 @@ def solve(objective, theta, certifier, options, progress):
     scale = 1.0 / np.sqrt(curvature)
     due = Checkpoints()
     certified_result = None
+    distance = 0.0
 
     def value_and_gradient(u):
+        nonlocal distance
         theta = scale * u
         value, gradient = f.data_gradient(theta)
         w = f.weights(theta)
         f.weights(gradient)[:] += f.penalty.l2 * w
+        if f.penalty.l2 > 0.0:
+            # The gap if the gradient of the loss were a dual point as it is.
+            slope = f.weights(gradient)
+            distance = (slope @ slope) / (2.0 * f.penalty.l2)
         return value + f.penalty.value(w), scale * gradient
 
     def after_iteration(intermediate_result):
         nonlocal certified_result
         theta = scale * intermediate_result.x
         progress.record(intermediate_result.fun, theta)
-        if due(progress.n_iter):
+        near = distance <= _NEAR * options.tol * progress.loss_curve[-1]
+        if near and due(progress.n_iter):
             certified_result = certified(certifier, theta, options, progress)
         if certified_result is not None or not progress.proceeds(options.max_iter):
             raise StopIteration

@@ -25,6 +25,7 @@ _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 _STILL = 0.1
 _SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
 _SLOW, _IMPATIENCE = 0.9, 0.3
+_SINGLE = 3e-7  # of the objective at zero, a distance that single precision tells
 _LONGEST_NAP = 20  # epochs
 _PROXIMAL = 1.0  # of the curvature that a typical row sees
 
@@ -50,6 +51,10 @@ def solve(objective, theta, certifier, options, progress):
         # The bound costs two passes over X, this none.
         distance = ascent.fenchel_young(scores, value) / best.value
         ascent.settle(distance)
+        if distance * best.value < _SINGLE * f.value_at_zero and f.dtype != np.float64:
+            # An optimum near zero: single precision leads no nearer.
+            f = f.with_precision(np.float64)
+            ascent = ascent.continued(f)
         if not (due(progress.n_iter) and options.reached(distance)):
             continue
         dual = ascent.signed_dual()
@@ -109,6 +114,12 @@ class DualAscent:
         )
         self._still, self._patience, self._distance = _SMALLEST_STILL, 1.0, np.inf
 
+    def continued(self, f):
+        """The ascent for the same objective in another precision."""
+        other = DualAscent(f, self._rng)
+        other.start_from(self.signed_dual(), self.model())
+        return other
+
     def start_near(self, theta):
         """Take the dual variables of a model: the slopes of its loss."""
         f = self._f
@@ -121,7 +132,7 @@ class DualAscent:
         f = self._f
         self.dual = wrong_class_shares(f, dual)
         self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
-        self._b_centre[:] = f.intercepts(theta)
+        self._b_centre[:] = f.intercepts(theta).reshape(self._b.shape)
         self.refresh()
 
     def refresh(self):

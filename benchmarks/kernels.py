@@ -150,7 +150,7 @@ def compare_threads(n_threads, repeats):
     ]
     print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
     for solver in ("lbfgs", "gd"):
-        params = dict(solver=solver, alpha=1e-5, tol=1e-6, max_iter=60)
+        params = dict(solver=solver, alpha=1e-7, tol=1e-6, max_iter=100)
         models = [SoftmaxClassifier(n_jobs=n, **params) for n in (1, n_threads)]
         one, several = times([partial(model.fit, X, y) for model in models], repeats)
         cells = f"{models[0].n_iter_} | {one:.2f} | {several:.2f}"

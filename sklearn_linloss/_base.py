@@ -49,7 +49,7 @@ class LinearPredictor(ClassifierMixin):
     """Scores and labels from `coef_`, `intercept_` and `classes_`."""
 
     def decision_function(self, X):
-        """Scores of the classes.
+        """Confidence scores of the samples for each class.
 
         Parameters
         ----------

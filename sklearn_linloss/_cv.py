@@ -143,7 +143,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             raise
 
     def decision_function(self, X):
-        """Scores of the classes.
+        """Confidence scores of the samples for each class.
 
         Parameters
         ----------

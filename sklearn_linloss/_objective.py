@@ -14,7 +14,7 @@ one. X itself is never centred, copied or written to.
 
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -222,8 +222,7 @@ class LinearObjective:
         `dual` holds pi_i * a_i.
         """
         if self.loss.name == "softmax":
-            vector = self.vector_form(dual)
-            return lambda scale: _kernels.entropy(vector, self.y, self.weight, scale)
+            return partial(self._entropy, self.vector_form(dual))
         # The true class has minus the sum of the others.
         own = np.zeros(self.n_samples) if self.n_rows == 1 else self._of_true(dual)
         mass = self.delta * (np.abs(dual).sum() - np.abs(own).sum())
@@ -235,6 +234,13 @@ class LinearObjective:
             scale * (mass - 0.5 * scale * square),
             mass - scale * square,
         )
+
+    def _entropy(self, dual, scale):
+        def part(rows):
+            return _kernels.entropy(dual[rows], self.y[rows], self.weight[rows], scale)
+
+        values, slopes = zip(*self._over_parts(part, dual.size), strict=True)
+        return sum(values), sum(slopes)
 
     def class_flows(self, dual):
         """flows[k, j] = sum of dual[i, j] over the samples of class k, for j != k.
@@ -464,8 +470,12 @@ class LinearObjective:
         parts = [slice(*pair) for pair in pairwise(ends)]
         if self.n_threads == 1 or len(parts) == 1:
             return list(map(work, parts))
-        with ThreadPoolExecutor(self.n_threads) as pool:
-            return list(pool.map(work, parts))
+        return list(self._pool.map(work, parts))
+
+    @cached_property
+    def _pool(self):
+        """Threads that wait for work until the objective is gone."""
+        return ThreadPoolExecutor(self.n_threads)
 
     def _blocks(self, dtype, part=slice(None)):
         """Slices of the samples of a part, and dense X over them in `dtype`; one slice

@@ -66,7 +66,7 @@ def linear_path(
     sample_weight=None,
     **params,
 ):
-    """Models along a path of strengths, each started from the one before.
+    """Fit models along a path of strengths, each started from the one before.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ class ProbabilityPredictor:
     """Probabilities from the scores of the classes."""
 
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Probability of each class for each sample.
 
         Parameters
         ----------

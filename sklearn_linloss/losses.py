@@ -101,6 +101,7 @@ class Loss:
         Returns
         -------
         value : float or ndarray of shape (n_samples,)
+            Not averaged; a number for one sample.
         """
         scores, y, single = _as_rows(scores, y)
         value = self._value(scores, y, delta)

@@ -1,5 +1,6 @@
-"""Export of fitted classifiers to ONNX, by skl2onnx: ``pip install
-"sklearn-linloss[onnx]"``.
+"""Export of fitted classifiers to ONNX by skl2onnx.
+
+Needs ``pip install "sklearn-linloss[onnx]"``.
 """
 
 import numpy as np

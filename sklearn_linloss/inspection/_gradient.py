@@ -39,6 +39,7 @@ def numerical_gradient(f, W, h=1e-5):
     Returns
     -------
     gradient : ndarray of the shape of `W`, float64
+        Of the function's value in each entry of `W`.
 
     Raises
     ------
@@ -104,8 +105,6 @@ class GradientCheck:
         Largest relative error.
     parts : dict of str to GradientCheck
         The same for the "data" and the "penalty" alone. Empty for a callable.
-    passed : bool
-        Whether all coordinates, the value and the parts agree.
     """
 
     coordinates: np.ndarray
@@ -123,6 +122,7 @@ class GradientCheck:
 
     @property
     def passed(self):
+        """Whether all coordinates, the value and the parts agree."""
         return bool(
             self.agrees.all()
             and self.value_agrees

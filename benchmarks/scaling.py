@@ -21,7 +21,7 @@ from sklearn_linloss import SoftmaxClassifier, SVMClassifier
 GRIDS = {
     "samples": [(n, 20, 5) for n in (1000, 10_000, 100_000, 1_000_000)],
     "features": [(1000, d, 5) for d in (10, 100, 1000, 10_000, 100_000)],
-    "classes": [(5000, 50, k) for k in (2, 10, 50, 200, 1000)],
+    "classes": [(20_000, 50, k) for k in (2, 10, 50, 200, 1000)],
 }
 CLASSIFIERS = SVMClassifier, SoftmaxClassifier
 
@@ -47,7 +47,7 @@ def second_fit(classifier, X, y):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--largest", type=float, default=6e8, help="of n d K")
+    parser.add_argument("--largest", type=float, default=2e8, help="of n d K")
     largest = parser.parse_args().largest
     warnings.simplefilter("ignore")
     heads = "n x d x K", "classifier", "solver", "iterations", "gap", "s"

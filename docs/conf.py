@@ -15,7 +15,7 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas without a network
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -86,6 +86,8 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
 }
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 
 # Without the network nothing is asked for.
 if os.environ.get("LINLOSS_DOCS_ONLINE"):

@@ -6,7 +6,7 @@ html=$(realpath "$1")
 mkdir -p "$2"
 pictures=$(realpath "$2")
 
-pages=(index getting_started user_guide/solvers user_guide/certificate mathematics
+pages=(index getting_started user_guide/solvers user_guide/certificate mathematics user_guide/objective user_guide/streaming user_guide/delta_and_lambda
   benchmarks auto_examples/index coming_from/logistic_regression
   api/generated/sklearn_linloss.SVMClassifier developer decisions)
 for page in "${pages[@]}"; do

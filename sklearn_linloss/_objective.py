@@ -466,9 +466,11 @@ class LinearObjective:
         is.
         """
         n_parts = min(_PARTS, entries // _SMALL_PART, _ACCUMULATORS // accumulators)
-        ends = np.linspace(0, self.n_samples, max(int(n_parts), 1) + 1).astype(int)
+        if n_parts < 2:
+            return [work(slice(0, self.n_samples))]
+        ends = np.linspace(0, self.n_samples, int(n_parts) + 1).astype(int)
         parts = [slice(*pair) for pair in pairwise(ends)]
-        if self.n_threads == 1 or len(parts) == 1:
+        if self.n_threads == 1:
             return list(map(work, parts))
         return list(self._pool.map(work, parts))
 

@@ -144,7 +144,8 @@ def compare_threads(n_threads, repeats):
     X[:, :10] += np.eye(10, dtype=np.float32)[y]
     heads = [
         "solver",
-        "30 iterations, one thread, s",
+        "iterations",
+        "one thread, s",
         f"{n_threads} threads, s",
         "ratio",
     ]

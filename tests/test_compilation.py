@@ -85,7 +85,7 @@ def test_a_second_process_compiles_nothing(tmp_path, classifier, is_sparse):
 def test_processes_that_start_at_once(tmp_path):
     processes = [start(tmp_path) for _ in range(3)]
     results = [result(process) for process in processes]
-    assert all("loss_gradient" in steps[0] for steps, _ in results[:1])
+    assert any("loss_gradient" in steps[0] for steps, _ in results)
     for _, coef in results[1:]:
         np.testing.assert_array_equal(coef, results[0][1])
     (in_fit,), coef = result(start(tmp_path))

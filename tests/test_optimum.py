@@ -208,3 +208,12 @@ def test_float32_rows_end_close_to_float64(standardised):
     assert single.coef_.dtype == np.float32
     assert single.gap_ <= 1e-5
     assert single.objective_ == pytest.approx(double.objective_, rel=3e-5)
+
+
+@pytest.mark.parametrize("solver", ["gd", "lbfgs"])
+def test_a_vanishing_slope_ends_a_fit_whose_objective_still_falls(solver):
+    # Without a penalty the loss of separable classes falls for ever.
+    y = np.arange(40) % 2
+    X = np.random.default_rng(0).normal(size=(40, 3)) + 6.0 * y[:, None]
+    model = make("softmax", alpha=0.0, solver=solver, tol=1e-2).fit(X, y)
+    assert model.n_iter_ < 100

@@ -74,7 +74,10 @@ def _accelerated(f, theta, certifier, options, progress):
         if smooth or objective < best_value:
             best, best_value = theta, objective
         progress.record(best_value, best)
-        checkpoint = due(t) and (progress.slowed(options.tol) or not smooth)
+        checkpoint = due(t)
+        if smooth and f.penalty.alpha > 0.0:
+            # Without a penalty the slope decides, which may vanish while F still falls.
+            checkpoint = checkpoint and progress.slowed(options.tol)
         last = t == options.max_iter or progress.stopped
         if not (checkpoint or last or stalled):
             continue

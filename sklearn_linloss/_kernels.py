@@ -30,6 +30,7 @@ SQUARED_HINGE = squared_hinge.code
 SOFTMAX = softmax.code
 
 _AHEAD = 12  # entries of a CSR: as long as memory takes
+_LINE = 64  # bytes that come from memory together
 _GRAM_BLOCK = 256
 _SUMMED_ROWS = 1024  # in the precision of X, before double precision takes over
 _ROOT_STEPS, _ROOT_TOL = 60, 1e-14
@@ -77,6 +78,13 @@ def _fetch_ahead(matrix, indices, p):
     j = indices[min(p + _AHEAD, len(indices) - 1)]
     _fetch(matrix, j, 0)
     _fetch(matrix, j, matrix.shape[1] - 1)
+
+
+@inlined
+def _fetch_row(X, i):
+    """Ask for a row of a dense matrix."""
+    for j in range(0, X.shape[1], _LINE // X.itemsize):
+        _fetch(X, i, j)
 
 
 @inlined
@@ -1160,7 +1168,7 @@ def _best_dual(reach, true, q, curvature, cap, total, dual):
 
 
 @inlined
-def _tilted_log(u, q, target):
+def _tilted_log(u, q, target, tol):
     """The root of u + q * exp(u) = target, from u, and its exponential."""
     e = 0.0
     if target > 1.0:
@@ -1173,28 +1181,29 @@ def _tilted_log(u, q, target):
         u += step
         # The exponential of a short step by its series.
         e *= 1.0 + step * (1.0 + 0.5 * step * (1.0 + step / 3.0))
-        if abs(step) <= _LOG_TOL:
+        if abs(step) <= tol:
             break
     return u, e
 
 
 @inlined
-def _best_probabilities(reach, q, shift, logs, new):
+def _best_probabilities(reach, q, shift, logs, tol, new):
     """new[j] = p_j with log p_j + q * p_j = reach[j] - t, where t makes their sum one.
 
     The sum is convex and decreasing in t: Newton from `shift`, with `logs` to start
     from for the logarithms.
     """
+    log_tol = max(_LOG_TOL, math.sqrt(tol))
     for _ in range(_ROOT_STEPS):
         total = 0.0
         slope = 0.0
         for j in range(len(reach)):
-            u, p = _tilted_log(logs[j], q, reach[j] - shift)
+            u, p = _tilted_log(logs[j], q, reach[j] - shift, log_tol)
             logs[j] = u
             new[j] = p
             total += p
             slope += p / (1.0 + q * p)
-        if abs(total - 1.0) <= _SUM_TOL:
+        if abs(total - 1.0) <= tol:
             break
         shift += (total - 1.0) / slope
 
@@ -1276,7 +1285,7 @@ def _move_dual(
         shift = largest + math.log(norm)
         for j in range(n_rows):
             logs[0][j] = scores[j] - shift
-        _best_probabilities(reach, q, shift, logs[0], new)
+        _best_probabilities(reach, q, shift, logs[0], max(still, _SUM_TOL), new)
         new[y] = 0.0
     moved = False
     others = 0.0
@@ -1326,7 +1335,9 @@ def sdca_epoch_dense(
     """
     n_rows, n_features = W.shape
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
-    for i in order:
+    for t in range(len(order)):
+        i = order[t]
+        _fetch_row(X, order[min(t + 1, len(order) - 1)])
         for f in range(n_features):
             x[f] = X[i, f] - centre[f]
         _row_scores(x, W, b, scores)

@@ -1,13 +1,14 @@
 """Dual coordinate ascent over rows, for any loss with a penalty.
 
-Maximises the dual objective over all dual variables of one row at a time, exactly
-(S. Shalev-Shwartz and T. Zhang, "Accelerated proximal stochastic dual coordinate ascent
-for regularized loss minimization", Mathematical Programming 2016). Rows that stay where
-they are get visited less and less often: an iteration, as many visits as there are
-rows, is one pass at first and many towards the end.
+Maximises the dual objective over all dual variables of one row at a time, exactly.
+Rows that stay where they are get visited less and less often: an iteration, as many
+visits as there are rows, is one pass at first and many towards the end.
 
-What the penalty leaves free, the intercept and coefficients without L2, is held by a
-proximal term whose centre follows (R. T. Rockafellar, "Monotone operators and the
+A weak penalty makes such an ascent slow. A proximal term strengthens it, whose centre
+runs ahead of the model after each pass (S. Shalev-Shwartz and T. Zhang, "Accelerated
+proximal stochastic dual coordinate ascent for regularized loss minimization",
+Mathematical Programming 2016). Another holds what the penalty leaves free, the
+intercept and coefficients without L2 (R. T. Rockafellar, "Monotone operators and the
 proximal point algorithm", SIAM J. Control and Optimization 1976).
 """
 
@@ -27,7 +28,14 @@ _SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
 _SLOW, _IMPATIENCE = 0.9, 0.3
 _SINGLE = 3e-7  # of the objective at zero, a distance that single precision tells
 _LONGEST_NAP = 20  # epochs
-_PROXIMAL = 1.0  # of the curvature that a typical row sees
+# Strength of penalty and proximal term, of the one that a typical row asks for: where
+# the penalty has no L2 part, and at first where it has, smooth losses and hinges.
+_STRENGTH_WITHOUT_L2 = 1.0
+_STRENGTH = {True: 0.7, False: 1.5}
+_COUPLED, _SAMPLE = 2.0, 100  # below that many rows' worth no proximal term is needed
+_RELAXED = 0.8  # what is left of it after an iteration that gained little
+_MOVE_COSTS = 10.0  # of the centre, visits of dense rows
+_INTERCEPT_AHEAD = 0.8  # of its last move
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -43,13 +51,14 @@ def solve(objective, theta, certifier, options, progress):
     due = Checkpoints(ratio=1.2)
     while progress.proceeds(options.max_iter):
         ascent.iterate()
-        theta = ascent.model()
+        # As it will be returned: rounding matters where the optimum is near zero.
+        theta = ascent.model().astype(objective.dtype).astype(np.float64)
         scores = f.scores(theta)
         value = f.loss_value(scores)
         best.consider(theta, value + f.penalty_value(theta))
         progress.record(best.value, best.theta)
         # The bound costs two passes over X, this none.
-        distance = ascent.fenchel_young(scores, value) / best.value
+        distance = ascent.gap(scores, value) / best.value
         ascent.settle(distance)
         if distance * best.value < _SINGLE * f.value_at_zero and f.dtype != np.float64:
             # An optimum near zero: single precision leads no nearer.
@@ -91,17 +100,15 @@ class DualAscent:
         reach = _INTERCEPT_REACH * f.penalty.l2 * unit
         scale = max(_INTERCEPT_SCALE * mean_square, reach)
         self._b_scale = scale * f.fit_intercept
-        self._proximal = 0.0
-        if f.penalty.l2 == 0.0:
-            self._proximal = _PROXIMAL * mean_square / (f.n_samples * unit)
-        self._strength = f.penalty.l2 + self._proximal
+        self._strength = self._first_strength(mean_square, unit)
         self.dual = np.zeros((f.n_samples, f.n_rows))
         self._W = np.zeros(f.matrix_shape, f.dtype)
         # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
-        self._keeps_sum = f.penalty.l1 > 0.0 or self._proximal > 0.0
-        self._U = np.zeros(f.matrix_shape, f.dtype) if self._keeps_sum else None
+        self._U = np.zeros(f.matrix_shape, f.dtype) if f.penalty.l1 > 0.0 else None
         self._b = np.zeros((int(f.fit_intercept), f.n_rows))
         self._W_centre, self._b_centre = self._W.copy(), self._b.copy()
+        self._W_last, self._b_last = self._W.copy(), self._b.copy()
+        self._b_move = self._b.copy()
         self._moved = np.zeros(f.n_samples, np.bool_)
         self._nap = np.zeros(f.n_samples, np.int64)
         self._wake = np.zeros(f.n_samples, np.int64)
@@ -112,11 +119,51 @@ class DualAscent:
             (np.empty(f.n_rows),) if in_rows else (),
             np.empty(f.n_rows if f.is_sparse else f.n_features, f.dtype),
         )
-        self._still, self._patience, self._distance = _SMALLEST_STILL, 1.0, np.inf
+        self._still = _LARGEST_STILL if f.loss.smooth else _SMALLEST_STILL
+        self._patience, self._distance = 1.0, np.inf
+        stored = f.X.nnz if f.is_sparse else f.X.size
+        self._visits_a_move = _MOVE_COSTS * f.n_features * f.n_samples / max(stored, 1)
+        self._visits_since_move = 0
+
+    def _first_strength(self, mean_square, unit):
+        """Of penalty and proximal term.
+
+        With c times the typical L2, for which a pass goes far, a pass leaves exp(-c) of
+        what is left to do, and a move of the centre 1 - sqrt(l2 / strength): this c
+        makes them equal, for small ones.
+        """
+        f = self._f
+        l2 = f.penalty.l2
+        typical = mean_square / (f.n_samples * unit)
+        if l2 == 0.0:
+            return _STRENGTH_WITHOUT_L2 * typical
+        if l2 >= typical or self._coupling(mean_square) < _COUPLED:
+            return l2
+        return max(l2, _STRENGTH[f.loss.smooth] * np.cbrt(l2 / typical) * typical)
+
+    def _coupling(self, mean_square):
+        """How many rows' worth of a row the others hold, from a sample of rows.
+
+        n times the mean square of an inner product of two rows, over that of a row with
+        itself.
+        """
+        f = self._f
+        rows = self._rng.choice(f.n_samples, min(f.n_samples, _SAMPLE), replace=False)
+        X = f.X[rows] if f.is_sparse else f.X[rows] - self._centre
+        gram = X @ X.T
+        gram = gram.toarray() if f.is_sparse else gram
+        np.fill_diagonal(gram, 0.0)
+        pairs = max(len(rows) * (len(rows) - 1), 1)
+        return f.n_samples * np.vdot(gram, gram) / (pairs * mean_square**2)
+
+    @property
+    def _proximal(self):
+        return self._strength - self._f.penalty.l2
 
     def continued(self, f):
         """The ascent for the same objective in another precision."""
         other = DualAscent(f, self._rng)
+        other._strength = self._strength
         other.start_from(self.signed_dual(), self.model())
         return other
 
@@ -133,15 +180,15 @@ class DualAscent:
         self.dual = wrong_class_shares(f, dual)
         self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
         self._b_centre[:] = f.intercepts(theta).reshape(self._b.shape)
+        self._W_last[:], self._b_last[:] = self._W_centre, self._b_centre
         self.refresh()
 
     def refresh(self):
         """Compute the model from the dual variables, without the errors of updates."""
         f = self._f
         pulled = f.backward(self.signed_dual())
-        U = self._proximal * self._W_centre
-        U -= f.weights(pulled).reshape(f.matrix_shape)
-        if self._keeps_sum:
+        U = self._proximal * self._W_centre - f.weights(pulled).reshape(f.matrix_shape)
+        if self._U is not None:
             self._U[:] = U
         self._W[:] = f.penalty.prox_l1(U, 1.0) / self._strength
         self._b[:] = self._b_centre
@@ -153,26 +200,34 @@ class DualAscent:
 
         Far from it, small changes of the dual variables of a smooth loss can wait: in
         most rows all but a few of them are small in every visit. Where the distance
-        does not fall, too many have waited.
+        hardly falls, too many have waited, or the proximal term is too strong.
         """
-        if not self._f.loss.smooth:
-            return
         if distance > _SLOW * self._distance:
             self._patience *= _IMPATIENCE
+            self._relax()
         self._distance = distance
-        still = self._patience * min(_STILL * distance, _LARGEST_STILL)
-        self._still = max(still, _SMALLEST_STILL)
+        if self._f.loss.smooth:
+            still = self._patience * min(_STILL * distance, _LARGEST_STILL)
+            self._still = max(still, _SMALLEST_STILL)
 
-    def fenchel_young(self, scores, value):
-        """sum_i pi_i (L_i(s_i) + L_i*(a_i) - a_i s_i), at least zero.
+    def gap(self, scores, value):
+        """Gap between the model and its dual variables, where those meet the constraint
+        of the intercept and the penalty has an L2 part.
 
-        That is the gap of a model that belongs to its dual variables, where those meet
-        the constraint of the intercept; `value` is the loss of the model.
+        `value` is the loss of the model. Sums of what Fenchel and Young say is not
+        negative: sum_i pi_i (L_i(s_i) + L_i*(a_i) - a_i s_i), and R(W) + R*(V) - W V,
+        where V is what the dual variables make of X.
         """
         f = self._f
         signed = self.signed_dual()
         dual_part, _ = f.dual_value(signed)(1.0)
-        return value - dual_part - np.vdot(signed, scores)
+        gap = value - dual_part - np.vdot(signed, scores)
+        if f.penalty.l2 > 0.0 and self._proximal > 0.0:
+            W = self._W.astype(np.float64)
+            V = self._strength * W if self._U is None else self._U
+            V = V - self._proximal * self._W_centre.astype(np.float64)
+            gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
+        return gap
 
     def iterate(self):
         """Visit as many rows as there are."""
@@ -180,10 +235,13 @@ class DualAscent:
         while visits < self._f.n_samples:
             awake = np.flatnonzero(self._wake <= self._epoch)
             if len(awake):
+                if self._visits_since_move >= self._visits_a_move:
+                    self._move_centres()
+                    self._visits_since_move = 0
                 self._run_epoch(self._rng.permutation(awake))
                 self._let_sleep(awake)
-                self._move_centres()
             visits += max(len(awake), 1)
+            self._visits_since_move += len(awake)
             self._epoch += 1
 
     def model(self):
@@ -235,11 +293,47 @@ class DualAscent:
         self._nap[rows] = nap
         self._wake[rows] = self._epoch + np.maximum(nap, 1)
 
+    def _relax(self):
+        """Weaken the proximal term, for the same dual variables and centres."""
+        f = self._f
+        if f.penalty.l2 == 0.0:
+            return
+        strength = max(_RELAXED * self._strength, f.penalty.l2)
+        less = self._strength - strength
+        self._b += less / strength * (self._b - self._b_centre)
+        if self._U is None:
+            self._W += less / strength * (self._W - self._W_centre)
+        else:
+            self._U -= less * self._W_centre
+            self._W[:] = f.penalty.prox_l1(self._U, 1.0) / strength
+        self._strength = strength
+
     def _move_centres(self):
-        drift = self._b - self._b_centre
-        self._b_centre[:] = self._b
-        self._b += drift
+        """Put the centres ahead of the model, by a part of its last move."""
+        f = self._f
+        ahead = 0.0
+        if f.penalty.l2 > 0.0:
+            # Not where it swings to and fro.
+            move = self._b - self._b_last
+            ahead = _INTERCEPT_AHEAD * (move * self._b_move > 0.0)
+            self._b_move = move
+        self._b += _moved(self._b_centre, self._b, self._b_last, ahead)
         if self._proximal > 0.0:
-            self._U += self._proximal * (self._W - self._W_centre)
-            self._W_centre[:] = self._W
-            self._W[:] = self._f.penalty.prox_l1(self._U, 1.0) / self._strength
+            root = np.sqrt(f.penalty.l2 / self._strength)
+            ahead = (1.0 - root) / (1.0 + root) if root > 0.0 else 0.0
+            step = _moved(self._W_centre, self._W, self._W_last, ahead)
+            step *= self._proximal
+            if self._U is None:
+                self._W += step / self._strength
+            else:
+                self._U += step
+                self._W[:] = f.penalty.prox_l1(self._U, 1.0) / self._strength
+
+
+def _moved(centre, point, last, ahead):
+    """Move a centre ahead of a point that was at `last` before; returns its step."""
+    target = point + ahead * (point - last)
+    step = target - centre
+    centre[:] = target
+    last[:] = point
+    return step

@@ -25,7 +25,7 @@ from ._common import (
     wrong_class_shares,
 )
 from ._conjugate_gradients import Preconditioner, solve_by_conjugate_gradients
-from ._sdca import DualAscent
+from ._sdca import DualAscent, ascend
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
 # Samples from which the hinge starts by ascent, and products a pass over X from which
@@ -66,11 +66,13 @@ def solve(objective, theta, certifier, options, progress):
         ascent = DualAscent(f, np.random.default_rng(options.seed))
         if dual is not None:
             ascent.start_from(dual, theta)
-        theta, scores, dual, converged = _ascend(
-            f, ascent, best, certifier, options, progress
-        )
-        if converged:
-            return SolverResult(best.theta, converged=True, dual=dual)
+        limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)
+        ends = _Ascended(f, options.tol)
+        result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
+        if result.converged:
+            return result
+        theta, dual = result.theta, result.dual
+        scores = f.scores(theta, np.float64)
         width = _WIDTH_AFTER_ASCENT
     if dual is not None:
         model.start_from(dual, width)
@@ -168,35 +170,24 @@ def _is_large(f):
     return f.n_samples * f.size >= _LARGE
 
 
-def _ascend(f, ascent, best, certifier, options, progress):
-    """Dual ascent until Newton's steps gain more; returns its model, its scores, its
-    dual point and whether that was enough.
-    """
-    due = Checkpoints(ratio=1.3)
-    last_gap, last_iteration = 1.0, 0
-    nearby, trial, patience = _ASCENT_RULE[f.loss.smooth]
-    limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)
-    while progress.proceeds(limit):
-        iteration = progress.n_iter + 1
-        ascent.iterate()
-        theta = ascent.model()
-        scores = f.scores(theta, np.float64)
-        best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
-        progress.record(best.value, best.theta)
-        if not (due(iteration) or progress.stopped):
-            continue
-        dual = ascent.signed_dual()
-        certifier.certify(theta, dual, scores)
-        gap = max(float(certifier.gap(best.value)), _ROUNDING)
-        if options.reached(gap):
-            return theta, scores, dual, True
-        ascent.settle(gap)
-        rate = np.log(last_gap / gap) / (iteration - last_iteration)
-        rest = np.log(gap / max(options.tol, _ROUNDING))
-        if gap <= nearby and iteration >= trial and rest > patience * rate:
-            break
-        last_gap, last_iteration = gap, iteration
-    return theta, scores, ascent.signed_dual(), False
+class _Ascended:
+    """Whether Newton's steps gain more than to go on with dual ascent."""
+
+    def __init__(self, f, tol):
+        self._nearby, self._trial, self._patience = _ASCENT_RULE[f.loss.smooth]
+        self._tol = tol
+        self._due = Checkpoints(ratio=1.3)
+        self._last_gap, self._last_iteration = 1.0, 0
+
+    def __call__(self, iteration, gap):
+        if not self._due(iteration):
+            return False
+        gap = max(gap, _ROUNDING)
+        rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
+        rest = np.log(gap / max(self._tol, _ROUNDING))
+        self._last_gap, self._last_iteration = gap, iteration
+        tried = gap <= self._nearby and iteration >= self._trial
+        return tried and rest > self._patience * rate
 
 
 class _Anchor:

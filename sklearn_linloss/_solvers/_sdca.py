@@ -48,8 +48,16 @@ def solve(objective, theta, certifier, options, progress):
         ascent.start_from(options.dual, theta)
     elif theta.any():
         ascent.start_near(theta)
+    return ascend(f, ascent, best, certifier, options, progress, options.max_iter)
+
+
+def ascend(
+    objective, ascent, best, certifier, options, progress, max_iter, ends=None
+):  # fmt: skip
+    """Iterate until the tolerance is met, or `ends(iteration, relative gap)`."""
+    f = objective
     due = Checkpoints(ratio=1.2)
-    while progress.proceeds(options.max_iter):
+    while progress.proceeds(max_iter):
         ascent.iterate()
         # As it will be returned: rounding matters where the optimum is near zero.
         theta = ascent.model().astype(objective.dtype).astype(np.float64)
@@ -64,14 +72,15 @@ def solve(objective, theta, certifier, options, progress):
             # An optimum near zero: single precision leads no nearer.
             f = f.with_precision(np.float64)
             ascent = ascent.continued(f)
-        if not (due(progress.n_iter) and options.reached(distance)):
-            continue
-        dual = ascent.signed_dual()
-        certificate = certifier.certify(best.theta, dual)
-        if options.reached(certificate.criterion):
-            progress.amend(certificate.objective)
-            return SolverResult(certificate.theta, converged=True, dual=dual)
-        ascent.refresh()
+        if due(progress.n_iter) and options.reached(distance):
+            dual = ascent.signed_dual()
+            certificate = certifier.certify(best.theta, dual)
+            if options.reached(certificate.criterion):
+                progress.amend(certificate.objective)
+                return SolverResult(certificate.theta, converged=True, dual=dual)
+            ascent.refresh()
+        if ends is not None and ends(progress.n_iter, distance):
+            break
     dual = ascent.signed_dual()
     criterion = certifier.criterion(best.theta, dual=dual)
     return SolverResult(best.theta, options.reached(criterion), dual)

@@ -516,6 +516,49 @@ def _centred_adjoint(X, rows, pull, centre, gradient):
     _batch_adjoint(X, rows, pull, gradient)
 
 
+@inlined
+def _moving_rows(rows, pull, moving):
+    """Gather the rows of a batch with a gradient, and theirs; returns how many."""
+    n_moving = 0
+    for r in range(len(rows)):
+        still = True
+        for k in range(pull.shape[1]):
+            still = still and pull[r, k] == 0.0
+            pull[n_moving, k] = pull[r, k]
+        moving[n_moving] = rows[r]
+        n_moving += not still
+    return n_moving
+
+
+@inlined
+def _damp(W, decay, basis, damping, gradient):
+    """Take `damping` of the components along the orthonormal rows of `basis` from the
+    gradient, the penalty's included. Four at a time: none changes the others.
+    """
+    last = len(damping) - 1
+    for a in range(0, len(damping), 4):
+        a1, a2, a3 = min(a + 1, last), min(a + 2, last), min(a + 3, last)
+        for k in range(W.shape[0]):
+            p0 = p1 = p2 = p3 = W.dtype.type(0.0)
+            for j in range(W.shape[1]):
+                g = gradient[k, j] + decay * W[k, j]
+                p0 += basis[a, j] * g
+                p1 += basis[a1, j] * g
+                p2 += basis[a2, j] * g
+                p3 += basis[a3, j] * g
+            p0 *= damping[a]
+            p1 *= damping[a1] * (a + 1 <= last)
+            p2 *= damping[a2] * (a + 2 <= last)
+            p3 *= damping[a3] * (a + 3 <= last)
+            for j in range(W.shape[1]):
+                gradient[k, j] -= (
+                    p0 * basis[a, j]
+                    + p1 * basis[a1, j]
+                    + p2 * basis[a2, j]
+                    + p3 * basis[a3, j]
+                )
+
+
 @jit
 def dense_adjoint(X, rows, gradient, part, total):
     """total += gradient.T @ X[rows], with `part` as scratch like `total` in the
@@ -588,27 +631,37 @@ def sgd_epoch_dense(
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
     scores = np.empty((batch_size, n_rows), W.dtype)
     pull = np.empty_like(scores)
+    moving = np.empty(batch_size, order.dtype)
     shrinks, reaches = np.empty(len(rates)), np.empty(len(rates))
     _decays(rates, momentum, l2, response, shrinks, reaches)
     decay = W.dtype.type(l2)
+    # With three or more classes scores are differences to the last one's, whose
+    # gradient is minus the sum of the others.
+    n_free = max(n_rows - 1, 1)
+    free = np.empty((n_free, n_features), W.dtype) if n_rows > 1 else W
+    scores[:] = 0.0
     for t in range(len(rates)):
         rows = order[t * batch_size : (t + 1) * batch_size]
         size = len(rows)
         _centred_offset(W, centre, b, offset)
-        _batch_scores(X, rows, W, offset, scores[:size])
+        if n_rows > 1:
+            for k in range(n_free):
+                offset[k] -= offset[n_free]
+                for j in range(n_features):
+                    free[k, j] = W[k, j] - W[n_free, j]
+        _batch_scores(X, rows, free, offset, scores[:size])
         value = _batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
         for k in range(n_rows):
             value += _penalty(W, k, l1, l2)
         batch_losses[t] = value
-        _centred_adjoint(X, rows, pull[:size], centre, gradient)
-        for a in range(len(damping)):
-            for k in range(n_rows):
-                part = W.dtype.type(0.0)
+        size = _moving_rows(rows, pull, moving)
+        _centred_adjoint(X, moving[:size], pull[:size], centre, gradient[:n_free])
+        if n_rows > 1:
+            gradient[n_free] = 0.0
+            for k in range(n_free):
                 for j in range(n_features):
-                    part += basis[a, j] * (gradient[k, j] + decay * W[k, j])
-                part *= damping[a]
-                for j in range(n_features):
-                    gradient[k, j] -= part * basis[a, j]
+                    gradient[n_free, j] -= gradient[k, j]
+        _damp(W, decay, basis, damping, gradient)
         rate, blend = rates[t], blends[t]
         _momentum_step(
             W, W_velocity, W_mean, gradient, rate, shrinks[t], momentum,

@@ -63,7 +63,7 @@ def solve(objective, theta, certifier, options, progress):
     dual = None if f.loss.smooth else options.dual
     width = _WIDTH_AFTER_FIT
     if _ascent_pays(f) and (dual is not None or not theta.any()):
-        ascent = DualAscent(f, np.random.default_rng(options.seed))
+        ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
         if dual is not None:
             ascent.start_from(dual, theta)
         limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)

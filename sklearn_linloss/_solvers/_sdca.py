@@ -89,15 +89,24 @@ def ascend(
 class DualAscent:
     """Dual variables and the model that they determine, in the precision of X.
 
+    Parameters
+    ----------
+    f : LinearObjective
+    rng : numpy.random.Generator
+    accelerated : bool
+        Whether a proximal term strengthens a weak penalty. Not worth it for a few
+        iterations.
+
     Attributes
     ----------
     dual : ndarray of shape (n_samples, n_rows)
         a_ij of every class but the true one, or t_i of the one-row form.
     """
 
-    def __init__(self, f, rng):
+    def __init__(self, f, rng, accelerated=True):
         self._f = f
         self._rng = rng
+        self._accelerated = accelerated
         hinge = not f.loss.smooth
         zeros = np.zeros(f.n_features)
         centred = f.mean is not None and not f.is_sparse
@@ -146,7 +155,9 @@ class DualAscent:
         typical = mean_square / (f.n_samples * unit)
         if l2 == 0.0:
             return _STRENGTH_WITHOUT_L2 * typical
-        if l2 >= typical or self._coupling(mean_square) < _COUPLED:
+        if l2 >= typical or not self._accelerated:
+            return l2
+        if self._coupling(mean_square) < _COUPLED:
             return l2
         return max(l2, _STRENGTH[f.loss.smooth] * np.cbrt(l2 / typical) * typical)
 
@@ -171,7 +182,7 @@ class DualAscent:
 
     def continued(self, f):
         """The ascent for the same objective in another precision."""
-        other = DualAscent(f, self._rng)
+        other = DualAscent(f, self._rng, self._accelerated)
         other._strength = self._strength
         other.start_from(self.signed_dual(), self.model())
         return other

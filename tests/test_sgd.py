@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES, make
@@ -13,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_linloss
+from sklearn_linloss import _kernels, losses
+from sklearn_linloss._objective import readonly
 
 PROJECT = Path(sklearn_linloss.__file__).parents[1]
 all_losses = pytest.mark.parametrize("loss", LOSSES)
@@ -149,6 +152,54 @@ def test_steps_by_hand(loss, n_classes, fit_intercept, l1_ratio):
         fitted.intercept_, b - b.mean() if n_rows > 1 else b, atol=1e-12
     )
     np.testing.assert_allclose(fitted.batch_loss_curve_, losses, rtol=1e-10)
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("n_directions", [0, 1, 4, 6])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_damped_directions(loss, n_classes, n_directions):
+    rng = np.random.default_rng(0)
+    n, n_features = 15, 7
+    X, y = rng.normal(size=(n, n_features)), np.arange(n) % n_classes
+    n_rows = 1 if n_classes == 2 else n_classes
+    W = rng.normal(size=(n_rows, n_features))
+    centre = X.mean(axis=0)
+    basis = np.linalg.qr(rng.normal(size=(n_features, n_features)))[0][:n_directions]
+    damping = rng.random(n_directions)
+    rate, l2 = 0.1, 0.3
+    gradient, _ = reference.subgradient(W, np.zeros(n_rows), X - centre, y, loss, 0.0)
+    gradient -= (gradient + l2 * W) @ basis.T @ np.diag(damping) @ basis
+    expected = (1.0 - rate * l2) * W - rate * gradient
+
+    b = np.zeros((0, n_rows))
+    _kernels.sgd_epoch_dense(
+        getattr(losses, loss).code,
+        readonly(X),
+        centre,
+        y,
+        np.ones(n),
+        1.0,
+        rng.permutation(n),
+        n,
+        np.array([rate]),
+        np.zeros(1),
+        np.zeros(1),
+        1.0,
+        0.0,
+        0.0,
+        l2,
+        basis,
+        damping,
+        W,
+        np.zeros_like(W),
+        np.zeros_like(W),
+        b,
+        b.copy(),
+        b.copy(),
+        np.zeros(1),
+    )
+    np.testing.assert_allclose(W, expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("rate", ["constant", "invscaling", "adaptive"])

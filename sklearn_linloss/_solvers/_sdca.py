@@ -25,7 +25,7 @@ _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 # change where the row's own curvature does not shorten it.
 _STILL = 0.1
 _SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
-_SLOW, _IMPATIENCE = 0.9, 0.3
+_SLOW, _IMPATIENCE, _ROUNDING = 0.9, 0.3, 1e-12
 _SINGLE = 3e-7  # of the objective at zero, a distance that single precision tells
 _LONGEST_NAP = 20  # epochs
 # Strength of penalty and proximal term, of the one that a typical row asks for: where
@@ -222,7 +222,7 @@ class DualAscent:
         most rows all but a few of them are small in every visit. Where the distance
         hardly falls, too many have waited, or the proximal term is too strong.
         """
-        if distance > _SLOW * self._distance:
+        if distance > max(_SLOW * self._distance, _ROUNDING):
             self._patience *= _IMPATIENCE
             self._relax()
         self._distance = distance
@@ -333,9 +333,9 @@ class DualAscent:
         f = self._f
         ahead = 0.0
         if f.penalty.l2 > 0.0:
-            # Not where it swings to and fro.
+            # Not where it swings to and fro, or comes from rest.
             move = self._b - self._b_last
-            ahead = _INTERCEPT_AHEAD * (move * self._b_move > 0.0)
+            ahead = _INTERCEPT_AHEAD * (move * self._b_move > _ROUNDING * move**2)
             self._b_move = move
         self._b += _moved(self._b_centre, self._b, self._b_last, ahead)
         if self._proximal > 0.0:

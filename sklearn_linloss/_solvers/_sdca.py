@@ -170,6 +170,7 @@ class DualAscent:
         f = self._f
         rows = self._rng.choice(f.n_samples, min(f.n_samples, _SAMPLE), replace=False)
         X = f.X[rows] if f.is_sparse else f.X[rows] - self._centre
+        X = X.astype(np.float64)
         gram = X @ X.T
         gram = gram.toarray() if f.is_sparse else gram
         np.fill_diagonal(gram, 0.0)

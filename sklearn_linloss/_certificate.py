@@ -21,6 +21,7 @@ _NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
 _NOTHING = 1e-200  # of a flow
 _SEARCH_STEPS = 15
+_STRIDE, _GROWTH, _LOWER, _FLAT = 0.06, 4.0, 0.1, 0.05
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,8 @@ def balance_flows(flows, class_weight):
 def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     """Maximise a concave function of one number over [0, cap].
 
-    From min(1, cap), by the secant of the slope inside a bracket. The search ends
+    From min(1, cap), near which it is expected, by the secant of the slope inside a
+    bracket. The search ends
     where the rest of the bracket cannot close a hundredth of the way to `ceiling`.
 
     Parameters
@@ -289,6 +291,7 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     low, low_slope = 0.0, slope_at_zero
     high, high_slope = cap, None
     t = min(1.0, cap)
+    stride = _STRIDE * t
     for step in range(_SEARCH_STEPS):
         value, slope = function(t)
         if value > best_value:
@@ -300,12 +303,14 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         width = high - t if slope > 0.0 else t - low
         if best_t > 0.0 and width * abs(slope) <= 0.01 * (ceiling - best_value):
             break
-        if np.isinf(high):
-            t *= 2.0
-        elif high_slope is None:
-            t = high
-        elif low == 0.0 and low_slope is None:
-            t = 0.1 * high
+        if slope_at_zero is not None and abs(slope) <= _FLAT * slope_at_zero:
+            break
+        if slope > 0.0 and high_slope is None:
+            t = min(t + stride, cap)
+            stride *= _GROWTH
+        elif low_slope is None:
+            t = max(t - stride, _LOWER * t)
+            stride *= _GROWTH
         elif not low_slope > high_slope > -np.inf or step % 3 == 2:
             # Secants alone may creep along one end of the bracket.
             t = 0.5 * (low + high)

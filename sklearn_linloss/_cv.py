@@ -12,7 +12,12 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
 from sklearn.utils import assert_all_finite, check_random_state, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -321,6 +326,7 @@ class _Grid:
 
     def __init__(self, model, alphas, deltas, l1_ratios):
         self.alphas = alphas
+        _validate(model, alpha=alphas, delta=deltas, l1_ratio=l1_ratios)
         by_mix = np.broadcast_to(alphas, (len(l1_ratios), alphas.shape[-1]))
         self.shape = (alphas.shape[-1], len(deltas), len(l1_ratios))
         self.params = []
@@ -330,7 +336,6 @@ class _Grid:
             values = {"alpha": float(alpha), "l1_ratio": float(l1_ratio)}
             if hasattr(model, "delta"):
                 values["delta"] = float(delta)
-            copy(model).set_params(**values)._validate_params()
             self.params.append(dict(sorted(values.items())))
             unit.append(at_unit_margin(model._loss().name, alpha, l1_ratio, delta))
         self.unit_alphas, self.unit_l1_ratios = np.array(unit).T
@@ -344,6 +349,18 @@ class _Grid:
         values = np.asarray(values)
         values = values.reshape(self.shape + values.shape[1:]).swapaxes(0, 2)
         return values if "delta" in self.params[0] else values[:, 0]
+
+
+def _validate(model, **values):
+    """Raise what the classifier would for any of these values of its parameters."""
+    constraints = model._parameter_constraints
+    for name in constraints.keys() & values.keys():
+        for value in np.unique(values[name]):
+            validate_parameter_constraints(
+                {name: constraints[name]},
+                {name: float(value)},
+                caller_name=type(model).__name__,
+            )
 
 
 @dataclass

@@ -15,11 +15,13 @@ import numpy as np
 _PART = 0.1  # of the tolerance that the choice may cost
 _FALL = 3.0
 _WIDTHS = _FALL ** -np.arange(1.0, 28.0)  # of the margin
+# The widest are skipped where the next sees kinks enough, of a sample.
+_SKIPPED, _SEEN = 3, 1e-4
 _STEPS, _HALVINGS = 20, 10
 _ROUNDING = 1e-14
-# In widths: a step that ends the search, the longest, where a kink is lost in rounding,
-# and which kinks are watched.
-_NEGLIGIBLE, _LONGEST, _FAR, _REACH = 1e-4, 5.0, 25.0, 49.0
+# In widths: a step that ends the search, and one on the way, the longest, where a kink
+# is lost in rounding, and which kinks are watched.
+_NEGLIGIBLE, _ROUGH, _LONGEST, _FAR, _REACH = 1e-4, 0.1, 5.0, 25.0, 49.0
 # An intercept is the only one if at such a width, of the margin, the best is so near,
 # in widths, and the Hessian not flatter in any direction.
 _FINE, _NEAR, _FLAT = 1e-4, 3.0, 1e-4
@@ -43,19 +45,29 @@ def central_intercept(objective, theta, certifier, tol):
     scores -= b
     if _is_the_only_one(f, scores, b):
         return theta
-    point = b
-    last = None  # of the widths that cost no more than is allowed
-    for width in _WIDTHS * f.delta:
-        point, _ = _descend(f, scores, point, width)
+    widths = _WIDTHS * f.delta
+    point, hessian = _descend(f, scores, b, widths[_SKIPPED], _ROUGH)
+    least = _SEEN / (f.n_samples * widths[_SKIPPED])
+    if hessian is None or _bends(f, hessian)[0] < least:
+        point = b  # the kinks are further away
+    else:
+        widths = widths[_SKIPPED:]
+    last, costs = point, True
+    for width in widths:
+        # Its distance from the centre is proportional to the width.
+        start = point + (point - last) / _FALL
+        last = point
+        point, _ = _descend(f, scores, start, width, _ROUGH if costs else _NEGLIGIBLE)
         if f.loss_value(scores + point) > allowed:
             continue
-        if last is not None:
-            # Its distance from the centre is proportional to the width.
-            centre = point + (point - last) / (_FALL - 1.0)
-            if f.loss_value(scores + centre) <= allowed:
-                point = centre
-            break
-        last = point
+        if costs:
+            point, _ = _descend(f, scores, point, width)
+            costs = False
+            continue
+        centre = point + (point - last) / (_FALL - 1.0)
+        if f.loss_value(scores + centre) <= allowed:
+            point = centre
+        break
     else:
         return theta
     theta = theta.copy()
@@ -66,15 +78,19 @@ def central_intercept(objective, theta, certifier, tol):
 def _is_the_only_one(f, scores, b):
     """Whether kinks on all sides hold the intercept where it is."""
     width = _FINE * f.delta
-    point, hessian = _descend(f, scores, b, width)
+    point, hessian = _descend(f, scores, b, width, _ROUGH)
     if hessian is None or np.abs(point - b).max() > _NEAR * width:
         return False
-    bends = np.linalg.eigvalsh(hessian)
-    least = bends[min(1, f.n_rows - 1)]  # without that of a common constant
-    return least > _FLAT * bends[-1]
+    bends = _bends(f, hessian)
+    return bends[0] > _FLAT * bends[-1]
 
 
-def _descend(f, scores, point, width):
+def _bends(f, hessian):
+    """Second derivatives, without that of a common constant."""
+    return np.linalg.eigvalsh(hessian)[min(1, f.n_rows - 1) :]
+
+
+def _descend(f, scores, point, width, accuracy=_NEGLIGIBLE):
     """Minimise the smoothed hinge by Newton's method from a point.
 
     Returns the Hessian too, or None where the search did not end.
@@ -93,7 +109,7 @@ def _descend(f, scores, point, width):
             break
         point = point + step
         value, gradient, hessian = trial
-        if np.abs(step).max() <= _NEGLIGIBLE * width:
+        if np.abs(step).max() <= accuracy * width:
             return point, hessian
         if not smooth.covers(point):
             smooth = _SmoothHinge(f, scores, point, width)
@@ -122,9 +138,12 @@ class _SmoothHinge:
             slack[samples, f.y] = -np.inf
         near = (np.abs(slack) <= _REACH * width).any(axis=1)
         self._slack, self._y = slack[near], f.y[near]
-        self._weight = f.weight[near, None]
+        self._weight = f.weight[near]
         if f.n_rows == 1:
             self._sign = self._sign[near]
+        else:
+            of_class = np.equal.outer(np.arange(f.n_rows), self._y)
+            self._weight_of_class = of_class * self._weight
         _, pull = f.loss_gradient(there)
         self._far = pull[~near].sum(axis=0)
 
@@ -140,17 +159,16 @@ class _SmoothHinge:
             self._sign * shift if self._n_rows == 1 else shift - shift[self._y, None]
         )
         slack = self._slack + moved
-        e = np.exp(-np.abs(slack) / self._width)
-        value = (self._weight * np.maximum(slack, 0.0)).sum()
-        value += (self._weight * self._width * np.log1p(e)).sum()
-        slope = self._weight * np.where(slack > 0.0, 1.0, e) / (1.0 + e)
-        bend = self._weight / self._width * e / (1.0 + e) ** 2
-        value += self._far @ shift
+        e = np.exp(np.abs(slack) / -self._width)
+        smooth = np.maximum(slack, 0.0) + self._width * np.log1p(e)
+        value = self._weight @ smooth.sum(axis=1) + self._far @ shift
+        share = 1.0 / (1.0 + e)
+        bend = share * (1.0 - share) / self._width
+        slope = np.where(slack > 0.0, share, 1.0 - share)
         if self._n_rows == 1:
-            gradient = (self._sign * slope).sum(axis=0)
-            return value, gradient + self._far, bend.sum(axis=0, keepdims=True)
-        of_class = np.equal.outer(np.arange(self._n_rows), self._y).astype(np.float64)
-        gradient = slope.sum(axis=0) - of_class @ slope.sum(axis=1)
-        bend = of_class @ bend
+            gradient = self._weight @ (self._sign * slope)
+            return value, gradient + self._far, (self._weight @ bend)[:, None]
+        gradient = self._weight @ slope - self._weight_of_class @ slope.sum(axis=1)
+        bend = self._weight_of_class @ bend
         hessian = np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T
         return value, gradient + self._far, hessian

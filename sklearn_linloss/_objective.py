@@ -98,7 +98,7 @@ class LinearObjective:
             else (self.n_rows, self.n_features)
         )
         self.size = self.n_weights + (self.n_rows if fit_intercept else 0)
-        # What a solver keeps for its next fit of the same data.
+        # What is kept for the next fit of the same data.
         self.workspace = {}
         self.mean = None
         if fit_intercept and centre is not False:
@@ -431,14 +431,16 @@ class LinearObjective:
     def _of_true(self, dual):
         return dual[np.arange(self.n_samples), self.y]
 
-    @cached_property
+    @property
     def _by_class(self):
         """Indicators of the samples of each class, a CSR of shape (K, n_samples)."""
-        order = np.argsort(self.y, kind="stable")
-        ends = np.cumsum(np.bincount(self.y, minlength=self.n_classes))
-        shape = self.n_classes, self.n_samples
-        parts = np.ones(self.n_samples), order, np.append(0, ends)
-        return sparse.csr_matrix(parts, shape=shape)
+        if "by_class" not in self.workspace:
+            order = np.argsort(self.y, kind="stable")
+            ends = np.cumsum(np.bincount(self.y, minlength=self.n_classes))
+            shape = self.n_classes, self.n_samples
+            parts = np.ones(self.n_samples), order, np.append(0, ends)
+            self.workspace["by_class"] = sparse.csr_matrix(parts, shape=shape)
+        return self.workspace["by_class"]
 
     def _row_blocks(self, row_bytes, start=0, stop=None):
         """Slices of rows that take about a block each."""

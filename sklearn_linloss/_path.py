@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from scipy import sparse
@@ -21,6 +22,7 @@ from ._svm import SVMClassifier
 _ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
 _KINK = 1e-9
 _INTERCEPT_STEPS = 50
+_POINTS = 3
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,11 @@ def strengths(largest, count, eps):
 
 
 class PathFollower:
-    """Fits one data set at falling strengths, each from what the last two say of it.
+    """Fits one data set at falling strengths, each from what the last ones say of it.
 
-    The coefficients are predicted on a line in the logarithm of `alpha`, and so is the
-    logarithm of the mass of the dual variables. A prediction that is no better than
-    the last model is not used.
+    The model is predicted on a parabola, or else a line, in the logarithm of `alpha`; a
+    prediction that is no better than the last model is not used. The dual variables of
+    the hinge are a multiple of the last ones.
 
     Parameters
     ----------
@@ -217,7 +219,7 @@ class PathFollower:
         progress = Progress(solver, options.verbose, options.n_iter_no_change)
         fit = Fit(f, solver, theta, options, progress)
         self._known = [
-            *self._known[-1:],
+            *self._known[1 - _POINTS :],
             (log_alpha, fit.coef, fit.intercept, fit.dual),
         ]
         return fit
@@ -226,22 +228,42 @@ class PathFollower:
         """Where to start: theta, and pi_i * a_i or None."""
         if not self._known:
             return np.zeros(f.size), None
-        there, coef, intercept, dual = self._known[-1]
-        last = f.pack(coef, intercept)
-        if len(self._known) == 1:
-            return last, dual
-        before, coef, intercept, dual_before = self._known[0]
-        stride = (log_alpha - there) / (there - before)
-        if not 0.0 < stride < np.inf:
-            return last, dual
-        theta = last + stride * (last - f.pack(coef, intercept))
-        if f.value(theta) > f.value(last):
-            theta = last
-        if dual is not None and dual_before is not None:
-            mass, mass_before = np.abs(dual).sum(), np.abs(dual_before).sum()
-            if 0.0 < mass < mass_before:
-                dual = dual * (mass / mass_before) ** stride
-        return theta, dual
+        *_, (_, coef, intercept, dual) = self._known
+        theta = f.pack(coef, intercept)
+        path = [fit for fit in self._known if log_alpha < fit[0] < np.inf]
+        if len(path) > 1 and log_alpha > -np.inf:
+            value = f.value(theta)
+            for first in range(len(path) - 1):
+                prediction = f.pack(*_extrapolate(path[first:], log_alpha))
+                if f.value(prediction) < value:
+                    theta = prediction
+                    break
+        if dual is None or f.loss.smooth:
+            return theta, None
+        return theta, dual * _multiple(f, dual, theta)
+
+
+def _extrapolate(path, target):
+    """Coefficients and intercept on the polynomial through those of a path."""
+    places = {place for place, *_ in path}
+    shares = [
+        prod((target - other) / (place - other) for other in places - {place})
+        for place, *_ in path
+    ]
+    _, coefs, intercepts, _ = zip(*path, strict=True)
+    return np.tensordot(shares, coefs, 1), np.tensordot(shares, intercepts, 1)
+
+
+def _multiple(f, dual, theta):
+    """What part of pi_i * a_i pulls most like the penalty at a model.
+
+    At the optimum the two are equal, where coefficients are not zero.
+    """
+    w = f.weights(theta)
+    pull = np.where(w != 0.0, f.weights(f.backward(dual)), 0.0)
+    slope = f.penalty.l2 * w + f.penalty.l1 * np.sign(w)
+    square = pull @ pull
+    return min(max(-(pull @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
 
 
 def warn_of_gaps(fits, model, stacklevel=3):

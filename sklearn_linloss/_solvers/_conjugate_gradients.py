@@ -8,7 +8,9 @@ optimization", 2006, sections 5.1 and 7.1).
 import numpy as np
 
 _MOST_ROWS = 4.0  # a feature, for a block
-_ACCURACY = 0.01  # of the squared residual, in the norm of the preconditioner
+# What may be left of a step's descent: of it, and of the target.
+_FINEST, _COARSEST, _ENOUGH = 1e-3, 1e-2, 0.1
+_REACH = 1000.0  # targets
 _MOST_STEPS = 500
 _FLATTEST = 1e-12  # intercept, of the curvature of all
 
@@ -81,17 +83,27 @@ def _most_rows(f):
     return int(min(f.n_samples, _MOST_ROWS * f.n_features))
 
 
-def solve_by_conjugate_gradients(f, second, ridge, right, preconditioner):
-    """(H + diag(ridge))^-1 right, approximately."""
+def within_reach(descent, target):
+    """Whether after a step that descends so far less than `target` may be left."""
+    return descent <= _REACH * target
+
+
+def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, target):
+    """(H + diag(ridge))^-1 right, so well that the step may reach `target`."""
     preconditioner.prepare(f.feature_values(f.weights(ridge)))
     solution = np.zeros(f.size)
     residual = right.copy()
     scaled = preconditioner(f, residual)
     direction = scaled
-    product = first = residual @ scaled
-    second = second.astype(f.dtype)
+    product = residual @ scaled
+    # In the norm of the preconditioner, half the squared residual is what is left.
+    descent = 0.5 * product
+    enough = _COARSEST * descent
+    if within_reach(descent, target):
+        enough = min(max(_FINEST * descent, _ENOUGH * target), enough)
+    bend = _Bend(f, second)
     for _ in range(_MOST_STEPS):
-        bent = f.backward(_bend(f, second, f.scores(direction))) + ridge * direction
+        bent = f.backward(bend(f.scores(direction))) + ridge * direction
         curvature = direction @ bent
         if not curvature > 0.0:
             break
@@ -100,20 +112,27 @@ def solve_by_conjugate_gradients(f, second, ridge, right, preconditioner):
         residual -= length * bent
         scaled = preconditioner(f, residual)
         before, product = product, residual @ scaled
-        if not product > _ACCURACY * first:
+        if not 0.5 * product > enough:
             break
         direction = scaled + product / before * direction
     return solution
 
 
-def _bend(f, second, change):
-    """pi_i (Hessian of L_i) change_i, shape (n_samples, n_rows)."""
-    if f.n_rows == 1:
-        return second * change
-    bent = second * change
-    bent -= second * bent.sum(axis=1, keepdims=True)
-    bent *= f.weight[:, None].astype(bent.dtype)
-    return bent
+class _Bend:
+    """The map by pi_i (Hessian of L_i), in the precision of the products with X."""
+
+    def __init__(self, f, second):
+        self._second = second.astype(f.dtype)
+        self._weighted = self._second
+        if f.n_rows > 1:
+            self._weighted = (f.weight[:, None] * second).astype(f.dtype)
+
+    def __call__(self, change):
+        """Of changes of the scores, shape (n_samples, n_rows), in place."""
+        if change.shape[1] > 1:
+            change -= np.einsum("ik,ik->i", self._second, change)[:, None]
+        change *= self._weighted
+        return change
 
 
 def _class_curvature(f, second):

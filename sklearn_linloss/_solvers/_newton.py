@@ -13,6 +13,8 @@ solving Lasso problems", SIAM J. Optimization 2018.) The first multipliers come 
 few iterations of dual coordinate ascent, while those gain more than a Newton step.
 """
 
+from functools import partial
+
 import numpy as np
 
 from .. import _kernels
@@ -24,7 +26,11 @@ from ._common import (
     feature_metric,
     wrong_class_shares,
 )
-from ._conjugate_gradients import Preconditioner, solve_by_conjugate_gradients
+from ._conjugate_gradients import (
+    Preconditioner,
+    solve_by_conjugate_gradients,
+    within_reach,
+)
 from ._sdca import DualAscent, ascend
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
@@ -38,7 +44,6 @@ _ASCENT_RULE = {False: (0.1, 3, 20), True: (np.inf, 8, 30)}
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
-_FAR = 300.0  # tolerances, before a step that need not have met one
 _INNER_ACCURACY, _WORTH_CERTIFYING = 0.01, 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
@@ -76,12 +81,13 @@ def solve(objective, theta, certifier, options, progress):
         width = _WIDTH_AFTER_ASCENT
     if dual is not None:
         model.start_from(dual, width)
-    steps = _Steps(f, model, theta)
+    steps = _Steps(f, model, theta, options.tol)
     while progress.proceeds(options.max_iter):
         theta, scores, decrement, length = steps.take(f, theta, scores)
         dual = model.dual(scores)
         criterion = certifier.gap(best.value)
-        far = decrement > _FAR * options.tol * best.value > 0.0
+        target = options.tol * best.value
+        far = target > 0.0 and not within_reach(decrement, target)
         if model.worth_certifying(decrement, criterion * best.value, far):
             certificate = certifier.certify(theta, dual, scores)
             best.consider(certificate.theta, certificate.objective)
@@ -105,9 +111,10 @@ class _Steps:
     damped; the systems are solved in the cheapest way.
     """
 
-    def __init__(self, f, model, theta):
+    def __init__(self, f, model, theta, tol):
         self.anchor = _Anchor(f, theta)
         self._model = model
+        self._tol = tol
         self._damping = 0.0
         self._iterative = _iterations_pay(f)
         self._preconditioner = f.workspace.get("preconditioner")
@@ -122,12 +129,19 @@ class _Steps:
         gradient = f.backward(pull.astype(f.dtype, copy=False))
         gradient += anchor.gradient(theta)
         value += anchor.value(theta)
-        old = self._preconditioner
-        if self._iterative and (old is None or old.is_worn(f)):
-            self._preconditioner = Preconditioner(f, second)
-            f.workspace["preconditioner"] = self._preconditioner
+        iterations = None
+        if self._iterative:
+            old = self._preconditioner
+            if old is None or old.is_worn(f):
+                self._preconditioner = Preconditioner(f, second)
+                f.workspace["preconditioner"] = self._preconditioner
+            iterations = partial(
+                solve_by_conjugate_gradients,
+                preconditioner=self._preconditioner,
+                target=self._tol * (value + f.penalty_value(theta)),
+            )
         move, decrement, zeros = _newton_step(
-            f, theta, gradient, second, anchor, self._damping, self._preconditioner
+            f, theta, gradient, second, anchor, self._damping, iterations
         )
         change = f.scores(move).astype(np.float64, copy=False)
         length = _line_search(
@@ -349,7 +363,7 @@ class _AugmentedHinge:
         return True
 
 
-def _newton_step(f, theta, gradient, second, anchor, damping, preconditioner):
+def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     """The Newton step on the data part plus the penalty, the descent that it predicts,
     and which coefficients it sets to zero.
 
@@ -373,18 +387,18 @@ def _newton_step(f, theta, gradient, second, anchor, damping, preconditioner):
         zeros = landing == 0.0
     else:
         f.weights(ridge)[:] += f.penalty.l2
-        move = -_solve_system(f, second, ridge, residual, preconditioner)
+        move = -_solve_system(f, second, ridge, residual, iterations)
         zeros = np.zeros(f.n_weights, dtype=bool)
     change = f.penalty.value(w + f.weights(move)) - f.penalty.value(w)
     return move, -(gradient @ move + change), zeros
 
 
-def _solve_system(f, second, ridge, right, preconditioner):
+def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, by the cheapest way."""
     if f.loss.name != "softmax" and np.count_nonzero(second) < _DUAL_FROM * f.size:
         return solve_by_pairs(f, second, ridge, right)
-    if preconditioner is not None:
-        return solve_by_conjugate_gradients(f, second, ridge, right, preconditioner)
+    if iterations is not None:
+        return iterations(f, second, ridge, right)
     return solve_by_coefficients(f, second, ridge, right)
 
 

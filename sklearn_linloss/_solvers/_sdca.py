@@ -111,7 +111,9 @@ class DualAscent:
         zeros = np.zeros(f.n_features)
         centred = f.mean is not None and not f.is_sparse
         self._centre = (f.mean if centred else zeros).astype(f.dtype)
-        self._squares = f.squared_norms(self._centre)
+        if "squared_norms" not in f.workspace:
+            f.workspace["squared_norms"] = f.squared_norms(self._centre)
+        self._squares = f.workspace["squared_norms"]
         mean_square = self._squares.mean()
         # Of the rows, or what moves scores by ten where the penalty stops the rest.
         unit = f.delta if hinge and f.delta > 0.0 else 1.0
@@ -128,7 +130,7 @@ class DualAscent:
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
         self._b_move = self._b.copy()
         self._moved = np.zeros(f.n_samples, np.bool_)
-        self._nap = np.zeros(f.n_samples, np.int64)
+        self._nap = np.ones(f.n_samples, np.int64)
         self._wake = np.zeros(f.n_samples, np.int64)
         self._epoch = 0
         in_rows = f.loss.name == "softmax" and f.n_rows > 1
@@ -254,7 +256,7 @@ class DualAscent:
         """Visit as many rows as there are."""
         visits = 0
         while visits < self._f.n_samples:
-            awake = np.flatnonzero(self._wake <= self._epoch)
+            (awake,) = (self._wake <= self._epoch).nonzero()
             if len(awake):
                 if self._visits_since_move >= self._visits_a_move:
                     self._move_centres()
@@ -309,10 +311,10 @@ class DualAscent:
 
     def _let_sleep(self, rows):
         """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""
-        nap = np.clip(2 * self._nap[rows], 2, _LONGEST_NAP)
-        nap[self._moved[rows]] = 0
+        nap = np.minimum(2 * self._nap[rows], _LONGEST_NAP)
+        nap[self._moved[rows]] = 1
         self._nap[rows] = nap
-        self._wake[rows] = self._epoch + np.maximum(nap, 1)
+        self._wake[rows] = self._epoch + nap
 
     def _relax(self):
         """Weaken the proximal term, for the same dual variables and centres."""

@@ -44,7 +44,7 @@ _ASCENT_RULE = {False: (0.1, 3, 20), True: (np.inf, 8, 30)}
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
-_INNER_ACCURACY, _WORTH_CERTIFYING = 0.01, 0.1  # of the gap
+_INNER_ACCURACY = 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
 _SMALL_SYSTEM = 300
@@ -334,7 +334,7 @@ class _AugmentedHinge:
         """Whether a certificate may show something new: not far from the solution of
         the inner problem.
         """
-        return not decrement > _WORTH_CERTIFYING * gap
+        return not decrement > _INNER_ACCURACY * gap
 
     def advance(self, decrement, length, gap):
         """Move the multipliers once the inner problem is solved well enough.

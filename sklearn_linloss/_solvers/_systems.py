@@ -64,7 +64,8 @@ def solve_by_pairs(f, second, ridge, right):
     if len(sample) == 0:
         return scaled
     root = np.sqrt(second[sample, column])
-    rows, place = np.unique(sample, return_inverse=True)
+    first = np.diff(sample, prepend=-1) > 0
+    rows, place = sample[first], np.cumsum(first) - 1
     by_feature = f.feature_values(f.weights(ridge))
     gram = f.gram(rows, 1.0 / by_feature)
     if f.fit_intercept:

@@ -7,6 +7,7 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 
 from sklearn_linloss import linear_path
+from sklearn_linloss._path import _extrapolate
 
 ALPHAS = np.geomspace(1.0, 1e-4, 7)
 
@@ -120,3 +121,34 @@ def test_what_cannot_be_served(iris):
         linear_path(X, y, unknown=1)
     with pytest.raises(TypeError, match="alphas"):
         linear_path(X, y, alpha=1.0)
+
+
+def test_predictions_are_exact_on_parabolas():
+    rng = np.random.default_rng(0)
+    coefficients = rng.standard_normal((3, 2, 5))
+
+    def model(place):
+        W = coefficients[0] + place * coefficients[1] + place**2 * coefficients[2]
+        return W, W[:, 0]
+
+    path = [(place, *model(place), None) for place in (2.0, 0.5, -1.5)]
+    for found, right in zip(_extrapolate(path, -2.7), model(-2.7), strict=True):
+        np.testing.assert_allclose(found, right)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("loss", LOSSES)
+def test_strengths_may_repeat_and_end_at_zero(loss, iris):
+    X, y = iris
+    X = X + np.random.default_rng(0).standard_normal(X.shape)  # not separable
+    path = linear_path(X, y, loss=loss, alphas=[1.0, 0.1, 0.1, 0.01, 0.0], tol=1e-5)
+    assert np.nanmax(path.gaps) <= 1e-5
+    np.testing.assert_allclose(path.objectives[1], path.objectives[2], rtol=1e-5)
+
+
+def test_few_steps_under_weak_penalties(standardised):
+    # The gap is hundreds of times what is left of the descent there.
+    X, y = standardised("digits")
+    path = linear_path(X, y, alphas=np.logspace(-2, -6, 9), solver="newton")
+    assert path.gaps.max() <= 1e-4
+    assert path.n_iters[1:].max() <= 4

@@ -21,7 +21,8 @@ _NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
 _NOTHING = 1e-200  # of a flow
 _SEARCH_STEPS = 15
-_STRIDE, _GROWTH, _LOWER, _FLAT = 0.06, 4.0, 0.1, 0.05
+_STRIDE, _GROWTH, _LOWER = 0.06, 4.0, 0.1  # on the way to a bracket
+_REST, _FLAT = 0.01, 0.05
 
 
 @dataclass(frozen=True)
@@ -266,8 +267,8 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     """Maximise a concave function of one number over [0, cap].
 
     From min(1, cap), near which it is expected, by the secant of the slope inside a
-    bracket. The search ends
-    where the rest of the bracket cannot close a hundredth of the way to `ceiling`.
+    bracket. The search ends where the rest of the bracket cannot close a hundredth of
+    the way to `ceiling`, or where little of the slope at 0 is left.
 
     Parameters
     ----------
@@ -301,9 +302,9 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         else:
             high, high_slope = t, slope
         width = high - t if slope > 0.0 else t - low
-        if best_t > 0.0 and width * abs(slope) <= 0.01 * (ceiling - best_value):
-            break
-        if slope_at_zero is not None and abs(slope) <= _FLAT * slope_at_zero:
+        high_enough = width * abs(slope) <= _REST * (ceiling - best_value)
+        flat_enough = slope_at_zero is not None and abs(slope) <= _FLAT * slope_at_zero
+        if best_t > 0.0 and (high_enough or flat_enough):
             break
         if slope > 0.0 and high_slope is None:
             t = min(t + stride, cap)

@@ -67,10 +67,12 @@ def solve(objective, theta, certifier, options, progress):
     # The slopes of a smooth loss say no more than the model they belong to.
     dual = None if f.loss.smooth else options.dual
     width = _WIDTH_AFTER_FIT
-    if _ascent_pays(f) and (dual is not None or not theta.any()):
+    if _ascent_pays(f):
         ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
         if dual is not None:
             ascent.start_from(dual, theta)
+        elif theta.any():
+            ascent.start_near(theta)
         limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)
         ends = _Ascended(f, options.tol)
         result = ascend(f, ascent, best, certifier, options, progress, limit, ends)

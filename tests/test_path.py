@@ -154,8 +154,8 @@ def test_strengths_may_repeat_and_end_at_zero(loss, iris):
 
 
 def test_few_steps_under_weak_penalties(standardised):
-    # The gap is hundreds of times what is left of the descent there. With few samples no
-    # ascent goes before the steps.
+    # The gap is hundreds of times what is left of the descent there. No ascent goes
+    # before the steps with so few samples.
     X, y = standardised("digits")
     path = linear_path(X[:150], y[:150], alphas=np.logspace(-2, -6, 9), solver="newton")
     assert path.gaps.max() <= 1e-4

@@ -35,8 +35,9 @@ from ._sdca import DualAscent, ascend
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
 # Samples from which the hinge starts by ascent, and products a pass over X from which
-# the squared hinge does; how many iterations below such a size and above.
-_ASCENT_FROM, _LARGE = 100, 1e5
+# smooth losses do, also from a warm start near which conjugate gradients are fast; how
+# many iterations below the first such size and above.
+_ASCENT_FROM, _LARGE, _LARGE_IF_WARM = 100, 1e5, 3e6
 _ASCENT_ITERATIONS = 10, 100
 # It ends below some gap, after some iterations, where many more at their rate would not
 # lead to the tolerance. The gap of smooth losses falls at a steadier rate.
@@ -67,7 +68,7 @@ def solve(objective, theta, certifier, options, progress):
     # The slopes of a smooth loss say no more than the model they belong to.
     dual = None if f.loss.smooth else options.dual
     width = _WIDTH_AFTER_FIT
-    if _ascent_pays(f):
+    if _ascent_pays(f, warm=theta.any()):
         ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
         if dual is not None:
             ascent.start_from(dual, theta)
@@ -175,11 +176,15 @@ def _iterations_pay(f):
     return factor > _CG_STEPS * 4.0 * n * size + Preconditioner.cost(f)
 
 
-def _ascent_pays(f):
+def _ascent_pays(f, warm):
     """Whether dual ascent goes the first part of the way for less."""
     if f.penalty.l2 == 0.0:
         return False
-    return _is_large(f) if f.loss.smooth else f.n_samples >= _ASCENT_FROM
+    if not f.loss.smooth:
+        return f.n_samples >= _ASCENT_FROM
+    if warm and _iterations_pay(f):
+        return f.n_samples * f.size >= _LARGE_IF_WARM
+    return _is_large(f)
 
 
 def _is_large(f):

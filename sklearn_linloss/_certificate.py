@@ -22,7 +22,7 @@ _HALVINGS = 4
 _NOTHING = 1e-200  # of a flow
 _SEARCH_STEPS = 15
 _STRIDE, _GROWTH, _LOWER = 0.06, 4.0, 0.1  # on the way to a bracket
-_REST, _FLAT = 0.01, 0.05
+_REST, _FLAT = 0.01, 0.01
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
 # change where the row's own curvature does not shorten it.
 _STILL = 0.1
 _SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
-_SLOW, _IMPATIENCE, _ROUNDING = 0.9, 0.3, 1e-12
+_IMPATIENCE, _ROUNDING = 0.3, 1e-12
 _SINGLE = 3e-7  # of the objective at zero, a distance that single precision tells
 _LONGEST_NAP = 20  # epochs
 # Strength of penalty and proximal term, of the one that a typical row asks for: where
@@ -33,7 +33,9 @@ _LONGEST_NAP = 20  # epochs
 _STRENGTH_WITHOUT_L2 = 1.0
 _STRENGTH = {True: 0.7, False: 1.5}
 _COUPLED, _SAMPLE = 2.0, 100  # below that many rows' worth no proximal term is needed
-_RELAXED = 0.8  # what is left of it after an iteration that gained little
+# How much of the distance an iteration leaves that gained little, and what is then left
+# of the strength. The distance of the hinge swings within an objective of the optimum.
+_STEADILY, _GENTLY, _FAR = (0.9, 0.8), (0.97, 0.95), 1.0
 _MOVE_COSTS = 10.0  # of the centre, visits of dense rows
 _INTERCEPT_AHEAD = 0.8  # of its last move
 
@@ -225,11 +227,13 @@ class DualAscent:
         most rows all but a few of them are small in every visit. Where the distance
         hardly falls, too many have waited, or the proximal term is too strong.
         """
-        if distance > max(_SLOW * self._distance, _ROUNDING):
+        before, self._distance = max(self._distance, _ROUNDING), distance
+        smooth = self._f.loss.smooth
+        slow, left = _STEADILY if smooth or distance > _FAR else _GENTLY
+        if distance > slow * before:
             self._patience *= _IMPATIENCE
-            self._relax()
-        self._distance = distance
-        if self._f.loss.smooth:
+            self._relax(left)
+        if smooth:
             still = self._patience * min(_STILL * distance, _LARGEST_STILL)
             self._still = max(still, _SMALLEST_STILL)
 
@@ -316,12 +320,12 @@ class DualAscent:
         self._nap[rows] = nap
         self._wake[rows] = self._epoch + nap
 
-    def _relax(self):
+    def _relax(self, left):
         """Weaken the proximal term, for the same dual variables and centres."""
         f = self._f
         if f.penalty.l2 == 0.0:
             return
-        strength = max(_RELAXED * self._strength, f.penalty.l2)
+        strength = max(left * self._strength, f.penalty.l2)
         less = self._strength - strength
         self._b += less / strength * (self._b - self._b_centre)
         if self._U is None:

@@ -5,7 +5,12 @@ Tuning lambda and delta on handwritten digits
 A pipeline of a scaler and the multiclass SVM, its penalty ``alpha`` (lambda) and margin
 ``delta`` chosen together by cross-validation. The scores repeat along the diagonals:
 with an L2 penalty only the product ``alpha * delta`` matters.
+
+.. image:: /images/digits_grid_search.png
+   :width: 60%
+   :alt: What this program draws
 """
+# sphinx_gallery_thumbnail_path = "images/digits_grid_search.png"
 
 from pathlib import Path
 

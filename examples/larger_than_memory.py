@@ -5,7 +5,12 @@ Learning from a file larger than memory
 A softmax learned by mini-batch SGD from a file that does not fit into the memory that
 the program allows itself. Each chunk is read, learned from once and forgotten; the
 learning rate, the momentum and the shuffling go on from chunk to chunk.
+
+.. image:: /images/larger_than_memory.png
+   :width: 60%
+   :alt: What this program draws
 """
+# sphinx_gallery_thumbnail_path = "images/larger_than_memory.png"
 
 import tempfile
 import time

@@ -42,8 +42,10 @@ def logistic_regression(X, y, weight, alpha, l1_ratio=0.0, class_weight=None):
         mass = weight * compute_sample_weight(class_weight, y)
     solver = "saga" if l1_ratio > 0.0 else "newton-cholesky"
     params = {"l1_ratio": l1_ratio} if l1_ratio > 0.0 else {}
+    if l1_ratio > 0.0 and LogisticRegression().penalty == "l2":
+        params["penalty"] = "elasticnet"
     with warnings.catch_warnings():
-        # Older releases want penalty="elasticnet", newer ones deprecate it.
+        # Older releases want penalty="elasticnet", some newer ones only deprecate it.
         warnings.simplefilter("ignore", FutureWarning)
         return LogisticRegression(
             C=1.0 / (alpha * mass.sum()),

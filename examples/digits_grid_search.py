@@ -37,7 +37,8 @@ def search():
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.25, stratify=y, random_state=0
     )
-    pipeline = Pipeline([("scale", StandardScaler()), ("svm", SVMClassifier(tol=1e-3))])
+    svm = SVMClassifier(tol=1e-3, random_state=0)
+    pipeline = Pipeline([("scale", StandardScaler()), ("svm", svm)])
     grid = {"svm__alpha": ALPHAS, "svm__delta": DELTAS}
     tuned = GridSearchCV(pipeline, grid, cv=5, n_jobs=2).fit(X_train, y_train)
     return tuned, tuned.score(X_test, y_test)

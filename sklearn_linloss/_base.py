@@ -546,13 +546,16 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
 
     def _solver_objective(self, solver, X, codes, weight, n_classes):
         """The objective as a solver wants it: its precision, and its centre."""
-        stochastic = solver in ("saga", "sdca", "sgd")
+        rows_in_turn = solver in ("saga", "sdca", "sgd")
+        if solver == "newton" and not self._loss().smooth:
+            # Mostly an ascent, row by row.
+            rows_in_turn = n_classes * X.shape[1] > _solvers.NEWTON_LARGEST
         exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
         dtype = np.float64 if exact else X.dtype
         # The textbook's steps are those of the user's coordinates, and centring would
         # turn sparse steps into dense ones.
         centre = self.learning_rate == "auto" and not (
-            stochastic and sparse.issparse(X)
+            rows_in_turn and sparse.issparse(X)
         )
         threads = threads_of(self.n_jobs)
         return self._objective(X, codes, weight, n_classes, dtype, centre, threads)

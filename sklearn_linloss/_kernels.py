@@ -921,14 +921,14 @@ def proximal_hinge_along(scores, change, t, y, weight, delta, width, centre):
 
 
 @jit
-def pair_system(gram, place, true, other, root, system):
-    """system = I + diag(root) Z Z^T diag(root), lower triangle, for active pairs.
+def pair_system(gram, first, pairs, place, true, other, root, system):
+    """Rows `pairs` of I + diag(root) Z Z^T diag(root), lower triangle.
 
     Pair p joins the class `other[p]` to the true class `true[p]` of the sample whose
-    products are row `place[p]` of `gram`; `true` is empty in the one-row form.
+    products are row `place[p] - first` of `gram`; `true` is empty in the one-row form.
     """
-    for p in range(len(place)):
-        row = gram[place[p]]
+    for p in pairs:
+        row = gram[place[p] - first]
         for m in range(p + 1):
             common = 1.0
             if len(true):

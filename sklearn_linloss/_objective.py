@@ -117,6 +117,12 @@ class LinearObjective:
         other.dtype = np.dtype(dtype)
         return other
 
+    def uncentred(self):
+        """The same objective with the user's intercepts in `theta`."""
+        other = copy(self)
+        other.mean = None
+        return other
+
     @property
     def variance(self):
         """Weighted variance of each feature."""
@@ -302,30 +308,27 @@ class LinearObjective:
             X = self.X[rows].astype(np.float64)
             yield rows, readonly(X.toarray() if self.is_sparse else X)
 
-    def gram(self, rows, by_feature):
-        """x_i @ diag(by_feature) @ x_j for some rows, centred as `theta` has them.
+    def gram(self, rows, others, by_feature):
+        """x_i @ diag(by_feature) @ x_j for rows i and others j, centred as `theta` is.
 
         In float64, block by block of the features.
         """
-        X = self.X[rows]
-        gram = np.zeros((len(rows), len(rows)))
         if self.is_sparse:
-            X = X.astype(np.float64)
-            gram += (X @ sparse.diags(by_feature) @ X.T).toarray()
+            X = self.X[rows].astype(np.float64)
+            Y = self.X[others].astype(np.float64)
+            gram = (X @ sparse.diags(by_feature) @ Y.T).toarray()
             if self.mean is not None:
                 weighted = by_feature * self.mean
-                cross = X @ weighted
-                gram += weighted @ self.mean - np.add.outer(cross, cross)
+                gram += weighted @ self.mean
+                gram -= np.add.outer(X @ weighted, Y @ weighted)
             return gram
-        root = np.sqrt(by_feature)
-        step = max(1, _BLOCK_BYTES // (8 * len(rows)))
+        gram = np.zeros((len(rows), len(others)))
+        step = max(1, 4 * _BLOCK_BYTES // (8 * len(others)))
         for start in range(0, self.n_features, step):
             block = slice(start, start + step)
-            Z = X[:, block].astype(np.float64)
-            if self.mean is not None:
-                Z -= self.mean[block]
-            Z *= root[block]
-            gram += Z @ Z.T
+            mean = 0.0 if self.mean is None else self.mean[block]
+            Z = (self.X[rows, block] - mean) * by_feature[block]
+            gram += Z @ (self.X[others, block] - mean).T
         return gram
 
     def squared_norms(self, centre):

@@ -49,7 +49,8 @@ class SVMClassifier(LinearLossClassifier):
           class. The softmax with L2 does without that matrix, by conjugate gradients,
           for ``n_classes * n_features ** 2`` up to 7e6. The hinge takes its steps
           inside an augmented Lagrangian. With L2 dual ascent goes first where that is
-          cheaper.
+          cheaper; for the hinge with L2 there may then be any number of coefficients,
+          and steps are taken while at most 3400 pairs are active.
         - "saga": mini-batches with variance reduction, for the smooth losses and any
           penalty; it finds its step.
         - "sdca": dual coordinate ascent, row by row, for any loss with a penalty. Best

@@ -52,7 +52,10 @@ def container(request):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_both_ways_solve_the_system_of_the_hinges(n_classes, fit_intercept, container):
+def test_both_ways_solve_the_system_of_the_hinges(
+    n_classes, fit_intercept, container, monkeypatch
+):
+    monkeypatch.setattr(_systems, "_ROWS", 7)  # more than one block of them
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 6)) + 3.0
     y = np.arange(40) % n_classes

@@ -7,6 +7,8 @@ from _models import LOSSES, make, models
 from scipy import optimize, sparse
 from sklearn.svm import SVC
 
+from sklearn_linloss._solvers import _newton
+
 HINGES = ("hinge", "squared_hinge")
 PENALTIES = {"l2": 0.0, "elastic_net": 0.5, "l1": 1.0}
 
@@ -185,7 +187,46 @@ def test_many_coefficients_and_many_samples(loss, container):
     X[np.abs(X) < 1.0] = 0.0
     model = make(loss, alpha=1e-2)
     assert_reaches(model, container(X), y, 1e-4)
-    assert model.solver_ != "newton"
+
+
+@pytest.fixture(scope="module")
+def ill_conditioned():
+    """1000 samples in ten classes, with 350 features of very different deviations."""
+    X, y = blobs(1000, 350, 10)
+    rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(350, 350)))
+    return X * np.arange(1.0, 351.0) ** -1.5 @ rotation, y
+
+
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
+def test_newton_goes_on_where_ascent_is_slow(container, ill_conditioned):
+    X, y = ill_conditioned
+    slow = make("hinge", alpha=1e-5, solver="sdca", max_iter=300, tol=0.0).fit(X, y)
+    assert slow.gap_ > 1e-4
+    model = make("hinge", alpha=1e-5)
+    assert_reaches(model, container(X), y, 1e-6)
+    assert model.n_iter_ < 100
+    assert slow.objective_ * (1.0 - slow.gap_) <= model.objective_ < slow.objective_
+
+
+@pytest.mark.parametrize("most", [10, 300])
+def test_newton_goes_back_where_too_many_pairs_are_active(
+    most, ill_conditioned, monkeypatch
+):
+    X, y = ill_conditioned
+    expected = make("hinge", alpha=1e-4).fit(X, y)
+    monkeypatch.setattr(_newton, "_MOST_PAIRS", most)
+    pairs = []
+    solve = _newton.solve_by_pairs
+
+    def count(f, second, ridge, right):
+        pairs.append(np.count_nonzero(second))
+        return solve(f, second, ridge, right)
+
+    monkeypatch.setattr(_newton, "solve_by_pairs", count)
+    model = make("hinge", alpha=1e-4).fit(X, y)
+    assert max(pairs, default=0) <= most
+    assert model.gap_ <= 1e-4
+    assert model.objective_ == pytest.approx(expected.objective_, rel=2e-4)
 
 
 @penalties

@@ -140,6 +140,22 @@ def test_the_model_is_that_of_the_dual_variables():
 
 
 @pytest.mark.plain_python
+def test_a_start_on_sparse_rows_is_in_their_coordinates():
+    # Once centred as the objective is, unlike the rows that it visits.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 4)) + 3.0, np.arange(30) % 3
+    f, ascent = ascent_on(sparse.csr_array(X), y, "hinge", fit_intercept=True)
+    W, b = rng.normal(size=(3, 4)), rng.normal(size=3)
+    ascent._strength, ascent._b_scale = ALPHA, 0.0
+    ascent.start_near(f.pack(W, b))
+    start_W, start_b = f.unpack(ascent.model())
+    np.testing.assert_allclose(start_b, b)
+    expected = -ascent.signed_dual().T @ X / ALPHA
+    assert np.abs(ascent.signed_dual().sum(axis=0)).max() > 0.01
+    np.testing.assert_allclose(start_W, expected)
+
+
+@pytest.mark.plain_python
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.4])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
 def test_the_gap_is_that_of_model_and_dual_variables(loss, l1_ratio):

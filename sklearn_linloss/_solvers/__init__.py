@@ -7,8 +7,9 @@ a SolverResult. It knows arrays only: no labels, no scikit-learn.
 from dataclasses import dataclass, replace
 from importlib import import_module
 
-# Newton's method holds a square matrix of this size at most.
-_NEWTON_LARGEST = 3000
+# Newton's method holds a square matrix of this size at most, unless the hinge has few
+# active pairs.
+NEWTON_LARGEST = 3000
 # With iterations in place of a factor, one of these entries for each class.
 _NEWTON_LARGEST_BLOCKS = 7e6
 # First-order steps that one Newton step on the softmax makes unnecessary; more where
@@ -98,10 +99,16 @@ def _newton_iterates(request):
     )
 
 
+def _newton_finishes(request):
+    """Whether it is dual ascent, with Newton's steps where few pairs are active."""
+    penalty = request.penalty
+    return request.loss.name == "hinge" and penalty.l1 == 0.0 and penalty.l2 > 0.0
+
+
 def _refuse_newton(request):
-    if _newton_iterates(request):
+    if _newton_iterates(request) or _newton_finishes(request):
         return _refuse_rates(request)
-    largest = _NEWTON_LARGEST
+    largest = NEWTON_LARGEST
     by_pairs = request.loss.name != "softmax" and request.penalty.l1 == 0.0
     if request.n_coefficients > largest and not (
         by_pairs and request.n_pairs <= largest

@@ -19,6 +19,7 @@ import numpy as np
 
 from .. import _kernels
 from .._certificate import maximize_concave
+from . import NEWTON_LARGEST
 from ._common import (
     Best,
     Checkpoints,
@@ -42,6 +43,11 @@ _ASCENT_ITERATIONS = 10, 100
 # It ends below some gap, after some iterations, where many more at their rate would not
 # lead to the tolerance. The gap of smooth losses falls at a steadier rate.
 _ASCENT_RULE = {False: (0.1, 3, 20), True: (np.inf, 8, 30)}
+# Where only few active pairs can be had: what a floating-point operation of a factor
+# costs, of one of the ascent; after how many steps' worth of ascent it may end, where
+# more steps' worth are left.
+_MOST_PAIRS = 3400
+_FLOP, _TRIAL, _PATIENCE = 0.5, 4.0, 20.0
 _INNER_STEPS = 20
 _SHORT = 0.2  # a step this short has met too many kinks
 _LONG = 0.5  # a shorter one is not the last of an inner problem
@@ -60,33 +66,55 @@ _DUAL_FROM = 0.8  # active pairs a coefficient
 def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
-    scores = f.scores(theta, np.float64)
-    value = f.loss_value(scores) + f.penalty_value(theta)
+    value = f.value(theta, np.float64)
     progress.record(value, theta)
     best = Best(theta, value)
-    model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
     # The slopes of a smooth loss say no more than the model they belong to.
     dual = None if f.loss.smooth else options.dual
     width = _WIDTH_AFTER_FIT
-    if _ascent_pays(f, warm=theta.any()):
-        ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
-        if dual is not None:
-            ascent.start_from(dual, theta)
-        elif theta.any():
-            ascent.start_near(theta)
-        limit = min(_ASCENT_ITERATIONS[_is_large(f)], options.max_iter)
-        ends = _Ascended(f, options.tol)
-        result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
-        if result.converged:
-            return result
+    common = best, certifier, options, progress
+    while progress.proceeds(options.max_iter):
+        if _ascent_pays(f, warm=theta.any()):
+            result = _ascend(f, theta, dual, *common)
+            if result.converged:
+                return result
+            theta, dual = result.theta, result.dual
+            width = _WIDTH_AFTER_ASCENT
+        result, ended = _take_steps(f, theta, dual, width, *common)
+        if ended:
+            break
         theta, dual = result.theta, result.dual
-        scores = f.scores(theta, np.float64)
-        width = _WIDTH_AFTER_ASCENT
+    return result
+
+
+def _ascend(f, theta, dual, best, certifier, options, progress):
+    """Dual ascent, while it gains more than Newton's steps."""
+    ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
+    if dual is not None:
+        ascent.start_from(dual, theta)
+    elif theta.any():
+        ascent.start_near(theta)
+    limit = options.max_iter
+    if not _only_by_pairs(f):
+        limit = min(_ASCENT_ITERATIONS[_is_large(f)], limit)
+    ends = _Ascended(f, ascent, options.tol, progress.n_iter)
+    return ascend(f, ascent, best, certifier, options, progress, limit, ends)
+
+
+def _take_steps(f, theta, dual, width, best, certifier, options, progress):
+    """Newton steps, and whether those are the end of the fit: they are not where too
+    many pairs are active.
+    """
+    scores = f.scores(theta, np.float64)
+    model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
     if dual is not None:
         model.start_from(dual, width)
     steps = _Steps(f, model, theta, options.tol)
     while progress.proceeds(options.max_iter):
-        theta, scores, decrement, length = steps.take(f, theta, scores)
+        step = steps.take(f, theta, scores)
+        if step is None:
+            return SolverResult(best.theta, converged=False, dual=dual), False
+        theta, scores, decrement, length = step
         dual = model.dual(scores)
         criterion = certifier.gap(best.value)
         target = options.tol * best.value
@@ -101,10 +129,10 @@ def solve(objective, theta, certifier, options, progress):
             best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
         progress.record(best.value, best.theta)
         if options.reached(criterion):
-            return SolverResult(best.theta, converged=True, dual=dual)
+            return SolverResult(best.theta, converged=True, dual=dual), True
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.centre = theta
-    return SolverResult(best.theta, converged=False, dual=dual)
+    return SolverResult(best.theta, converged=False, dual=dual), True
 
 
 class _Steps:
@@ -124,10 +152,12 @@ class _Steps:
 
     def take(self, f, theta, scores):
         """The next model, its scores, the descent that was predicted for the whole step
-        and the length of the part that was made.
+        and the length of the part that was made; None if there are too many pairs.
         """
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
+        if _only_by_pairs(f) and np.count_nonzero(second) > _MOST_PAIRS:
+            return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
         gradient += anchor.gradient(theta)
@@ -187,6 +217,12 @@ def _ascent_pays(f, warm):
     return _is_large(f)
 
 
+def _only_by_pairs(f):
+    """Whether Newton's systems cannot be had for any number of active pairs."""
+    pairs = f.n_samples * max(f.n_rows - 1, 1)
+    return f.loss.name == "hinge" and min(f.size, pairs) > NEWTON_LARGEST
+
+
 def _is_large(f):
     return f.n_samples * f.size >= _LARGE
 
@@ -194,11 +230,11 @@ def _is_large(f):
 class _Ascended:
     """Whether Newton's steps gain more than to go on with dual ascent."""
 
-    def __init__(self, f, tol):
-        self._nearby, self._trial, self._patience = _ASCENT_RULE[f.loss.smooth]
-        self._tol = tol
+    def __init__(self, f, ascent, tol, first_iteration):
+        self._f, self._ascent, self._tol = f, ascent, tol
         self._due = Checkpoints(ratio=1.3)
-        self._last_gap, self._last_iteration = 1.0, 0
+        self._first = first_iteration
+        self._last_gap, self._last_iteration = 1.0, first_iteration
 
     def __call__(self, iteration, gap):
         if not self._due(iteration):
@@ -207,8 +243,24 @@ class _Ascended:
         rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
         rest = np.log(gap / max(self._tol, _ROUNDING))
         self._last_gap, self._last_iteration = gap, iteration
-        tried = gap <= self._nearby and iteration >= self._trial
-        return tried and rest > self._patience * rate
+        if _only_by_pairs(self._f):
+            step = self._iterations_a_step()
+            nearby, trial, patience = np.inf, _TRIAL * step, _PATIENCE * step
+        else:
+            nearby, trial, patience = _ASCENT_RULE[self._f.loss.smooth]
+        # Sent back, it goes on for as long again.
+        tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
+        return tried and rest > patience * rate
+
+    def _iterations_a_step(self):
+        """What a Newton step costs, of an iteration; too many pairs cannot be had."""
+        f, dual = self._f, self._ascent.dual
+        free = (dual > 0.0) & (dual < 1.0)
+        pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
+        if pairs > _MOST_PAIRS:
+            return np.inf
+        factor, gram = pairs**3 / 3.0, rows**2 * f.n_features
+        return _FLOP * (factor + gram) / (4.0 * f.n_samples * f.size)
 
 
 class _Anchor:
@@ -402,7 +454,8 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, by the cheapest way."""
-    if f.loss.name != "softmax" and np.count_nonzero(second) < _DUAL_FROM * f.size:
+    few = np.count_nonzero(second) < _DUAL_FROM * f.size
+    if f.loss.name != "softmax" and (few or f.size > NEWTON_LARGEST):
         return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
         return iterations(f, second, ridge, right)

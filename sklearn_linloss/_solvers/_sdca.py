@@ -107,12 +107,14 @@ class DualAscent:
 
     def __init__(self, f, rng, accelerated=True):
         self._f = f
+        # In whose coordinates the rows are: those of CSR are never centred.
+        self._of_rows = f.uncentred() if f.is_sparse else f
         self._rng = rng
         self._accelerated = accelerated
         hinge = not f.loss.smooth
         zeros = np.zeros(f.n_features)
-        centred = f.mean is not None and not f.is_sparse
-        self._centre = (f.mean if centred else zeros).astype(f.dtype)
+        centre = zeros if self._of_rows.mean is None else f.mean
+        self._centre = centre.astype(f.dtype)
         if "squared_norms" not in f.workspace:
             f.workspace["squared_norms"] = f.squared_norms(self._centre)
         self._squares = f.workspace["squared_norms"]
@@ -201,7 +203,8 @@ class DualAscent:
 
     def start_from(self, dual, theta):
         """Take pi_i * a_i, and the intercept of a model."""
-        f = self._f
+        f = self._of_rows
+        theta = f.pack(*self._f.unpack(theta))
         self.dual = wrong_class_shares(f, dual)
         self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
         self._b_centre[:] = f.intercepts(theta).reshape(self._b.shape)
@@ -210,7 +213,7 @@ class DualAscent:
 
     def refresh(self):
         """Compute the model from the dual variables, without the errors of updates."""
-        f = self._f
+        f = self._of_rows
         pulled = f.backward(self.signed_dual())
         U = self._proximal * self._W_centre - f.weights(pulled).reshape(f.matrix_shape)
         if self._U is not None:

@@ -8,6 +8,7 @@ from .. import _kernels
 _ROUNDS, _SWEEPS = 20, 20
 _SWEEP_TOL = 1e-5
 _ROUNDING = 1e-12
+_ROWS = 256  # whose products with all others are held at a time
 
 
 def hessian(f, second):
@@ -64,26 +65,36 @@ def solve_by_pairs(f, second, ridge, right):
     if len(sample) == 0:
         return scaled
     root = np.sqrt(second[sample, column])
-    first = np.diff(sample, prepend=-1) > 0
-    rows, place = sample[first], np.cumsum(first) - 1
-    by_feature = f.feature_values(f.weights(ridge))
-    gram = f.gram(rows, 1.0 / by_feature)
-    if f.fit_intercept:
-        gram += 1.0 / f.intercepts(ridge)[0]
-    system = np.empty((len(sample), len(sample)))
     true = f.y[sample] if f.n_rows > 1 else np.empty(0, np.intp)
-    _kernels.pair_system(gram, place, true, column, root, system)
+    system = _pair_system(f, sample, true, column, root, ridge)
     scores = f.scores(scaled, np.float64)
     image = scores[sample, column]
     if f.n_rows > 1:
         image = image - scores[sample, true]
-    factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    factor = cho_factor(system.T, overwrite_a=True, check_finite=False)
     weights = root * cho_solve(factor, root * image, check_finite=False)
     pull = np.zeros_like(scores)
     pull[sample, column] = weights
     if f.n_rows > 1:
         np.subtract.at(pull, (sample, true), weights)
     return scaled - f.backward(pull) / ridge
+
+
+def _pair_system(f, sample, true, other, root, ridge):
+    """I + U^T diag(ridge)^-1 U, lower triangle."""
+    first = np.diff(sample, prepend=-1) > 0
+    rows, place = sample[first], np.cumsum(first) - 1
+    ends = np.append(np.flatnonzero(first), len(sample))
+    by_feature = 1.0 / f.feature_values(f.weights(ridge))
+    system = np.empty((len(sample), len(sample)))
+    for start in range(0, len(rows), _ROWS):
+        stop = min(start + _ROWS, len(rows))
+        gram = f.gram(rows[start:stop], rows[:stop], by_feature)
+        if f.fit_intercept:
+            gram += 1.0 / f.intercepts(ridge)[0]
+        pairs = np.arange(ends[start], ends[stop])
+        _kernels.pair_system(gram, start, pairs, place, true, other, root, system)
+    return system
 
 
 def _diagonal(matrix):

@@ -397,6 +397,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         kept = weight > 0.0
         if not kept.all():
             X, y, weight = X[kept], y[kept], weight[kept]
+        if len(y) == 0:  # newer scikit-learn has said so before
+            raise ValueError("sample_weight must have at least one non-zero entry.")
         classes, codes = np.unique(y, return_inverse=True)
         mass = np.bincount(codes, weights=weight)
         by_class = self._weights_by_class(classes, y, mass)

@@ -113,6 +113,8 @@ def test_a_stream_goes_on(through, learning_rate, average, iris):
     X, y = iris
     model = make("softmax", learning_rate=learning_rate, average=average)
     model.partial_fit(X, y, classes=[0, 1, 2])
+    if through is through_skops and not hasattr(np.random.BitGenerator, "seed_seq"):
+        pytest.skip("skops saves no generators of this NumPy")
     loaded = through(model)
     assert_same(model, loaded, X)
     assert_same(model.partial_fit(X, y), loaded.partial_fit(X, y), X)

@@ -503,10 +503,12 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             )
         if self.early_stopping:
             return "sgd"
-        request = _solvers.Request(
+        return _solvers.choose(self.solver, self._request(shape, n_rows))
+
+    def _request(self, shape, n_rows):
+        return _solvers.Request(
             self._loss(), self._penalty(), self.learning_rate, *shape, n_rows
         )
-        return _solvers.choose(self.solver, request)
 
     def _penalty(self):
         return ElasticNet(float(self.alpha), float(self.l1_ratio))
@@ -548,16 +550,13 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
 
     def _solver_objective(self, solver, X, codes, weight, n_classes):
         """The objective as a solver wants it: its precision, and its centre."""
-        rows_in_turn = solver in ("saga", "sdca", "sgd")
-        if solver == "newton" and not self._loss().smooth:
-            # Mostly an ascent, row by row.
-            rows_in_turn = n_classes * X.shape[1] > _solvers.NEWTON_LARGEST
+        request = self._request(X.shape, 1 if n_classes == 2 else n_classes)
         exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
         dtype = np.float64 if exact else X.dtype
         # The textbook's steps are those of the user's coordinates, and centring would
         # turn sparse steps into dense ones.
         centre = self.learning_rate == "auto" and not (
-            rows_in_turn and sparse.issparse(X)
+            sparse.issparse(X) and _solvers.visits_rows(solver, request)
         )
         threads = threads_of(self.n_jobs)
         return self._objective(X, codes, weight, n_classes, dtype, centre, threads)

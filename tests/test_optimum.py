@@ -229,6 +229,14 @@ def test_newton_goes_back_where_too_many_pairs_are_active(
     assert model.objective_ == pytest.approx(expected.objective_, rel=2e-4)
 
 
+def test_few_samples_of_many_classes(monkeypatch):
+    # Less than ascent is otherwise worth, and more pairs than Newton's method takes.
+    monkeypatch.setattr(_newton, "_MOST_PAIRS", 300)
+    X, y = blobs(90, 80, 40)
+    model = make("hinge", alpha=1e-3)
+    assert_reaches(model, X, y, 1e-4)
+
+
 @penalties
 @pytest.mark.parametrize("model", models(HINGES), ids=str)
 def test_the_solvers_of_a_hinge_agree(model, l1_ratio, breast_cancer):

@@ -7,9 +7,8 @@ a SolverResult. It knows arrays only: no labels, no scikit-learn.
 from dataclasses import dataclass, replace
 from importlib import import_module
 
-# Newton's method holds a square matrix of this size at most, unless the hinge has few
-# active pairs.
-NEWTON_LARGEST = 3000
+# Newton's method holds a square matrix of this size at most.
+_NEWTON_LARGEST = 3000
 # With iterations in place of a factor, one of these entries for each class.
 _NEWTON_LARGEST_BLOCKS = 7e6
 # First-order steps that one Newton step on the softmax makes unnecessary; more where
@@ -100,15 +99,20 @@ def _newton_iterates(request):
 
 
 def _newton_finishes(request):
-    """Whether it is dual ascent, with Newton's steps where few pairs are active."""
+    """Whether Newton's method can begin as dual ascent, and end so if it has to."""
     penalty = request.penalty
     return request.loss.name == "hinge" and penalty.l1 == 0.0 and penalty.l2 > 0.0
+
+
+def only_by_pairs(loss, n_coefficients, n_pairs):
+    """Whether Newton's matrix depends on how many pairs are active: too large else."""
+    return loss.name == "hinge" and min(n_coefficients, n_pairs) > _NEWTON_LARGEST
 
 
 def _refuse_newton(request):
     if _newton_iterates(request) or _newton_finishes(request):
         return _refuse_rates(request)
-    largest = NEWTON_LARGEST
+    largest = _NEWTON_LARGEST
     by_pairs = request.loss.name != "softmax" and request.penalty.l1 == 0.0
     if request.n_coefficients > largest and not (
         by_pairs and request.n_pairs <= largest
@@ -130,6 +134,13 @@ _REFUSALS = {
     "sgd": _refuse_sgd,
 }
 SOLVER_NAMES = tuple(_REFUSALS)
+
+
+def visits_rows(solver, request):
+    """Whether a solver takes the rows of X one after the other."""
+    if solver == "newton":
+        return only_by_pairs(request.loss, request.n_coefficients, request.n_pairs)
+    return solver in ("saga", "sdca", "sgd")
 
 
 def able(request):

@@ -1,4 +1,4 @@
-"""Newton's method on explicit second derivatives, for few coefficients.
+"""Newton's method on explicit second derivatives, for few coefficients or active pairs.
 
 The smooth losses take (proximal) Newton steps. The hinge takes them inside an augmented
 Lagrangian: with multipliers a_ij of the slacks, the minimum over W of
@@ -9,8 +9,9 @@ is a smooth problem; its maximisers t are the next multipliers, and the width sh
 (R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal point
 algorithm in convex programming", Mathematics of Operations Research 1976; X. Li, D. Sun
 and K.-C. Toh, "A highly efficient semismooth Newton augmented Lagrangian method for
-solving Lasso problems", SIAM J. Optimization 2018.) The first multipliers come from a
-few iterations of dual coordinate ascent, while those gain more than a Newton step.
+solving Lasso problems", SIAM J. Optimization 2018.) The first multipliers come from
+dual coordinate ascent, while that gains more than a Newton step: from few iterations
+where there are few coefficients, from all of them where too many pairs are active.
 """
 
 from functools import partial
@@ -19,7 +20,7 @@ import numpy as np
 
 from .. import _kernels
 from .._certificate import maximize_concave
-from . import NEWTON_LARGEST
+from . import only_by_pairs
 from ._common import (
     Best,
     Checkpoints,
@@ -211,16 +212,14 @@ def _ascent_pays(f, warm):
     if f.penalty.l2 == 0.0:
         return False
     if not f.loss.smooth:
-        return f.n_samples >= _ASCENT_FROM
+        return f.n_samples >= _ASCENT_FROM or _only_by_pairs(f)
     if warm and _iterations_pay(f):
         return f.n_samples * f.size >= _LARGE_IF_WARM
     return _is_large(f)
 
 
 def _only_by_pairs(f):
-    """Whether Newton's systems cannot be had for any number of active pairs."""
-    pairs = f.n_samples * max(f.n_rows - 1, 1)
-    return f.loss.name == "hinge" and min(f.size, pairs) > NEWTON_LARGEST
+    return only_by_pairs(f.loss, f.size, f.n_samples * max(f.n_rows - 1, 1))
 
 
 def _is_large(f):
@@ -455,7 +454,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, by the cheapest way."""
     few = np.count_nonzero(second) < _DUAL_FROM * f.size
-    if f.loss.name != "softmax" and (few or f.size > NEWTON_LARGEST):
+    if f.loss.name != "softmax" and (few or _only_by_pairs(f)):
         return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
         return iterations(f, second, ridge, right)

@@ -33,6 +33,7 @@ FITS = [
     (SoftmaxClassifier, {"solver": "sgd"}),
     (SoftmaxClassifier, {"solver": "sgd", "average": True}),
     (SVMClassifier, {"solver": "sdca"}),
+    (SVMClassifier, {"solver": "newton"}),
     (SVMClassifier, {"solver": "gd"}),
     (SVMClassifier, {"solver": "sgd"}),
 ]

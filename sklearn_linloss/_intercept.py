@@ -145,7 +145,7 @@ class _SmoothHinge:
             of_class = np.equal.outer(np.arange(f.n_rows), self._y)
             self._weight_of_class = of_class * self._weight
         _, pull = f.loss_gradient(there)
-        self._far = pull[~near].sum(axis=0)
+        self._far = ~near @ pull
 
     def covers(self, point):
         """Whether no other sample can have come near a kink, after one more step."""
@@ -155,16 +155,25 @@ class _SmoothHinge:
     def expand(self, b):
         """Value, gradient and Hessian."""
         shift = b - self._point
-        moved = (
-            self._sign * shift if self._n_rows == 1 else shift - shift[self._y, None]
-        )
-        slack = self._slack + moved
-        e = np.exp(np.abs(slack) / -self._width)
-        smooth = np.maximum(slack, 0.0) + self._width * np.log1p(e)
+        if self._n_rows == 1:
+            slack = self._slack + self._sign * shift
+        else:
+            slack = self._slack + shift
+            slack -= shift[self._y, None]
+        # In place where that is possible: all samples may be near a kink.
+        e = np.abs(slack)
+        e /= -self._width
+        np.exp(e, out=e)
+        smooth = np.log1p(e)
+        smooth *= self._width
+        smooth += np.maximum(slack, 0.0)
         value = self._weight @ smooth.sum(axis=1) + self._far @ shift
-        share = 1.0 / (1.0 + e)
-        bend = share * (1.0 - share) / self._width
-        slope = np.where(slack > 0.0, share, 1.0 - share)
+        share = np.add(e, 1.0, out=smooth)
+        np.divide(1.0, share, out=share)
+        rest = np.multiply(e, share, out=e)
+        slope = np.where(slack > 0.0, share, rest)
+        bend = np.multiply(share, rest, out=share)
+        bend /= self._width
         if self._n_rows == 1:
             gradient = self._weight @ (self._sign * slope)
             return value, gradient + self._far, (self._weight @ bend)[:, None]

@@ -12,6 +12,7 @@ intercepts are b + W mu. That is the same problem, exactly, and a better conditi
 one. X itself is never centred, copied or written to.
 """
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from functools import cached_property, partial
@@ -178,14 +179,15 @@ class LinearObjective:
         """W x_i + b for every sample, shape (n_samples, n_rows); linear in theta."""
         W, b = self.unpack(theta)
         dtype = self.dtype if dtype is None else dtype
-        scores = self._forward(W.astype(dtype, copy=False))
-        if self.fit_intercept:
-            scores += b.astype(dtype)
-        return scores
+        return self._forward(W.astype(dtype, copy=False), b.astype(dtype))
 
     def backward(self, gradient):
         """Adjoint of `scores`: sum_i gradient_i (x_i, 1) in the layout of `theta`."""
-        flat = self._centring(gradient.sum(axis=0, dtype=np.float64))
+
+        def total(rows):
+            return gradient[rows].sum(axis=0, dtype=np.float64)
+
+        flat = self._centring(sum(self._over_parts(total, gradient.size)))
         self._add_adjoint(gradient, self._matrix(flat))
         return flat
 
@@ -343,17 +345,23 @@ class LinearObjective:
     def loss_hessian(self, scores, direction, width=0.0):
         """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""
         out = np.empty_like(scores)
-        _kernels.loss_hessian(
-            self.loss.code,
-            self.vector_form(scores),
-            self.y,
-            self.weight,
-            self.delta,
-            width,
-            self.vector_form(direction),
-            np.empty((1, self.n_rows)),
-            self.vector_form(out),
-        )
+        arrays = [self.vector_form(each) for each in (scores, direction, out)]
+
+        def part(rows):
+            some_scores, some_direction, some_out = (each[rows] for each in arrays)
+            _kernels.loss_hessian(
+                self.loss.code,
+                some_scores,
+                self.y[rows],
+                self.weight[rows],
+                self.delta,
+                width,
+                some_direction,
+                np.empty((1, self.n_rows)),
+                some_out,
+            )
+
+        self._over_parts(part, scores.size)
         return out
 
     def penalty_value(self, theta):
@@ -477,12 +485,27 @@ class LinearObjective:
         parts = [slice(*pair) for pair in pairwise(ends)]
         if self.n_threads == 1:
             return list(map(work, parts))
-        return list(self._pool.map(work, parts))
+        results, waiting = [None] * len(parts), deque(enumerate(parts))
+
+        def take_parts():
+            while True:
+                try:
+                    place, rows = waiting.popleft()
+                except IndexError:
+                    return
+                results[place] = work(rows)
+
+        # This thread works, too: waking one up for each part costs more.
+        others = [self._pool.submit(take_parts) for _ in range(self.n_threads - 1)]
+        take_parts()
+        for other in others:
+            other.result()
+        return results
 
     @cached_property
     def _pool(self):
-        """Threads that wait for work until the objective is gone."""
-        return ThreadPoolExecutor(self.n_threads)
+        """Further threads that wait for work until the objective is gone."""
+        return ThreadPoolExecutor(self.n_threads - 1)
 
     def _blocks(self, dtype, part=slice(None)):
         """Slices of the samples of a part, and dense X over them in `dtype`; one slice
@@ -495,8 +518,18 @@ class LinearObjective:
         for rows in self._row_blocks(12 * self.n_features, start, stop):
             yield rows, self.X[rows].astype(dtype)
 
-    def _forward(self, W):
+    def _forward(self, W, b):
         scores = np.empty((self.n_samples, self.n_rows), dtype=W.dtype)
+        if self._is_skinny:
+            W, b = readonly(W), readonly(b)
+
+            def part(rows):
+                for block, X in self._blocks(W.dtype, rows):
+                    each = np.arange(len(X))
+                    _kernels.dense_scores(readonly(X), each, W, b, scores[block])
+
+            self._over_parts(part, self.X.size)
+            return scores
         if self.is_sparse:
             W = readonly(np.ascontiguousarray(W.T))
             data, indices, indptr = self.csr
@@ -506,19 +539,11 @@ class LinearObjective:
                 _kernels.csr_scores(data, indices, ends, W, scores[rows])
 
             self._over_parts(part, self.X.nnz * self.n_rows)
-            return scores
-        if not self._is_skinny:
+        else:
             for rows, X in self._blocks(W.dtype):
                 scores[rows] = X @ W.T
-            return scores
-        W, zeros = readonly(W), np.zeros(self.n_rows, W.dtype)
-
-        def part(rows):
-            for block, X in self._blocks(W.dtype, rows):
-                each = np.arange(len(X))
-                _kernels.dense_scores(readonly(X), each, W, zeros, scores[block])
-
-        self._over_parts(part, self.X.size)
+        if self.fit_intercept:
+            scores += b
         return scores
 
     @property

@@ -242,11 +242,11 @@ class _Ascended:
         rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
         rest = np.log(gap / max(self._tol, _ROUNDING))
         self._last_gap, self._last_iteration = gap, iteration
+        nearby, trial, patience = _ASCENT_RULE[self._f.loss.smooth]
         if _only_by_pairs(self._f):
             step = self._iterations_a_step()
-            nearby, trial, patience = np.inf, _TRIAL * step, _PATIENCE * step
-        else:
-            nearby, trial, patience = _ASCENT_RULE[self._f.loss.smooth]
+            nearby, trial = np.inf, max(trial, _TRIAL * step)
+            patience = max(patience, _PATIENCE * step)
         # Sent back, it goes on for as long again.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate

@@ -521,7 +521,7 @@ class LinearObjective:
     def _forward(self, W, b):
         scores = np.empty((self.n_samples, self.n_rows), dtype=W.dtype)
         if self._is_skinny:
-            W, b = readonly(W), readonly(b)
+            W = readonly(W)
 
             def part(rows):
                 for block, X in self._blocks(W.dtype, rows):

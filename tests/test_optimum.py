@@ -187,6 +187,8 @@ def test_many_coefficients_and_many_samples(loss, container):
     X[np.abs(X) < 1.0] = 0.0
     model = make(loss, alpha=1e-2)
     assert_reaches(model, container(X), y, 1e-4)
+    # That of the hinge begins as an ascent, whatever the number of coefficients.
+    assert model.solver_ == {"hinge": "newton", "squared_hinge": "sdca"}[loss]
 
 
 @pytest.fixture(scope="module")
@@ -208,25 +210,37 @@ def test_newton_goes_on_where_ascent_is_slow(container, ill_conditioned):
     assert slow.objective_ * (1.0 - slow.gap_) <= model.objective_ < slow.objective_
 
 
-@pytest.mark.parametrize("most", [10, 300])
+@pytest.mark.parametrize(
+    ("most", "alpha", "refused"), [(200, 1e-5, [True, False]), (10, 1e-4, [])]
+)
 def test_newton_goes_back_where_too_many_pairs_are_active(
-    most, ill_conditioned, monkeypatch
+    most, alpha, refused, ill_conditioned, monkeypatch
 ):
     X, y = ill_conditioned
-    expected = make("hinge", alpha=1e-4).fit(X, y)
-    monkeypatch.setattr(_newton, "_MOST_PAIRS", most)
-    pairs = []
-    solve = _newton.solve_by_pairs
+    pairs, steps = [], []
+    solve, take = _newton.solve_by_pairs, _newton._Steps.take
 
     def count(f, second, ridge, right):
         pairs.append(np.count_nonzero(second))
         return solve(f, second, ridge, right)
 
+    def note(*args):
+        steps.append(take(*args))
+        return steps[-1]
+
     monkeypatch.setattr(_newton, "solve_by_pairs", count)
-    model = make("hinge", alpha=1e-4).fit(X, y)
+    monkeypatch.setattr(_newton._Steps, "take", note)
+    free = make("hinge", alpha=alpha).fit(X, y)
+    assert max(pairs) > most
+    pairs.clear()
+    steps.clear()
+    monkeypatch.setattr(_newton, "_MOST_PAIRS", most)
+    model = make("hinge", alpha=alpha).fit(X, y)
     assert max(pairs, default=0) <= most
+    # Some steps were made and some refused, or none was tried.
+    assert {step is None for step in steps} == set(refused)
     assert model.gap_ <= 1e-4
-    assert model.objective_ == pytest.approx(expected.objective_, rel=2e-4)
+    assert model.objective_ == pytest.approx(free.objective_, rel=2e-4)
 
 
 def test_few_samples_of_many_classes(monkeypatch):

@@ -26,12 +26,17 @@ from ._compat import (
     with_callbacks,
 )
 from ._penalty import ElasticNet
-from ._solvers._common import Options, Progress
+from ._solvers._common import Options, Progress, diverged
 from ._solvers._sgd_state import Stream
 from ._watch import Validation, begin_callbacks
 
-# Products in float32 are off by about 1e-7 of the objective.
+# Products in float32 are off by about 1e-7 of the objective, times how many deviations
+# the features are away from zero.
 _SMALLEST_FLOAT32_TOL = 1e-6
+_TOL_OF_SGD = 1e-4
+_ROUNDING_OF_GAP = 1e-13
+# Decades of weights that one fit can tell apart.
+_MOST_DECADES = 100
 # Attributes of a fit that a stream has not, and those that not every fit has.
 _OF_A_FIT = ("objective_", "gap_", "loss_curve_")
 _OF_SOME_FITS = ("batch_loss_curve_", "validation_loss_curve_", "t_", "_stream")
@@ -259,8 +264,10 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         weight = self._check_weight(sample_weight, X)
         X, codes, classes, weight, by_class = self._weigh(X, y, weight)
         n_rows = 1 if len(classes) == 2 else len(classes)
+        n_features = X.shape[1]
+        X, columns = leave_out_empty(X)
         W, b = self._start(
-            previous, classes, (n_rows, X.shape[1]), coef_init, intercept_init
+            previous, classes, (n_rows, n_features), coef_init, intercept_init
         )
         solver = self._choose_solver(X.shape, n_rows)
         options = self._options()
@@ -269,7 +276,11 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             train, test = self._split(codes, options.seed)
             held_out = X[test], codes[test], weight[test]
             X, codes, weight = X[train], codes[train], weight[train]
-        objective = self._solver_objective(solver, X, codes, weight, len(classes))
+        elif held_out is not None and columns is not None:
+            held_out = columns.take(held_out[0]), *held_out[1:]
+        objective = self._solver_objective(
+            solver, X, codes, weight, len(classes), columns
+        )
         progress = self._progress(
             objective, solver, options, held_out, classes, callbacks
         )
@@ -394,6 +405,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
 
     def _weigh(self, X, y, weight):
         """Drop what has no weight, apply the class weights, encode the labels."""
+        # By a power of two, which rounds nothing: sums of large ones must be finite.
+        weight = np.ldexp(weight, -np.frexp(weight.max(initial=0.0))[1])
         kept = weight > 0.0
         if not kept.all():
             X, y, weight = X[kept], y[kept], weight[kept]
@@ -415,6 +428,14 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             raise ValueError(
                 "This solver needs samples of at least 2 classes in the data, but the "
                 f"data contains only one class: {classes[0]!r}"
+            )
+        least = weight.argmin()
+        if weight[least] < 10.0**-_MOST_DECADES * weight.max():
+            raise ValueError(
+                "The weights of the samples, times those of their classes, span more "
+                f"than {_MOST_DECADES} decades: {weight[least]:.1e} of class "
+                f"{classes[codes[least]]!r} beside {weight.max():.1e}. Give samples "
+                "that shall not count the weight zero."
             )
         return _canonical(X), codes.astype(np.intp), classes, weight, by_class
 
@@ -530,7 +551,9 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             verbose=self.verbose,
         )
 
-    def _objective(self, X, codes, weight, n_classes, dtype, centre, n_threads=1):
+    def _objective(
+        self, X, codes, weight, n_classes, dtype, centre, n_threads=1, columns=None
+    ):  # fmt: skip
         # Compiled code is imported here and not before: predicting needs none.
         from ._objective import LinearObjective
 
@@ -546,20 +569,32 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             dtype=dtype,
             n_threads=n_threads,
             centre=centre,
+            columns=columns,
         )
 
-    def _solver_objective(self, solver, X, codes, weight, n_classes):
+    def _solver_objective(self, solver, X, codes, weight, n_classes, columns=None):
         """The objective as a solver wants it: its precision, and its centre."""
         request = self._request(X.shape, 1 if n_classes == 2 else n_classes)
-        exact = solver != "sgd" and self.tol < _SMALLEST_FLOAT32_TOL
-        dtype = np.float64 if exact else X.dtype
         # The textbook's steps are those of the user's coordinates, and centring would
         # turn sparse steps into dense ones.
         centre = self.learning_rate == "auto" and not (
             sparse.issparse(X) and _solvers.visits_rows(solver, request)
         )
-        threads = threads_of(self.n_jobs)
-        return self._objective(X, codes, weight, n_classes, dtype, centre, threads)
+        f = self._objective(
+            X,
+            codes,
+            weight,
+            n_classes,
+            X.dtype,
+            centre,
+            threads_of(self.n_jobs),
+            columns,
+        )
+        if X.dtype == np.float64:
+            return f
+        smallest_tol = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
+        tol = max(self.tol, _TOL_OF_SGD) if solver == "sgd" else self.tol
+        return f.with_precision(np.float64) if tol < smallest_tol else f
 
     def _progress(self, objective, solver, options, held_out, classes, callbacks):
         """What watches a fit, for the user's validation data and callbacks."""
@@ -619,9 +654,26 @@ class Fit:
         self.coef, self.intercept = unpack(objective, result.theta)
         stored = objective.pack(self.coef, self.intercept)
         self.objective = objective.value(stored, np.float64)
+        if not np.isfinite(self.objective):
+            raise diverged(solver, progress.n_iter)
+        certifier.check(self.objective, stored)
         self.gap = float(certifier.gap(self.objective))
         self.n_iter = progress.n_iter
-        self.converged, self.dual = result.converged, result.dual
+        self.dual = result.dual
+        # Rounding to the precision of X may have cost what was converged; without a
+        # penalty there is no gap.
+        far = self.gap > options.tol + _ROUNDING_OF_GAP
+        self.converged = result.converged and not (result.by_gap and far)
+
+
+def leave_out_empty(X):
+    """X without its columns that have no entries, where those are many, and the
+    `Columns` that are left; else X and None.
+    """
+    from ._objective import Columns
+
+    columns = Columns.of(X)
+    return (X, None) if columns is None else (columns.take(X), columns)
 
 
 def unpack(objective, theta):

@@ -23,6 +23,7 @@ _NOTHING = 1e-200  # of a flow
 _SEARCH_STEPS = 15
 _STRIDE, _GROWTH, _LOWER = 0.06, 4.0, 0.1  # on the way to a bracket
 _REST, _FLAT = 0.01, 0.01
+_CANCELLED = 1e-11  # what sums over samples lose to rounding
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,29 @@ class Certifier:
         floor = 1e-10 * self.objective.value_at_zero
         # Not max(value - bound, 0): a nan must stay one.
         return np.maximum(value - self.bound, 0.0) / max(value, floor)
+
+    def check(self, value, theta):
+        """Raise if a model is better than the bound allows by more than rounding.
+
+        Parameters
+        ----------
+        value : float
+            Its objective, in float64.
+        theta : ndarray
+            The model.
+
+        Raises
+        ------
+        RuntimeError
+            If the bound is impossible: an error of this package, not of its user.
+        """
+        excess = self.bound - value
+        if excess > 0.0 and excess > _CANCELLED * self.objective.magnitude(theta):
+            raise RuntimeError(
+                f"The lower bound {self.bound!r} exceeds an objective of {value!r}: "
+                "one of them is wrong. This is an error of sklearn_linloss; please "
+                "report it with the data and the parameters of the fit."
+            )
 
     def certify(self, theta, dual=None, scores=None):
         """Certificate for `theta`.

@@ -845,43 +845,48 @@ def sgd_epoch_csr(
 
 
 @inlined
-def _proximal_term(slack, centre, width):
-    """max_{0 <= a <= 1} a * slack - width / 2 * (a - centre)^2, and its maximiser."""
-    a = min(max(centre + slack / width, 0.0), 1.0)
-    return a * slack - 0.5 * width * (a - centre) ** 2, a
+def _proximal_term(slack, centre, width, bend, cap):
+    """max_{0 <= a <= cap} a * slack - bend / 2 * a^2 - width / 2 * (a - centre)^2, and
+    its maximiser.
+    """
+    a = min(max((slack + width * centre) / (width + bend), 0.0), cap)
+    return a * slack - 0.5 * (bend * a * a + width * (a - centre) ** 2), a
 
 
 @jit
-def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
-    """The hinge of an augmented Lagrangian with multipliers `centre`.
+def proximal_hinge(scores, y, weight, delta, width, bend, cap, centre, pull, second):
+    """A hinge of an augmented Lagrangian with multipliers `centre`.
 
-    For each slack: max_{0 <= a <= 1} a * slack - width / 2 * (a - centre)^2, where
-    `centre` is zero for the true class. Writes weight[i] times the gradient in the
-    scores to `pull`, and weight[i] times the second derivative in the slack to
-    `second`, zero for the true class. Returns the weighted mean.
+    For each slack the maximum of a * slack - bend / 2 * a^2 - width / 2 * (a -
+    centre)^2 over 0 <= a <= cap, where `centre` is zero for the true class. Writes
+    weight[i] times the gradient in the scores to `pull`, and weight[i] times the second
+    derivative in the slack to `second`, zero for the true class. Returns the weighted
+    mean.
     """
     total = 0.0
     if scores.ndim == 1:
         for i in range(len(scores)):
             sign = 1.0 if y[i] == 1 else -1.0
-            value, a = _proximal_term(delta - sign * scores[i], centre[i], width)
+            slack = delta - sign * scores[i]
+            value, a = _proximal_term(slack, centre[i], width, bend, cap)
             pull[i] = -sign * weight[i] * a
-            second[i] = weight[i] / width if 0.0 < a < 1.0 else 0.0
+            second[i] = weight[i] / (width + bend) if 0.0 < a < cap else 0.0
             total += weight[i] * value
         return total
     # Every class is treated alike, so that the loop vectorises; the true one, whose
     # slack is delta, is taken out again.
-    true_value, _ = _proximal_term(delta, 0.0, width)
+    true_value, _ = _proximal_term(delta, 0.0, width, bend, cap)
     for i in range(len(scores)):
         k = y[i]
-        bend = weight[i] / width
+        active = weight[i] / (width + bend)
         base = delta - scores[i, k]
         row_value = -true_value
         others = 0.0
         for j in range(scores.shape[1]):
-            value, a = _proximal_term(scores[i, j] + base, centre[i, j], width)
+            slack = scores[i, j] + base
+            value, a = _proximal_term(slack, centre[i, j], width, bend, cap)
             row_value += value
-            second[i, j] = bend if 0.0 < a < 1.0 else 0.0
+            second[i, j] = active if 0.0 < a < cap else 0.0
             pull[i, j] = weight[i] * a
             others += weight[i] * a
         pull[i, k] -= others
@@ -891,7 +896,9 @@ def proximal_hinge(scores, y, weight, delta, width, centre, pull, second):
 
 
 @jit
-def proximal_hinge_along(scores, change, t, y, weight, delta, width, centre):
+def proximal_hinge_along(
+    scores, change, t, y, weight, delta, width, bend, cap, centre
+):  # fmt: skip
     """Value of `proximal_hinge` at scores + t * change, and its derivative in t."""
     total = 0.0
     slope = 0.0
@@ -899,11 +906,11 @@ def proximal_hinge_along(scores, change, t, y, weight, delta, width, centre):
         for i in range(len(scores)):
             sign = 1.0 if y[i] == 1 else -1.0
             slack = delta - sign * (scores[i] + t * change[i])
-            value, a = _proximal_term(slack, centre[i], width)
+            value, a = _proximal_term(slack, centre[i], width, bend, cap)
             total += weight[i] * value
             slope -= weight[i] * a * sign * change[i]
         return total, slope
-    true_value, _ = _proximal_term(delta, 0.0, width)
+    true_value, _ = _proximal_term(delta, 0.0, width, bend, cap)
     for i in range(len(scores)):
         k = y[i]
         true_change = change[i, k]
@@ -912,7 +919,7 @@ def proximal_hinge_along(scores, change, t, y, weight, delta, width, centre):
         row_slope = 0.0
         for j in range(scores.shape[1]):
             slack = scores[i, j] + t * change[i, j] + base
-            value, a = _proximal_term(slack, centre[i, j], width)
+            value, a = _proximal_term(slack, centre[i, j], width, bend, cap)
             row_value += value
             row_slope += a * (change[i, j] - true_change)
         total += weight[i] * row_value

@@ -21,7 +21,6 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 from sklearn.utils.extmath import row_norms
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from . import _kernels
 
@@ -30,6 +29,12 @@ _BLOCK_BYTES = 1 << 20
 # Shapes where compiled products beat BLAS (benchmarks/README.md); small ones are not
 # worth a compilation.
 _MOST_ROWS, _FEWEST_FEATURES, _SMALL = 32, 64, 1e6
+# Columns of a CSR for each one with entries, from where on the others are left out.
+_FEW = 2
+# Of the square of a feature in single precision: less is no variance.
+_ROUNDING_OF_SINGLE = 1e-14
+# Rows that stand for all where only the order of magnitude matters.
+_MIDDLE_OF = 33
 # Rows whose scores and gradient are computed before the next are read.
 _CACHED_ROWS = 48
 # Sums over samples have so many parts, whatever the number of threads, so that the
@@ -60,6 +65,8 @@ class LinearObjective:
     centre : bool or ndarray of shape (n_features,), default=True
         Whether `theta` has centred features, or what they count from instead of their
         mean; without a free intercept they are as they are.
+    columns : Columns, default=None
+        Which columns of the user's data those of X are, where they are not all.
     """
 
     def __init__(
@@ -76,8 +83,10 @@ class LinearObjective:
         dtype,
         n_threads=1,
         centre=True,
+        columns=None,
     ):
         self.X = X
+        self.columns = columns
         self.y = y
         self.weight = sample_weight / sample_weight.sum()
         self.loss = loss
@@ -130,6 +139,14 @@ class LinearObjective:
         return self._moments[1]
 
     @property
+    def largest_offset(self):
+        """Largest distance of a feature from zero, in its standard deviations."""
+        mean, variance = self._moments
+        varies = variance > _ROUNDING_OF_SINGLE * mean**2
+        square = np.divide(mean**2, variance, out=np.zeros_like(mean), where=varies)
+        return float(np.sqrt(square.max(initial=0.0)))
+
+    @property
     def second_moment(self):
         """Weighted mean square of each feature."""
         mean, variance = self._moments
@@ -139,6 +156,7 @@ class LinearObjective:
 
     def pack(self, W, b):
         """Flat vector of coefficients (n_rows, n_features) and intercepts (n_rows,)."""
+        W = W if self.columns is None else W[:, self.columns.places]
         theta = np.empty(self.size)
         self._matrix(theta)[:] = W.T if self.is_sparse else W
         if self.fit_intercept:
@@ -148,11 +166,9 @@ class LinearObjective:
         return theta
 
     def unpack(self, theta):
-        """Coefficients (a view) and intercepts, as the user knows them."""
-        W, b = self._split(theta)
-        if self.mean is not None:
-            b = b - W @ self.mean
-        return W, b
+        """Coefficients and intercepts, as the user knows them."""
+        W, b = self._uncentred(theta)
+        return (W if self.columns is None else self.columns.fill(W)), b
 
     def weights(self, theta):
         """The penalised part of `theta`, a flat view."""
@@ -173,11 +189,31 @@ class LinearObjective:
         matrix = weights.reshape(self.matrix_shape)
         return matrix[:, 0] if self.is_sparse else matrix[0]
 
+    def class_mean(self, theta):
+        """`theta` with every class in the place of their mean: what changes no loss of
+        three or more classes.
+        """
+        mean = np.empty_like(theta)
+        axis = 1 if self.is_sparse else 0
+        self._matrix(mean)[:] = self._matrix(theta).mean(axis=axis, keepdims=True)
+        if self.fit_intercept:
+            self.intercepts(mean)[:] = self.intercepts(theta).mean()
+        return mean
+
+    def by_classes(self, matrix):
+        """A view of a matrix over `theta` with entry (j, k, l) for classes k and l of
+        feature j, without the intercepts.
+        """
+        leading = matrix[: self.n_weights, : self.n_weights]
+        leading = leading.reshape(self.matrix_shape * 2)
+        labels = "jkjl->jkl" if self.is_sparse else "kjlj->jkl"
+        return np.einsum(labels, leading)
+
     # -- the linear map ---------------------------------------------------------
 
     def scores(self, theta, dtype=None):
         """W x_i + b for every sample, shape (n_samples, n_rows); linear in theta."""
-        W, b = self.unpack(theta)
+        W, b = self._uncentred(theta)
         dtype = self.dtype if dtype is None else dtype
         return self._forward(W.astype(dtype, copy=False), b.astype(dtype))
 
@@ -378,7 +414,7 @@ class LinearObjective:
         if not self._reads_once:
             value, gradient = self.loss_gradient(self.scores(theta, dtype))
             return value, self.backward(gradient)
-        W, b = self.unpack(theta)
+        W, b = self._uncentred(theta)
         if self.n_rows > 1:
             # Losses see differences of scores only, and their gradient sums to zero.
             W, b = W[:-1] - W[-1], b[:-1] - b[-1]
@@ -421,6 +457,15 @@ class LinearObjective:
         subgradient = self.penalty.min_norm_subgradient(self._split(theta)[0], W)
         return max(np.abs(subgradient).max(), np.abs(b).max(initial=0.0))
 
+    def magnitude(self, theta):
+        """What the value of F is rounded like: the sum of the terms that it and the
+        scores are made of, without their signs.
+        """
+        W, b = self._uncentred(theta)
+        terms = np.abs(W) @ np.sqrt(self.second_moment) + np.abs(b)
+        slope = self.loss.steepest(self.delta + terms.max())
+        return self.value_at_zero + self.value(theta, np.float64) + slope * terms.sum()
+
     @cached_property
     def value_at_zero(self):
         """F(0, 0)."""
@@ -437,6 +482,13 @@ class LinearObjective:
         if self.is_sparse:
             W = W.T
         b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)
+        return W, b
+
+    def _uncentred(self, theta):
+        """Coefficients (a view) and intercepts, for the features of X as they are."""
+        W, b = self._split(theta)
+        if self.mean is not None:
+            b = b - W @ self.mean
         return W, b
 
     def _of_true(self, dual):
@@ -585,11 +637,10 @@ class LinearObjective:
     def _moments(self):
         """Weighted mean and variance of each feature."""
         if self.is_sparse:
-            weights = self.weight.astype(self.X.dtype)
-            mean, variance = mean_variance_axis(self.X, axis=0, weights=weights)
-            return mean.astype(np.float64), variance.astype(np.float64)
-        # Around the first row, a large mean costs no digits.
-        origin = self.X[0].astype(np.float64)
+            return self._sparse_moments()
+        # Around an entry in the middle, a large mean costs no digits.
+        some = np.linspace(0, self.n_samples - 1, _MIDDLE_OF).astype(np.intp)
+        origin = np.median(self.X[some].astype(np.float64), axis=0)
 
         def part(rows):
             sums = np.zeros((2, self.n_features))
@@ -601,6 +652,70 @@ class LinearObjective:
 
         mean, square = sum(self._over_parts(part, self.X.size, 2 * self.n_features))
         return mean + origin, np.maximum(square - mean**2, 0.0)
+
+    def _sparse_moments(self):
+        X, d = self.X, self.n_features
+
+        def total(values, entries):
+            columns = X.indices[entries.start : entries.stop]
+            return np.bincount(columns, weights=values, minlength=d).astype(np.float64)
+
+        def over_entries(rows):
+            ends = X.indptr[rows.start : rows.stop + 1].astype(np.int64)
+            entries = slice(int(ends[0]), int(ends[-1]))
+            weight = np.repeat(self.weight[rows], np.diff(ends))
+            return entries, weight, X.data[entries].astype(np.float64)
+
+        def first(rows):
+            entries, weight, x = over_entries(rows)
+            return np.array([total(weight, entries), total(weight * x, entries)])
+
+        stored, mean = sum(self._over_parts(first, X.nnz, 2 * d))
+
+        def second(rows):
+            entries, weight, x = over_entries(rows)
+            x -= mean[X.indices[entries]]
+            return total(weight * x * x, entries)
+
+        variance = sum(self._over_parts(second, X.nnz, 2 * d))
+        variance += np.maximum(1.0 - stored, 0.0) * mean**2
+        return mean, variance
+
+
+class Columns:
+    """The columns of a CSR that have entries; the others need no coefficient.
+
+    Attributes
+    ----------
+    places : ndarray of int
+        Which they are.
+    """
+
+    def __init__(self, places, n_columns):
+        self.places = places
+        self._n_columns = n_columns
+
+    @classmethod
+    def of(cls, X):
+        """Those of X where they are few, else None."""
+        if not sparse.issparse(X):
+            return None
+        used = np.zeros(X.shape[1], dtype=bool)
+        used[X.indices] = True
+        places = np.flatnonzero(used)
+        # A matrix without columns is no matrix.
+        places = places if len(places) else np.zeros(1, dtype=np.intp)
+        return cls(places, X.shape[1]) if _FEW * len(places) <= X.shape[1] else None
+
+    def take(self, X):
+        """X without the others."""
+        return X[:, self.places]
+
+    def fill(self, W):
+        """Coefficients of all columns, zero for the others."""
+        full = np.zeros((len(W), self._n_columns), W.dtype)
+        full[:, self.places] = W
+        return full
 
 
 def readonly(array):

@@ -12,7 +12,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_X_y
 
-from ._base import Fit
+from ._base import Fit, leave_out_empty
 from ._compat import check_sample_weight
 from ._softmax import SoftmaxClassifier
 from ._solvers._common import Progress
@@ -185,14 +185,16 @@ class PathFollower:
 
     def __init__(self, model, X, codes, weight, n_classes):
         self._model = model
-        self._data = X, codes, weight, n_classes
+        self._n_features = X.shape[1]
+        X, columns = leave_out_empty(X)
+        self._data = X, codes, weight, n_classes, columns
         self._options = model._options()
         self._objectives = {}
         self._known = []  # (log alpha, coef, intercept, dual), the last one last
 
     def start(self, intercept):
         """Start from an intercept without coefficients."""
-        coef = np.zeros((len(intercept), self._data[0].shape[1]))
+        coef = np.zeros((len(intercept), self._n_features))
         self._known = [(np.inf, coef, intercept, None)]
 
     def forget(self):
@@ -207,7 +209,7 @@ class PathFollower:
         fit : Fit
         """
         model = self._model
-        X, _, _, n_classes = self._data
+        X, _, _, n_classes, _ = self._data
         n_rows = 1 if n_classes == 2 else n_classes
         solver = model._choose_solver(X.shape, n_rows)
         if solver not in self._objectives:

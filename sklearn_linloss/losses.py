@@ -60,11 +60,15 @@ class Loss:
         What the compiled kernels dispatch on.
     smooth : bool
         Whether the gradient is Lipschitz-continuous.
+    bend, cap : float
+        Of the hinges, which are the maximum of ``a * slack - bend / 2 * a^2`` over
+        ``0 <= a <= cap`` for each slack.
     """
 
     name: str
     code: int
     smooth = True
+    bend = cap = None
 
     def __repr__(self):
         return f"<loss {self.name!r}>"
@@ -85,6 +89,10 @@ class Loss:
             Infinite for the hinge itself.
         """
         raise NotImplementedError
+
+    def steepest(self, slack):
+        """Largest slope in one score, where no slack is larger."""
+        return 1.0
 
     def value(self, scores, y, delta=1.0):
         """Loss of each sample.
@@ -186,6 +194,7 @@ class _Hinge(Loss):
     """
 
     name, code, smooth = "hinge", 0, False
+    bend, cap = 0.0, 1.0
 
     def curvature(self, n_classes, width=0.0):
         largest = 1.0 if n_classes == 2 else float(n_classes)
@@ -205,9 +214,13 @@ class _SquaredHinge(Loss):
     """Squared hinge, sum_{j != y} max(0, s_j - s_y + delta)^2."""
 
     name, code = "squared_hinge", 1
+    bend, cap = 0.5, np.inf
 
     def curvature(self, n_classes, width=0.0):
         return 2.0 if n_classes == 2 else 2.0 * n_classes
+
+    def steepest(self, slack):
+        return 2.0 * slack
 
     def _value(self, scores, y, delta):
         return (np.maximum(_margins(scores, y, delta), 0.0) ** 2).sum(axis=1)

@@ -46,6 +46,8 @@ class SolverResult:
         The model.
     converged : bool
         Whether the solver's stopping rule was met.
+    by_gap : bool
+        Whether that rule is the gap, and not a plateau of the objective.
     dual : ndarray of shape (n_samples, n_rows) or None
         pi_i * a_i of the dual variables, where the solver keeps such.
     """
@@ -53,6 +55,7 @@ class SolverResult:
     theta: np.ndarray
     converged: bool
     dual: np.ndarray | None = None
+    by_gap: bool = True
 
 
 def wrong_class_shares(f, dual):
@@ -193,12 +196,14 @@ def certified(certifier, theta, options, progress):
     return SolverResult(certificate.theta, converged=True)
 
 
-def diverged(solver, iteration, rate):
+def diverged(solver, iteration, rate=None):
     """The error for a fit whose objective or weights are no longer finite."""
+    with_rate = "" if rate is None else f" with learning rate {rate:g}"
+    lower = "" if rate is None else 'Lower eta0, use learning_rate="auto", or scale'
     return ValueError(
-        f"The solver {solver!r} diverged in iteration {iteration} with learning rate "
-        f"{rate:g}: the objective or the weights are no longer finite. Lower eta0, use "
-        'learning_rate="auto", or scale the features (StandardScaler).'
+        f"The solver {solver!r} diverged in iteration {iteration}{with_rate}: the "
+        f"objective or the weights are no longer finite. {lower or 'Scale'} the "
+        "features (StandardScaler)."
     )
 
 

@@ -185,7 +185,7 @@ def _constant(f, theta, certifier, options, progress):
             average = average + 2.0 / (t + 2.0) * (pull.astype(np.float64) - average)
             if progress.plateaued(options.tol):
                 certifier.certify(theta, average)
-                return SolverResult(theta, converged=True)
+                return SolverResult(theta, converged=True, by_gap=False)
         elif t > 0 and (due(t) or t == options.max_iter or progress.stopped):
             if options.reached(certifier.criterion(theta, objective)):
                 return SolverResult(theta, converged=True)

@@ -55,6 +55,7 @@ _LONG = 0.5  # a shorter one is not the last of an inner problem
 _INNER_ACCURACY = 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
+_STUCK = 2  # short steps on the squared hinge
 _SMALL_SYSTEM = 300
 _CG_STEPS = 25.0  # about as many solve a system
 _LEAST_DAMPING, _MORE = 1e-6, 4.0  # of the curvature of the loss at most
@@ -74,17 +75,19 @@ def solve(objective, theta, certifier, options, progress):
     dual = None if f.loss.smooth else options.dual
     width = _WIDTH_AFTER_FIT
     common = best, certifier, options, progress
+    ascends = _ascent_pays(f, warm=theta.any())
     while progress.proceeds(options.max_iter):
-        if _ascent_pays(f, warm=theta.any()):
+        if ascends:
             result = _ascend(f, theta, dual, *common)
             if result.converged:
                 return result
-            theta, dual = result.theta, result.dual
+            theta = result.theta
+            dual = None if f.loss.bend is None else result.dual
             width = _WIDTH_AFTER_ASCENT
         result, ended = _take_steps(f, theta, dual, width, *common)
         if ended:
             break
-        theta, dual = result.theta, result.dual
+        theta, dual, ascends = result.theta, result.dual, True
     return result
 
 
@@ -107,7 +110,7 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
     many pairs are active.
     """
     scores = f.scores(theta, np.float64)
-    model = (_Smooth if f.loss.smooth else _AugmentedHinge)(f)
+    model = (_AugmentedHinge if f.loss.bend is not None else _Softmax)(f)
     if dual is not None:
         model.start_from(dual, width)
     steps = _Steps(f, model, theta, options.tol)
@@ -133,6 +136,8 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
             return SolverResult(best.theta, converged=True, dual=dual), True
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.centre = theta
+        if model.stuck and f.penalty.l2 > 0.0:
+            return SolverResult(best.theta, converged=False), False
     return SolverResult(best.theta, converged=False, dual=dual), True
 
 
@@ -279,10 +284,11 @@ class _Anchor:
         return self.strength * self.metric * (theta - self.centre)
 
 
-class _Smooth:
-    """The softmax and the squared hinge as they are."""
+class _Softmax:
+    """The softmax as it is."""
 
     proximal = 0.0
+    stuck = False
 
     def __init__(self, f):
         self._f = f
@@ -295,9 +301,6 @@ class _Smooth:
         value, pull = f.loss_gradient(scores)
         weight = f.weight[:, None]
         relative = pull / weight
-        if f.loss.name == "squared_hinge":
-            active = relative != 0.0 if f.n_rows == 1 else relative > 0.0
-            return value, pull, 2.0 * weight * active
         if f.n_rows == 1:
             p = np.abs(relative)
             return value, pull, weight * p * (1.0 - p)
@@ -326,7 +329,7 @@ class _Smooth:
 
 
 class _AugmentedHinge:
-    """The hinge in its augmented Lagrangian.
+    """A hinge in its augmented Lagrangian; the squared one as it is, until that fails.
 
     Attributes
     ----------
@@ -336,23 +339,37 @@ class _AugmentedHinge:
 
     def __init__(self, f):
         self._f = f
-        self._width = _LARGEST_WIDTH * f.delta
+        self._unit = f.delta  # of the width
+        self._width = 0.0 if f.loss.smooth else _LARGEST_WIDTH * f.delta
         self._centre = np.zeros((f.n_samples, f.n_rows))
         self._pull = np.empty_like(self._centre)
         self._second = np.empty_like(self._centre)
         self._steps = 0
+        self._short = 0
 
     @property
     def proximal(self):
         f = self._f
-        if f.penalty.l2 > 0.0 or f.delta == 0.0:
+        if f.penalty.l2 > 0.0 or f.delta == 0.0 or f.loss.smooth:
             return 0.0
         return _PROXIMAL * self._width / f.delta**2
 
     def start_from(self, dual, width):
-        """Take multipliers near the best ones, and a width in units of the margin."""
-        self._centre = wrong_class_shares(self._f, dual)
-        self._width = width * self._f.delta
+        """Take multipliers near the best ones, and a width in units of the margin; of
+        the squared hinge, whose multipliers have no bound, in those of the margin for
+        multipliers of their size.
+        """
+        f = self._f
+        self._centre = wrong_class_shares(f, dual)
+        if f.loss.smooth:
+            size = f.weight @ self._centre.max(axis=1)
+            self._unit = f.delta / size if size > 0.0 else f.delta
+        self._width = width * self._unit
+
+    @property
+    def stuck(self):
+        """Whether the squared hinge needs multipliers."""
+        return self._short >= _STUCK
 
     def expand(self, scores):
         """Value of the data part, its gradient in the scores, and the second
@@ -366,6 +383,8 @@ class _AugmentedHinge:
             f.weight,
             f.delta,
             self._width,
+            f.loss.bend,
+            f.loss.cap,
             *map(f.vector_form, arrays),
         )
         return value, self._pull, self._second
@@ -381,6 +400,8 @@ class _AugmentedHinge:
             f.weight,
             f.delta,
             self._width,
+            f.loss.bend,
+            f.loss.cap,
             f.vector_form(self._centre),
         )
 
@@ -402,13 +423,16 @@ class _AugmentedHinge:
         The width follows how hard that was: too narrow, the inner problem is a
         succession of kinks; wider, it takes more multipliers. Called after `dual`.
         """
+        f = self._f
         self._steps += 1
+        if self._width == 0.0:
+            self._short += length < _SHORT
+            return False
         solved = decrement <= _INNER_ACCURACY * gap and length >= _LONG
         if length < _SHORT:
-            self._width = min(2.0 * self._width, _LARGEST_WIDTH * self._f.delta)
+            self._width = min(2.0 * self._width, _LARGEST_WIDTH * self._unit)
         if not solved and self._steps < _INNER_STEPS:
             return False
-        f = self._f
         self._centre = wrong_class_shares(f, self._pull)
         if not solved:
             self._width *= 3.0
@@ -416,7 +440,7 @@ class _AugmentedHinge:
             self._width *= 0.3
         elif self._steps <= 6:
             self._width *= 0.5
-        self._width = max(self._width, _SMALLEST_WIDTH * self._f.delta)
+        self._width = max(self._width, _SMALLEST_WIDTH * self._unit)
         self._steps = 0
         return True
 

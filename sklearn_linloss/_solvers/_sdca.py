@@ -118,7 +118,8 @@ class DualAscent:
         if "squared_norms" not in f.workspace:
             f.workspace["squared_norms"] = f.squared_norms(self._centre)
         self._squares = f.workspace["squared_norms"]
-        mean_square = self._squares.mean()
+        # Without features any number does.
+        mean_square = self._squares.mean() or 1.0
         # Of the rows, or what moves scores by ten where the penalty stops the rest.
         unit = f.delta if hinge and f.delta > 0.0 else 1.0
         reach = _INTERCEPT_REACH * f.penalty.l2 * unit

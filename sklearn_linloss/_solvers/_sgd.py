@@ -45,7 +45,7 @@ def solve(objective, theta, certifier, options, progress):
     theta = progress.model
     dual = None if f.loss.smooth else np.asarray(dual_average, dtype=np.float64)
     certifier.certify(theta, dual)
-    return SolverResult(theta, converged)
+    return SolverResult(theta, converged, by_gap=False)
 
 
 def advance(f, stream, weight, shuffle):

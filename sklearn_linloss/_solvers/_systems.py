@@ -8,6 +8,7 @@ from .. import _kernels
 _ROUNDS, _SWEEPS = 20, 20
 _SWEEP_TOL = 1e-5
 _ROUNDING = 1e-12
+_MORE = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)  # of a diagonal
 _ROWS = 256  # whose products with all others are held at a time
 
 
@@ -39,7 +40,8 @@ def hessian(f, second):
     H[:n_weights, :n_weights] = corner.reshape(n_weights, n_weights)
     if f.fit_intercept:
         # A common constant of all classes has no effect; this makes it definite.
-        H[n_weights:, n_weights:] = grams[:, :, d, d] + (K > 1) * grams[0, 0, d, d]
+        common = (K > 1) * grams[:, :, d, d].trace() / K
+        H[n_weights:, n_weights:] = grams[:, :, d, d] + common
         side = grams[:, :, :d, d].transpose((2, 0, 1) if f.is_sparse else (0, 2, 1))
         H[:n_weights, n_weights:] = side.reshape(n_weights, K)
         H[n_weights:, :n_weights] = H[:n_weights, n_weights:].T
@@ -47,11 +49,41 @@ def hessian(f, second):
 
 
 def solve_by_coefficients(f, second, ridge, right):
-    """(H + diag(ridge))^-1 right, by a factor of that matrix."""
+    """(H + diag(ridge))^-1 right, by a factor of that matrix; all classes have the same
+    ridge.
+
+    What all classes have in common changes no loss: there H is zero, and the ridge
+    alone holds. It may vanish beside the rest, so that part is solved by itself, and
+    given a curvature like that of the others.
+    """
     H = hessian(f, second)
+    solution = np.zeros(f.size)
+    if f.n_rows > 1:
+        common = f.class_mean(right)
+        right = right - common
+        solution += common / ridge
+        share = f.weights(f.class_mean(_diagonal(H))) / f.n_rows
+        f.by_classes(H)[:] += f.feature_values(share)[:, None, None]
     _diagonal(H)[:] += ridge
-    factor = cho_factor(H, lower=True, overwrite_a=True, check_finite=False)
-    return cho_solve(factor, right, check_finite=False)
+    return solution + solve_definite(H, right)
+
+
+def solve_definite(matrix, right):
+    """matrix^-1 right, for a matrix that is positive definite but for rounding.
+
+    Where rounding left it indefinite, the least multiple of its diagonal is added with
+    which it is not: any unit of its rows would give the same.
+    """
+    diagonal = _diagonal(matrix).copy()
+    diagonal = np.maximum(diagonal, np.finfo(float).tiny * max(diagonal.max(), 1.0))
+    for more in _MORE:
+        _diagonal(matrix)[:] = (1.0 + more) * diagonal
+        try:
+            factor = cho_factor(matrix, lower=True, check_finite=False)
+        except LinAlgError:
+            continue
+        return cho_solve(factor, right, check_finite=False)
+    return right / diagonal
 
 
 def solve_by_pairs(f, second, ridge, right):
@@ -71,8 +103,7 @@ def solve_by_pairs(f, second, ridge, right):
     image = scores[sample, column]
     if f.n_rows > 1:
         image = image - scores[sample, true]
-    factor = cho_factor(system.T, overwrite_a=True, check_finite=False)
-    weights = root * cho_solve(factor, root * image, check_finite=False)
+    weights = root * solve_definite(system, root * image)
     pull = np.zeros_like(scores)
     pull[sample, column] = weights
     if f.n_rows > 1:
@@ -129,12 +160,8 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
         slope[: len(w)] += l2 * landing + l1 * np.sign(landing)
         system = H[np.ix_(support, support)]
         _diagonal(system)[:] += curvature[support]
-        try:
-            factor = cho_factor(system, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            continue
         step = np.zeros(len(gradient))
-        step[support] = -cho_solve(factor, slope[support], check_finite=False)
+        step[support] = -solve_definite(system, slope[support])
         step = _stop_at_zero(H, slope, curvature, landing, step, l1)
         move += step
         landing += step[: len(w)]

@@ -549,6 +549,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             n_iter_no_change=self.n_iter_no_change,
             seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
             verbose=self.verbose,
+            hands_over=self.solver == "auto",
         )
 
     def _objective(
@@ -592,9 +593,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         )
         if X.dtype == np.float64:
             return f
-        smallest_tol = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
         tol = max(self.tol, _TOL_OF_SGD) if solver == "sgd" else self.tol
-        return f.with_precision(np.float64) if tol < smallest_tol else f
+        return f.with_precision(np.float64) if tol < _smallest_tol(f) else f
 
     def _progress(self, objective, solver, options, held_out, classes, callbacks):
         """What watches a fit, for the user's validation data and callbacks."""
@@ -664,6 +664,20 @@ class Fit:
         # penalty there is no gap.
         far = self.gap > options.tol + _ROUNDING_OF_GAP
         self.converged = result.converged and not (result.by_gap and far)
+
+
+def _smallest_tol(f):
+    """The least relative gap that products in single precision can lead to.
+
+    They move scores, the more the further the features are from zero, and slopes, on
+    which a weak penalty does not look down.
+    """
+    of_scores = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
+    if f.penalty.l2 == 0.0:
+        return of_scores
+    slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()
+    of_slopes = slopes / (2.0 * f.penalty.l2 * f.value_at_zero)
+    return max(of_scores, of_slopes)
 
 
 def leave_out_empty(X):

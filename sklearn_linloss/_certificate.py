@@ -336,9 +336,14 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         elif low_slope is None:
             t = max(t - stride, _LOWER * t)
             stride *= _GROWTH
-        elif not low_slope > high_slope > -np.inf or step % 3 == 2:
+        elif best_t > 0.0 and step % 3 == 2:
             # Secants alone may creep along one end of the bracket.
             t = 0.5 * (low + high)
         else:
-            t = low + (high - low) * low_slope / (low_slope - high_slope)
+            part = 0.5
+            if low_slope > high_slope > -np.inf:
+                part = low_slope / (low_slope - high_slope)
+            # Where nothing was better than 0, the best may be many decades below.
+            part = part if best_t > 0.0 else min(part, _LOWER)
+            t = low + (high - low) * part
     return best_t, best_value

@@ -207,7 +207,9 @@ def _newton_pays(request):
 def run(solver, objective, theta, options, progress):
     """Minimise an objective from `theta`; compiled code is imported here.
 
-    Of the intercepts that serve the hinge equally well the central one is taken.
+    Where that solver stalls and may hand over, gradient descent, which needs nothing
+    and goes on steadily, has the iterations that are left. Of the intercepts that serve
+    the hinge equally well the central one is taken.
 
     Returns
     -------
@@ -221,6 +223,11 @@ def run(solver, objective, theta, options, progress):
     certifier = Certifier(objective)
     solve = import_module(f"._{solver}", __name__).solve
     result = solve(objective, theta, certifier, options, progress)
+    if result.stalled:
+        solver = "gd"
+        solve = import_module(f"._{solver}", __name__).solve
+        progress.hand_over(solver)
+        result = solve(objective, result.theta, certifier, options, progress)
     if not objective.loss.smooth and objective.fit_intercept and solver != "sgd":
         theta = central_intercept(objective, result.theta, certifier, options.tol)
         result = replace(result, theta=theta)

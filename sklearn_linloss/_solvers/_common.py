@@ -9,6 +9,9 @@ _PROBE_ROWS = 512
 _PROBE_STEPS = 15
 _DIRECTIONS, _FLATTEST = 16, 0.02
 _FAR_ABOVE = 2.0
+# A gap and an objective that stay above those parts of themselves, for so many
+# iterations.
+_STALLED, _STALLED_AT, _STALLED_FOR = 0.7, 0.99, 100
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Options:
     n_iter_no_change: int = 5
     seed: int = 0
     verbose: int = 0
+    # Whether another solver may go on where this one stalls.
+    hands_over: bool = False
     # pi_i * a_i near the best, for the solvers that keep dual variables.
     dual: np.ndarray | None = None
 
@@ -50,12 +55,15 @@ class SolverResult:
         Whether that rule is the gap, and not a plateau of the objective.
     dual : ndarray of shape (n_samples, n_rows) or None
         pi_i * a_i of the dual variables, where the solver keeps such.
+    stalled : bool
+        Whether another solver should go on from here.
     """
 
     theta: np.ndarray
     converged: bool
     dual: np.ndarray | None = None
     by_gap: bool = True
+    stalled: bool = False
 
 
 def wrong_class_shares(f, dual):
@@ -92,10 +100,16 @@ class Progress:
         self.validation = validation
         self._callbacks = callbacks
         self._under_way = False
+        self._goes_on = False
         self._solver = solver
         self._verbose = verbose
         self._patience = patience
         self._lowest = []
+
+    def hand_over(self, solver):
+        """Let another solver go on, whose start is no iteration."""
+        self._solver = solver
+        self._goes_on = True
 
     @property
     def n_iter(self):
@@ -122,6 +136,9 @@ class Progress:
         The first call notes the start; each later one ends an iteration. With early
         stopping the model that would be returned is the best one so far.
         """
+        if self._goes_on:
+            self._goes_on = False
+            return
         validation = self.validation
         if validation is not None and not validation.improves(theta):
             objective, theta = self.loss_curve[-1], self.model
@@ -169,6 +186,30 @@ def snapshot(state, *names):
     for name in names:
         setattr(other, name, getattr(state, name).copy())
     return other
+
+
+class Stall:
+    """Whether a solver that need not go on hardly comes nearer to the optimum.
+
+    Attributes
+    ----------
+    stalled : bool
+        What it said last.
+    """
+
+    def __init__(self, options):
+        self.stalled = False
+        self._watches = options.hands_over and options.tol > 0.0
+        self._gap = self._value = np.inf
+        self._since = 0
+
+    def __call__(self, iteration, gap, value):
+        """Note the relative gap after an iteration, and the objective of its model."""
+        nearer = gap < _STALLED * self._gap or value < _STALLED_AT * self._value
+        if nearer or not self._watches:
+            self._gap, self._value, self._since = gap, value, iteration
+        self.stalled = iteration - self._since >= _STALLED_FOR
+        return self.stalled
 
 
 class Best:

@@ -56,13 +56,15 @@ _INNER_ACCURACY = 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
 _STUCK = 2  # short steps on the squared hinge
+_WIDENING = 2.0  # of a width that is too narrow
 _SMALL_SYSTEM = 300
 _CG_STEPS = 25.0  # about as many solve a system
 _LEAST_DAMPING, _MORE = 1e-6, 4.0  # of the curvature of the loss at most
 _DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
 _ROUNDING = 1e-12
-_PROXIMAL = 1e-5  # of the curvature of the augmented hinge, for pairs all active
+_PROXIMAL = 1e-8  # of the curvature of the augmented hinge, for pairs all active
 _DUAL_FROM = 0.8  # active pairs a coefficient
+_MOST_CANCELLED = 1e8  # curvature over ridge, of which differences are taken
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -190,7 +192,7 @@ class _Steps:
         scores = scores + length * change
         if length == 1.0:
             f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
-        if self._iterative:
+        if self._model.damps:
             if length < _SHORT:
                 self._damping = max(_MORE * self._damping, _LEAST_DAMPING)
             elif length > _LONG:
@@ -240,7 +242,7 @@ class _Ascended:
         self._first = first_iteration
         self._last_gap, self._last_iteration = 1.0, first_iteration
 
-    def __call__(self, iteration, gap):
+    def __call__(self, iteration, gap, value):
         if not self._due(iteration):
             return False
         gap = max(gap, _ROUNDING)
@@ -288,7 +290,7 @@ class _Softmax:
     """The softmax as it is."""
 
     proximal = 0.0
-    stuck = False
+    damps, stuck = True, False
 
     def __init__(self, f):
         self._f = f
@@ -334,13 +336,19 @@ class _AugmentedHinge:
     Attributes
     ----------
     proximal : float
-        Strength of the proximal term that takes the place of a missing L2 penalty.
+        Strength of the proximal term that takes the place of an L2 penalty which is
+        missing, or next to nothing for the feature that varies most.
+    damps : bool
+        Whether steps that are too long are mended by damping; here the width is.
     """
+
+    damps = False
 
     def __init__(self, f):
         self._f = f
+        self._largest_variance = feature_metric(f).max()
         self._unit = f.delta  # of the width
-        self._width = 0.0 if f.loss.smooth else _LARGEST_WIDTH * f.delta
+        self._width = 0.0 if f.loss.smooth else _LARGEST_WIDTH * self._unit
         self._centre = np.zeros((f.n_samples, f.n_rows))
         self._pull = np.empty_like(self._centre)
         self._second = np.empty_like(self._centre)
@@ -350,14 +358,14 @@ class _AugmentedHinge:
     @property
     def proximal(self):
         f = self._f
-        if f.penalty.l2 > 0.0 or f.delta == 0.0 or f.loss.smooth:
+        if f.delta == 0.0 or self._width == 0.0:
             return 0.0
-        return _PROXIMAL * self._width / f.delta**2
+        held = f.penalty.l2 / self._largest_variance
+        return max(_PROXIMAL * self._width / f.delta**2 - held, 0.0)
 
     def start_from(self, dual, width):
         """Take multipliers near the best ones, and a width in units of the margin; of
-        the squared hinge, whose multipliers have no bound, in those of the margin for
-        multipliers of their size.
+        the squared hinge, whose multipliers have no bound, for those of their size.
         """
         f = self._f
         self._centre = wrong_class_shares(f, dual)
@@ -427,10 +435,12 @@ class _AugmentedHinge:
         self._steps += 1
         if self._width == 0.0:
             self._short += length < _SHORT
+            if self.stuck and f.penalty.l2 == 0.0:
+                self.start_from(self._pull, _WIDTH_AFTER_ASCENT)
             return False
         solved = decrement <= _INNER_ACCURACY * gap and length >= _LONG
         if length < _SHORT:
-            self._width = min(2.0 * self._width, _LARGEST_WIDTH * self._unit)
+            self._width *= _WIDENING
         if not solved and self._steps < _INNER_STEPS:
             return False
         self._centre = wrong_class_shares(f, self._pull)
@@ -440,7 +450,7 @@ class _AugmentedHinge:
             self._width *= 0.3
         elif self._steps <= 6:
             self._width *= 0.5
-        self._width = max(self._width, _SMALLEST_WIDTH * self._unit)
+        self._width = max(self._width, _SMALLEST_WIDTH * self._f.delta)
         self._steps = 0
         return True
 
@@ -459,9 +469,10 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     if anchor.strength == 0.0:
         unit = f.delta if f.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / anchor.metric).sum())
-        ridge = max(_DAMPING * size / unit, _SMALLEST_DAMPING) * anchor.metric
+        bend = _total_curvature(f, second)
+        ridge = max(_DAMPING * size / unit, _SMALLEST_DAMPING * bend) * anchor.metric
         if f.penalty.l2 > 0.0:
-            f.weights(ridge)[:] = damping * f.weights(anchor.metric)
+            f.weights(ridge)[:] = damping * bend * f.weights(anchor.metric)
     if f.penalty.l1 > 0.0:
         move, landing = minimize_quadratic(
             hessian(f, second), gradient, w, f.penalty, ridge
@@ -475,11 +486,21 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     return move, -(gradient @ move + change), zeros
 
 
+def _total_curvature(f, second):
+    """Sum over samples and classes of what `second` says, 1 where that is nothing."""
+    if f.loss.name == "softmax" and f.n_rows > 1:
+        second = f.weight[:, None] * second * (1.0 - second)
+    return second.sum() or 1.0
+
+
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, by the cheapest way."""
-    few = np.count_nonzero(second) < _DUAL_FROM * f.size
-    if f.loss.name != "softmax" and (few or _only_by_pairs(f)):
-        return solve_by_pairs(f, second, ridge, right)
+    if f.loss.name != "softmax":
+        few = np.count_nonzero(second) < _DUAL_FROM * f.size
+        spread = (f.second_moment / f.feature_values(f.weights(ridge))).sum()
+        exact = second.max() * spread < _MOST_CANCELLED
+        if (few and exact) or _only_by_pairs(f):
+            return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
         return iterations(f, second, ridge, right)
     return solve_by_coefficients(f, second, ridge, right)

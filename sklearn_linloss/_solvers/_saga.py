@@ -13,6 +13,7 @@ from .._objective import readonly
 from ._common import (
     Checkpoints,
     SolverResult,
+    Stall,
     batch_curvature,
     certified,
     diverged,
@@ -46,6 +47,7 @@ def solve(objective, theta, certifier, options, progress):
     retreats = 0
     longest = np.inf  # after the last time that the objective rose
     noise = _ROUNDING * np.finfo(f.dtype).eps
+    stalls, gap = Stall(options), np.inf
     while progress.proceeds(options.max_iter):
         before = snapshot(state, "_theta", "_mean", "_table")
         epoch = progress.n_iter + 1
@@ -78,16 +80,20 @@ def solve(objective, theta, certifier, options, progress):
         step = step * growth if falls else max(step, min(step * growth, longest))
         value = new_value
         progress.record(value, theta)
+        if stalls(epoch, gap, value):
+            break
         if not certifying:
             continue
         scores = scores.astype(np.float64, copy=False)
-        if not options.reached(estimate.criterion(theta, value, scores=scores)):
+        gap = estimate.criterion(theta, value, scores=scores)
+        if not options.reached(gap):
             continue
         result = certified(certifier, theta, options, progress)
         if result is not None:
             return result
     theta = state.model()
-    return SolverResult(theta, options.reached(certifier.criterion(theta)))
+    converged = options.reached(certifier.criterion(theta))
+    return SolverResult(theta, converged, stalled=stalls.stalled)
 
 
 class _State:

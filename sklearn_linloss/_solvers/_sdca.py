@@ -12,11 +12,13 @@ intercept and coefficients without L2 (R. T. Rockafellar, "Monotone operators an
 proximal point algorithm", SIAM J. Control and Optimization 1976).
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import _kernels
 from .._objective import readonly
-from ._common import Best, Checkpoints, SolverResult, wrong_class_shares
+from ._common import Best, Checkpoints, SolverResult, Stall, wrong_class_shares
 
 # Of the mean squared norm of the rows, and of the L2 penalty.
 _INTERCEPT_SCALE, _INTERCEPT_REACH = 0.05, 10.0
@@ -50,13 +52,15 @@ def solve(objective, theta, certifier, options, progress):
         ascent.start_from(options.dual, theta)
     elif theta.any():
         ascent.start_near(theta)
-    return ascend(f, ascent, best, certifier, options, progress, options.max_iter)
+    limit, stalls = options.max_iter, Stall(options)
+    result = ascend(f, ascent, best, certifier, options, progress, limit, stalls)
+    return replace(result, stalled=stalls.stalled)
 
 
 def ascend(
     objective, ascent, best, certifier, options, progress, max_iter, ends=None
 ):  # fmt: skip
-    """Iterate until the tolerance is met, or `ends(iteration, relative gap)`."""
+    """Iterate until the tolerance is met, or `ends(iteration, relative gap, objective)`."""
     f = objective
     due = Checkpoints(ratio=1.2)
     while progress.proceeds(max_iter):
@@ -81,7 +85,7 @@ def ascend(
                 progress.amend(certificate.objective)
                 return SolverResult(certificate.theta, converged=True, dual=dual)
             ascent.refresh()
-        if ends is not None and ends(progress.n_iter, distance):
+        if ends is not None and ends(progress.n_iter, distance, best.value):
             break
     dual = ascent.signed_dual()
     criterion = certifier.criterion(best.theta, dual=dual)

@@ -8,7 +8,9 @@ from .. import _kernels
 _ROUNDS, _SWEEPS = 20, 20
 _SWEEP_TOL = 1e-5
 _ROUNDING = 1e-12
-_MORE = (0.0, 1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)  # of a diagonal
+# Of a diagonal: what rounding leaves of the curvature in directions that have none, and
+# what is tried where that is not enough.
+_MORE = (1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
 _ROWS = 256  # whose products with all others are held at a time
 
 
@@ -71,8 +73,8 @@ def solve_by_coefficients(f, second, ridge, right):
 def solve_definite(matrix, right):
     """matrix^-1 right, for a matrix that is positive definite but for rounding.
 
-    Where rounding left it indefinite, the least multiple of its diagonal is added with
-    which it is not: any unit of its rows would give the same.
+    As much of its diagonal is added as rounding may have taken, in whatever units its
+    rows are.
     """
     diagonal = _diagonal(matrix).copy()
     diagonal = np.maximum(diagonal, np.finfo(float).tiny * max(diagonal.max(), 1.0))

@@ -35,7 +35,7 @@ from ._compat import (
     safe_indexing,
     scores_labels_only,
 )
-from ._orbits import at_unit_margin, find_orbits
+from ._orbits import at_unit_margin, find_orbits, objective_scale
 from ._path import PathFollower, alpha_max, strengths, warn_of_gaps
 from ._softmax import ProbabilityPredictor, SoftmaxClassifier
 from ._svm import SVMClassifier
@@ -277,10 +277,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             setattr(self, f"{name}_", value)
         self.alphas_ = grid.alphas
         self.scores_ = np.array([grid.arrange(fold.scores) for fold in folds])
-        classes = np.unique(np.concatenate([fold.classes for fold in folds]))
-        self.coefs_paths_ = np.array(
-            [grid.arrange(fold.models(grid, classes)) for fold in folds]
-        )
+        self.coefs_paths_ = _coefs_paths(grid, folds)
 
     def _choose(self, grid):
         results = self.cv_results_
@@ -326,6 +323,7 @@ class _Grid:
 
     def __init__(self, model, alphas, deltas, l1_ratios):
         self.alphas = alphas
+        self.loss = model._loss().name
         _validate(model, alpha=alphas, delta=deltas, l1_ratio=l1_ratios)
         by_mix = np.broadcast_to(alphas, (len(l1_ratios), alphas.shape[-1]))
         self.shape = (alphas.shape[-1], len(deltas), len(l1_ratios))
@@ -337,7 +335,7 @@ class _Grid:
             if hasattr(model, "delta"):
                 values["delta"] = float(delta)
             self.params.append(dict(sorted(values.items())))
-            unit.append(at_unit_margin(model._loss().name, alpha, l1_ratio, delta))
+            unit.append(at_unit_margin(self.loss, alpha, l1_ratio, delta))
         self.unit_alphas, self.unit_l1_ratios = np.array(unit).T
         self.deltas = np.array([values.get("delta", 1.0) for values in self.params])
         self.orbit, self.paths = find_orbits(self.unit_alphas, self.unit_l1_ratios)
@@ -349,6 +347,21 @@ class _Grid:
         values = np.asarray(values)
         values = values.reshape(self.shape + values.shape[1:]).swapaxes(0, 2)
         return values if "delta" in self.params[0] else values[:, 0]
+
+    def scaled(self, fit, point):
+        """Coefficients and intercepts of a point from the fit of its orbit."""
+        delta = float(self.deltas[point])  # a NumPy number would make float64 of them
+        return delta * fit.coef, delta * fit.intercept
+
+    def fitted(self, model, fit, point):
+        """The estimator that a fit of this point alone would leave, for a scorer."""
+        fitted = copy(model)
+        vars(fitted).update(self.params[point])
+        fitted.coef_, fitted.intercept_ = self.scaled(fit, point)
+        scale = objective_scale(self.loss, self.deltas[point])
+        fitted.objective_, fitted.gap_ = scale * fit.objective, fit.gap
+        fitted.n_iter_ = fit.n_iter
+        return fitted
 
 
 def _validate(model, **values):
@@ -376,26 +389,14 @@ class _Run:
 
     def fold(self, grid, X, y, sample_weight, train, test):
         """Fit every orbit on one part of the data, and score every point on another."""
-
-        def part(params, rows):
-            params = {name: _rows(value, rows) for name, value in params.items()}
-            return {name: value for name, value in params.items() if value is not None}
-
-        X_train, X_test = _rows(X, train), _rows(X, test)
-        y_train, y_test = y[train], y[test]
-        if self.preprocessor is not None:
-            preprocessor = clone(self.preprocessor)
-            params = part(self.preprocessor_params, train)
-            X_train = preprocessor.fit_transform(X_train, y_train, **params)
+        model, follower, preprocessor = self._prepare(X, y, sample_weight, train)
+        X_test = _rows(X, test)
+        if preprocessor is not None:
             X_test = preprocessor.transform(X_test)
-        model = copy(self.model)
-        X_train, y_train = model._check_data(X_train, y_train)
-        weight = model._check_weight(_rows(sample_weight, train), X_train)
-        X_train, codes, model.classes_, weight, _ = model._weigh(
-            X_train, y_train, weight
-        )
+        if self.counts_hits:
+            X_test = validate_data(model, X_test, reset=False, accept_sparse="csr")
         fold = _Fold(grid, model.classes_)
-        follower = PathFollower(model, X_train, codes, weight, len(model.classes_))
+        params = _part(self.score_params, test)
         for path in grid.paths:
             follower.forget()
             for orbit in path:
@@ -406,24 +407,36 @@ class _Run:
                 fold.fits[orbit] = fit = follower.fit()
                 fold.fit_times[orbit] = time.perf_counter() - start
                 fit.dual = None
-        params = part(self.score_params, test)
-        score = self.scorer
-        if self.counts_hits:
-            score = _accuracy
-            X_test = validate_data(model, X_test, reset=False, accept_sparse="csr")
-        for point, orbit in enumerate(grid.orbit):
-            first = int(np.argmax(grid.orbit == orbit))
-            if first < point and scores_labels_only(self.scorer):
-                fold.scores[point] = fold.scores[first]
-                fold.score_times[point] = fold.score_times[first]
+                self._score_orbit(fold, grid, orbit, model, X_test, y[test], params)
+        return fold
+
+    def _prepare(self, X, y, sample_weight, train):
+        """The model with its classes, what fits it, and the fitted preprocessor."""
+        X, y, preprocessor = _rows(X, train), y[train], self.preprocessor
+        if preprocessor is not None:
+            preprocessor = clone(preprocessor)
+            params = _part(self.preprocessor_params, train)
+            X = preprocessor.fit_transform(X, y, **params)
+        model = copy(self.model)
+        X, y = model._check_data(X, y)
+        weight = model._check_weight(_rows(sample_weight, train), X)
+        X, codes, model.classes_, weight, _ = model._weigh(X, y, weight)
+        follower = PathFollower(model, X, codes, weight, len(model.classes_))
+        return model, follower, preprocessor
+
+    def _score_orbit(self, fold, grid, orbit, model, X_test, y_test, params):
+        """Score the points that share a fit."""
+        score = _accuracy if self.counts_hits else self.scorer
+        points = np.flatnonzero(grid.orbit == orbit)
+        for point in points:
+            if point > points[0] and scores_labels_only(self.scorer):
+                fold.scores[point] = fold.scores[points[0]]
+                fold.score_times[point] = fold.score_times[points[0]]
                 continue
-            fitted = copy(model)
-            vars(fitted).update(grid.params[point])
-            fitted.coef_, fitted.intercept_ = fold.model(grid, point)
+            fitted = grid.fitted(model, fold.fits[orbit], point)
             start = time.perf_counter()
             fold.scores[point] = score(fitted, X_test, y_test, **params)
             fold.score_times[point] = time.perf_counter() - start
-        return fold
 
 
 def _accuracy(model, X, y, sample_weight=None):
@@ -449,33 +462,45 @@ class _Fold:
         n_orbits = grid.orbit.max() + 1
         self.classes = classes
         self.fits = [None] * n_orbits
-        self.fit_times = np.empty(n_orbits)
-        self.scores = np.empty(len(grid.orbit))
-        self.score_times = np.empty(len(grid.orbit))
-
-    def model(self, grid, point):
-        """Coefficients and intercepts at a point."""
-        fit = self.fits[grid.orbit[point]]
-        scale = grid.deltas[point]
-        return scale * fit.coef, scale * fit.intercept
+        self.fit_times = np.zeros(n_orbits)
+        self.scores = np.zeros(len(grid.orbit))
+        self.score_times = np.zeros(len(grid.orbit))
 
     def models(self, grid, classes):
         """Coefficients and intercepts at all points, with a row for each of `classes`
         (one for two), and nan for classes that the training part lacks.
         """
-        rows = np.searchsorted(classes, self.classes)
-        n_rows = len(classes)
-        if n_rows == 2:
-            rows, n_rows = [0], 1
         everything = []
-        for point in range(len(grid.orbit)):
-            W, b = self.model(grid, point)
-            if len(rows) > len(W):
-                W, b = np.vstack([-W, W]) / 2.0, np.hstack([-b, b]) / 2.0
-            full = np.full((n_rows, W.shape[1] + 1), np.nan, W.dtype)
-            full[rows, :-1], full[rows, -1] = W, b
-            everything.append(full)
+        for point, orbit in enumerate(grid.orbit):
+            coef, intercept = grid.scaled(self.fits[orbit], point)
+            coef, intercept = _spread(
+                coef, intercept, self.classes, classes, np.nan, np.nan
+            )
+            everything.append(np.column_stack([coef, intercept]))
         return everything
+
+
+def _spread(coef, intercept, known, classes, coef_else, intercept_else):
+    """A model of the classes `known` as one of all `classes`, with other values for
+    those that it does not know; one row for two classes.
+    """
+    if len(classes) == 2:
+        return coef, intercept
+    if len(known) == 2:
+        coef, intercept = np.vstack([-coef, coef]) / 2, np.r_[-intercept, intercept] / 2
+    rows = np.searchsorted(classes, known)
+    all_coef = np.full((len(classes), coef.shape[1]), coef_else, coef.dtype)
+    all_intercept = np.full(len(classes), intercept_else, intercept.dtype)
+    all_coef[rows], all_intercept[rows] = coef, intercept
+    return all_coef, all_intercept
+
+
+def _coefs_paths(grid, folds):
+    """One array for all folds, or a list of one each where their widths differ."""
+    classes = np.unique(np.concatenate([fold.classes for fold in folds]))
+    paths = [grid.arrange(fold.models(grid, classes)) for fold in folds]
+    same = len({path.shape for path in paths}) == 1
+    return np.array(paths) if same else paths
 
 
 def _cv_results(grid, folds):
@@ -506,6 +531,13 @@ def _cv_results(grid, folds):
 
 def _rows(values, rows):
     return None if values is None else safe_indexing(values, rows)
+
+
+def _part(params, rows):
+    """The rows of metadata that are there."""
+    return {
+        name: _rows(value, rows) for name, value in params.items() if value is not None
+    }
 
 
 class SVMClassifierCV(LinearLossClassifierCV):
@@ -587,7 +619,8 @@ class SVMClassifierCV(LinearLossClassifierCV):
     coefs_paths_ : ndarray of shape (n_splits, n_l1_ratios, n_deltas, n_alphas, \
 n_classes, n_features + 1)
         Coefficients, the intercept last; one row for two classes, and nan for a class
-        that a training part lacks.
+        that a training part lacks. Where the number of features that `preprocessor`
+        makes depends on the fold, a list of such arrays, one for each fold.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
@@ -742,7 +775,8 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
     coefs_paths_ : ndarray of shape (n_splits, n_l1_ratios, n_alphas, n_classes, \
 n_features + 1)
         Coefficients, the intercept last; one row for two classes, and nan for a class
-        that a training part lacks.
+        that a training part lacks. Where the number of features that `preprocessor`
+        makes depends on the fold, a list of such arrays, one for each fold.
     n_splits_ : int
         Number of folds.
     scorer_ : callable

@@ -17,6 +17,17 @@ import numpy as np
 _SAME = 1e-12  # relative
 
 
+def objective_scale(loss, delta):
+    """What the objective at ``delta=1`` is multiplied by."""
+    if loss == "hinge":
+        return delta
+    if loss == "squared_hinge":
+        return delta**2
+    if loss == "softmax":
+        return 1.0
+    raise ValueError(f"Unknown loss: {loss!r}.")
+
+
 def at_unit_margin(loss, alpha, l1_ratio, delta):
     """alpha' and l1_ratio' of the same problem at ``delta=1``."""
     l1, l2 = alpha * l1_ratio, alpha * (1.0 - l1_ratio)
@@ -24,6 +35,8 @@ def at_unit_margin(loss, alpha, l1_ratio, delta):
         l2 *= delta
     elif loss == "squared_hinge":
         l1 /= delta
+    elif loss != "softmax":
+        raise ValueError(f"Unknown loss: {loss!r}.")
     total = l1 + l2
     return total, (l1 / total if total > 0.0 else l1_ratio)
 

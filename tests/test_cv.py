@@ -1,6 +1,7 @@
 """The CV classifiers against GridSearchCV, golden error counts and the formulas."""
 
 import warnings
+from copy import copy
 
 import _reference as reference
 import numpy as np
@@ -10,8 +11,10 @@ import sklearn
 from _models import LOSSES, make
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -21,11 +24,12 @@ from sklearn.model_selection import (
     cross_val_score,
 )
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.fixes import parse_version
 
 from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
+from sklearn_linloss._orbits import at_unit_margin, objective_scale
 
 ALPHAS = np.logspace(-4, 1, 6)
 DELTAS = np.logspace(-1, 1, 3)
@@ -232,6 +236,15 @@ def test_orbits_of_an_elastic_net_are_matched_exactly(iris):
     assert len(set(orbit)) == len(orbit) - 1
 
 
+def test_an_unknown_loss_has_no_orbits():
+    for function, args in (
+        (at_unit_margin, (0.1, 0.5, 2.0)),
+        (objective_scale, (2.0,)),
+    ):
+        with pytest.raises(ValueError, match="log_loss"):
+            function("log_loss", *args)
+
+
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -359,6 +372,80 @@ def test_a_class_that_a_training_part_lacks(iris):
     for k in range(3):
         assert np.isnan(paths[k, ..., k, :]).all()
         assert np.isfinite(np.delete(paths[k], k, axis=-2)).all()
+
+
+TEXTS = [
+    f"{word} {other} {kind}"
+    for word, other, kind in zip(
+        np.random.default_rng(0).choice([f"w{i}" for i in range(60)], 80),
+        np.random.default_rng(1).choice([f"v{i}" for i in range(60)], 80),
+        ["sport", "news"] * 40,
+        strict=True,
+    )
+]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "preprocessor, data",
+    [
+        (TfidfVectorizer(), "text"),
+        (OneHotEncoder(handle_unknown="ignore"), "categories"),
+        (PCA(0.9), "digits"),
+        (VarianceThreshold(), "digits"),
+    ],
+)
+def test_a_width_that_depends_on_the_fold(preprocessor, data, loss, standardised):
+    if data == "text":
+        X, y = TEXTS, np.arange(80) % 2
+    elif data == "categories":
+        rng = np.random.default_rng(0)
+        X, y = rng.geometric(0.1, (90, 2)), np.arange(90) % 3
+    else:
+        X, y = standardised(data)
+        X, y = X[:150], y[:150] % 3
+    alphas, tol = [0.01, 0.1], 1e-7
+    mine = make_cv(loss, alphas=alphas, preprocessor=preprocessor, tol=tol).fit(X, y)
+    pipeline = Pipeline([("pre", preprocessor), ("model", make(loss, tol=tol))])
+    theirs = GridSearchCV(pipeline, {"model__alpha": alphas}).fit(X, y)
+    np.testing.assert_allclose(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_), atol=0.04
+    )
+    assert mine.best_score_ == pytest.approx(theirs.best_score_, abs=0.01)
+    assert isinstance(mine.coefs_paths_, list)
+    folds = StratifiedKFold(5).split(np.zeros(len(y)), y)
+    for path, (train, _) in zip(mine.coefs_paths_, folds, strict=True):
+        part = [X[i] for i in train] if data == "text" else X[train]
+        width = clone(preprocessor).fit_transform(part, y[train]).shape[1]
+        deltas = () if loss == "softmax" else (1,)
+        n_rows = 1 if y.max() == 1 else 3
+        assert path.shape == (1, *deltas, 2, n_rows, width + 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_scorer_sees_a_fitted_model(loss, dtype, iris):
+    X, y = iris
+    X = X.astype(dtype)
+    train, test = next(StratifiedKFold(2).split(X, y))
+    seen = []
+
+    def scorer(model, X_test, y_test):
+        seen.append(copy(model))
+        return 0.0
+
+    params = {"alphas": [0.1, 0.01], "deltas": [0.5, 3.0], "l1_ratios": [0.0, 0.5]}
+    make_cv(loss, cv=[(train, test)], scoring=scorer, refit=False, **params).fit(X, y)
+    assert len(seen) == (4 if loss == "softmax" else 8)
+    for model in seen:
+        assert model.coef_.dtype == model.intercept_.dtype == dtype
+        assert model.objective_ == pytest.approx(
+            reference.objective_of(model, X[train], y[train]), rel=1e-6
+        )
+        assert 0.0 <= model.gap_ <= 1e-4
+        assert isinstance(model.n_iter_, int)
+    # Started from the model before it, a fit may need no step, but not all of them.
+    assert max(model.n_iter_ for model in seen) > 0
 
 
 # -- choosing ------------------------------------------------------------------------

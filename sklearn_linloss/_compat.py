@@ -1,5 +1,6 @@
 """Names of scikit-learn and joblib that are private or not in every version."""
 
+from copy import copy
 from functools import wraps
 from inspect import signature
 
@@ -44,14 +45,45 @@ def scores_labels_only(scorer):
     return getattr(scorer, "_response_method", None) == "predict"
 
 
+def needs_all_labels(scorer):
+    """Whether a scorer looks at probabilities, one for each of the labels it is told.
+
+    Such are the log loss and the Brier score.
+    """
+    function = getattr(scorer, "_score_func", None)
+    return (
+        function is not None
+        and scorer._response_method == "predict_proba"
+        and "labels" in signature(function).parameters
+    )
+
+
+def with_all_labels(scorer, labels):
+    """A scorer of probabilities that knows of all labels; others as they are.
+
+    Test data may lack one, and the positive one of two is told likewise. Parameters
+    that the scorer was made with stay.
+    """
+    if not needs_all_labels(scorer):
+        return scorer
+    known = {"labels": labels}
+    if len(labels) == 2 and "pos_label" in signature(scorer._score_func).parameters:
+        known["pos_label"] = labels[-1]
+    scorer = copy(scorer)
+    scorer._kwargs = {**known, **scorer._kwargs}
+    return scorer
+
+
 __all__ = [
     "CallbackSupportMixin",
     "accepts_sample_weight",
     "check_sample_weight",
     "fit_context",
+    "needs_all_labels",
     "routing_enabled",
     "safe_indexing",
     "scores_labels_only",
     "threads_of",
+    "with_all_labels",
     "with_callbacks",
 ]

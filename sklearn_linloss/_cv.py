@@ -1,13 +1,16 @@
 """Classifiers that choose alpha, delta and l1_ratio by cross-validation."""
 
 import time
+import warnings
+from collections import Counter
 from copy import copy
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral, Number, Real
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
@@ -30,10 +33,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from ._base import LinearLossClassifier, LinearPredictor
 from ._compat import (
     accepts_sample_weight,
+    check_sample_weight,
     fit_context,
+    needs_all_labels,
     routing_enabled,
     safe_indexing,
     scores_labels_only,
+    with_all_labels,
 )
 from ._orbits import at_unit_margin, find_orbits, objective_scale
 from ._path import PathFollower, alpha_max, strengths, warn_of_gaps
@@ -59,6 +65,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         "preprocessor": [HasMethods(["fit", "transform"]), None],
         "n_jobs": [Integral, None],
         "refit": ["boolean"],
+        "error_score": [StrOptions({"raise"}), Real],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -200,10 +207,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         if not hasattr(X, "__getitem__"):
             X = np.asarray(X)
         X, y, sample_weight = indexable(X, y, sample_weight)
-        validate_data(self, X, y, skip_check_array=True)
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
+        y = self._check_data(X, y, sample_weight)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         shared = {name: getattr(self, name) for name in _SHARED}
         model = self._model(random_state=seed, **shared)
@@ -212,22 +216,41 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         run = _Run(
             model,
             self.preprocessor,
-            self._scorer(),
+            with_all_labels(self._scorer(), np.unique(y)),
             self.scoring in (None, "accuracy"),
             preprocessor_params,
             score_params,
+            self.error_score,
+            np.unique(y),
         )
         folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
             delayed(run.fold)(grid, X, y, sample_weight, train, test)
             for train, test in cv.split(X, y, **split_params)
         )
+        fits = [fit for fold in folds for fit in fold.fits if fit is not None]
         # As if fit warned, which is called by two wrappers.
-        warn_of_gaps([fit for fold in folds for fit in fold.fits], model, stacklevel=5)
+        warn_of_gaps(fits, model, stacklevel=5)
+        _warn_of_failures(folds, self.error_score, stacklevel=5)
         self._record(grid, folds)
         if self.refit:
             model.set_params(**self.best_params_)
             self._refit(run, X, y, sample_weight)
         return self
+
+    def _check_data(self, X, y, sample_weight):
+        """What no fold could serve is said here; y as an array."""
+        if self.preprocessor is None:
+            validate_data(self, X, y, accept_sparse="csr")
+        else:
+            validate_data(self, X, y, skip_check_array=True)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+        if sample_weight is not None:
+            check_sample_weight(
+                sample_weight, np.zeros((len(y), 1)), ensure_non_negative=True
+            )
+        return y
 
     def _route(self, sample_weight, params):
         """Metadata of the splitter, the preprocessor and the scorer."""
@@ -283,7 +306,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         results = self.cv_results_
         mean = results["mean_test_score"]
         best = int(results["rank_test_score"].argmin())
-        if self.selection == "best":
+        if self.selection == "best" or np.isnan(mean[best]):
             return best
         error = results["std_test_score"][best] / np.sqrt(self.n_splits_)
         good = np.flatnonzero(mean >= mean[best] - error)
@@ -386,16 +409,25 @@ class _Run:
     counts_hits: bool
     preprocessor_params: dict
     score_params: dict
+    error_score: object
+    labels: np.ndarray
 
     def fold(self, grid, X, y, sample_weight, train, test):
         """Fit every orbit on one part of the data, and score every point on another."""
-        model, follower, preprocessor = self._prepare(X, y, sample_weight, train)
-        X_test = _rows(X, test)
-        if preprocessor is not None:
-            X_test = preprocessor.transform(X_test)
-        if self.counts_hits:
-            X_test = validate_data(model, X_test, reset=False, accept_sparse="csr")
-        fold = _Fold(grid, model.classes_)
+        fold = _Fold(grid, self.error_score)
+        prepared = self._attempt(
+            fold.fit_errors, self._prepare, X, y, sample_weight, train
+        )
+        if prepared is None:
+            fold.fit_errors *= len(fold.fits)
+            return fold
+        model, follower, preprocessor = prepared
+        fold.classes = model.classes_
+        X_test = self._attempt(
+            fold.score_errors, self._test_part, model, preprocessor, X, test
+        )
+        if X_test is None:
+            fold.score_errors *= len(fold.scores)
         params = _part(self.score_params, test)
         for path in grid.paths:
             follower.forget()
@@ -404,11 +436,25 @@ class _Run:
                 model.alpha = grid.unit_alphas[first]
                 model.l1_ratio = grid.unit_l1_ratios[first]
                 start = time.perf_counter()
-                fold.fits[orbit] = fit = follower.fit()
+                fit = self._attempt(fold.fit_errors, follower.fit)
                 fold.fit_times[orbit] = time.perf_counter() - start
+                if fit is None:
+                    continue
+                fold.fits[orbit] = fit
                 fit.dual = None
-                self._score_orbit(fold, grid, orbit, model, X_test, y[test], params)
+                if X_test is not None:
+                    self._score_orbit(fold, grid, orbit, model, X_test, y[test], params)
         return fold
+
+    def _attempt(self, errors, function, *args):
+        """What a function returns, or None and a line in `errors`."""
+        try:
+            return function(*args)
+        except Exception as error:
+            if self.error_score == "raise":
+                raise
+            errors.append(f"{type(error).__name__}: {error}")
+            return None
 
     def _prepare(self, X, y, sample_weight, train):
         """The model with its classes, what fits it, and the fitted preprocessor."""
@@ -424,9 +470,17 @@ class _Run:
         follower = PathFollower(model, X, codes, weight, len(model.classes_))
         return model, follower, preprocessor
 
+    def _test_part(self, model, preprocessor, X, test):
+        """The data to score on."""
+        X = _rows(X, test)
+        if preprocessor is not None:
+            X = preprocessor.transform(X)
+        if self.counts_hits:
+            X = validate_data(model, X, reset=False, accept_sparse="csr")
+        return X
+
     def _score_orbit(self, fold, grid, orbit, model, X_test, y_test, params):
         """Score the points that share a fit."""
-        score = _accuracy if self.counts_hits else self.scorer
         points = np.flatnonzero(grid.orbit == orbit)
         for point in points:
             if point > points[0] and scores_labels_only(self.scorer):
@@ -434,13 +488,43 @@ class _Run:
                 fold.score_times[point] = fold.score_times[points[0]]
                 continue
             fitted = grid.fitted(model, fold.fits[orbit], point)
+            n_errors = len(fold.score_errors)
             start = time.perf_counter()
-            fold.scores[point] = score(fitted, X_test, y_test, **params)
+            score = self._attempt(
+                fold.score_errors, self._score, fitted, X_test, y_test, params
+            )
             fold.score_times[point] = time.perf_counter() - start
+            if len(fold.score_errors) == n_errors:
+                fold.scores[point] = _number(score)
+
+    def _score(self, fitted, X, y, params):
+        if self.counts_hits:
+            return _accuracy(fitted, X, y, **params)
+        unseen = len(self.labels) - len(fitted.classes_)
+        if unseen and needs_all_labels(self.scorer):
+            # A class that the training part lacks has probability 0.
+            fitted.coef_, fitted.intercept_ = _spread(
+                fitted.coef_,
+                fitted.intercept_,
+                fitted.classes_,
+                self.labels,
+                0.0,
+                -np.inf,
+            )
+            fitted.classes_ = self.labels
+        return self.scorer(fitted, X, y, **params)
+
+
+def _number(score):
+    if np.ndim(score) > 0 or not isinstance(np.asarray(score).item(), Number):
+        raise ValueError(f"scoring must return a number, got {score!r}.")
+    return score
 
 
 def _accuracy(model, X, y, sample_weight=None):
     """What the scorer of that name gives, for valid data."""
+    if sample_weight is not None and not np.any(sample_weight):
+        raise ValueError("The weights of all test samples are zero.")
     hits = model._labels(model._scores(X)) == y
     return np.average(hits, weights=sample_weight)
 
@@ -453,31 +537,46 @@ class _Fold:
     classes : ndarray
         The labels of the training part.
     fits : list of Fit
-        One for each orbit, at the unit margin.
+        One for each orbit, at the unit margin; None where it failed.
     fit_times : ndarray of shape (n_orbits,)
     scores, score_times : ndarrays of shape (n_points,)
+    fit_errors, score_errors : list of str
+        What went wrong in each fit, and in each score of a model.
     """
 
-    def __init__(self, grid, classes):
-        n_orbits = grid.orbit.max() + 1
-        self.classes = classes
+    def __init__(self, grid, error_score):
+        n_orbits, n_points = grid.orbit.max() + 1, len(grid.orbit)
+        self.classes = None
         self.fits = [None] * n_orbits
         self.fit_times = np.zeros(n_orbits)
-        self.scores = np.zeros(len(grid.orbit))
-        self.score_times = np.zeros(len(grid.orbit))
+        self.scores = np.full(
+            n_points, np.nan if error_score == "raise" else error_score
+        )
+        self.score_times = np.zeros(n_points)
+        self.fit_errors, self.score_errors = [], []
 
-    def models(self, grid, classes):
+    @property
+    def n_features(self):
+        """Of the fitted models; None without any."""
+        return next((fit.coef.shape[1] for fit in self.fits if fit is not None), None)
+
+    def models(self, grid, classes, n_features):
         """Coefficients and intercepts at all points, with a row for each of `classes`
-        (one for two), and nan for classes that the training part lacks.
+        (one for two), and nan for classes that the training part lacks and for fits
+        that failed.
         """
-        everything = []
+        n_rows = 1 if len(classes) == 2 else len(classes)
+        models = []
         for point, orbit in enumerate(grid.orbit):
+            if self.fits[orbit] is None:
+                models.append(np.full((n_rows, n_features + 1), np.nan))
+                continue
             coef, intercept = grid.scaled(self.fits[orbit], point)
             coef, intercept = _spread(
                 coef, intercept, self.classes, classes, np.nan, np.nan
             )
-            everything.append(np.column_stack([coef, intercept]))
-        return everything
+            models.append(np.column_stack([coef, intercept]))
+        return models
 
 
 def _spread(coef, intercept, known, classes, coef_else, intercept_else):
@@ -497,10 +596,55 @@ def _spread(coef, intercept, known, classes, coef_else, intercept_else):
 
 def _coefs_paths(grid, folds):
     """One array for all folds, or a list of one each where their widths differ."""
-    classes = np.unique(np.concatenate([fold.classes for fold in folds]))
-    paths = [grid.arrange(fold.models(grid, classes)) for fold in folds]
-    same = len({path.shape for path in paths}) == 1
-    return np.array(paths) if same else paths
+    fitted = [fold for fold in folds if fold.n_features is not None]
+    classes = np.unique(np.concatenate([fold.classes for fold in fitted]))
+    widths = {fold.n_features for fold in fitted}
+    if len(widths) == 1:
+        width = widths.pop()
+        return np.array(
+            [grid.arrange(fold.models(grid, classes, width)) for fold in folds]
+        )
+    return [
+        None
+        if fold.n_features is None
+        else grid.arrange(fold.models(grid, classes, fold.n_features))
+        for fold in folds
+    ]
+
+
+def _warn_of_failures(folds, error_score, stacklevel):
+    """One warning for the fits that failed, and one for the scores.
+
+    Raises
+    ------
+    ValueError
+        If all fits failed.
+    """
+    errors = [error for fold in folds for error in fold.fit_errors]
+    n_fits = sum(len(fold.fits) for fold in folds)
+    if len(errors) == n_fits:
+        raise ValueError(f"All the {n_fits} fits failed.\n{_counted(errors)}")
+    if errors:
+        warnings.warn(
+            f"{len(errors)} fits failed out of a total of {n_fits}. Their scores are "
+            f"set to error_score={error_score}; error_score='raise' shows where.\n"
+            f"{_counted(errors)}",
+            FitFailedWarning,
+            stacklevel=stacklevel,
+        )
+    errors = [error for fold in folds for error in fold.score_errors]
+    if errors:
+        warnings.warn(
+            f"Scoring failed {len(errors)} times. These scores are set to error_score="
+            f"{error_score}; error_score='raise' shows where.\n{_counted(errors)}",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _counted(errors):
+    """Each of the errors on a line, and how often it was made."""
+    return "\n".join(f"{n} times: {error}" for error, n in Counter(errors).items())
 
 
 def _cv_results(grid, folds):
@@ -523,6 +667,13 @@ def _cv_results(grid, folds):
         results[f"split{k}_test_score"] = scores[:, k]
     summarise("test_score", scores)
     mean = results["mean_test_score"]
+    if not np.isfinite(mean).all():
+        warnings.warn(
+            f"One or more of the mean test scores are not finite: {mean}. Such points "
+            "rank last; with a number for error_score a failed fold counts as that.",
+            UserWarning,
+            stacklevel=6,
+        )
     ranked = np.where(np.isnan(mean), -np.inf, mean)
     results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
     results["orbit"] = grid.orbit
@@ -588,6 +739,10 @@ class SVMClassifierCV(LinearLossClassifierCV):
         Folds to fit at once, as joblib counts; the result does not depend on it.
     refit : bool, default=True
         Whether to fit the chosen model to all data. Without, it does not predict.
+    error_score : "raise" or float, default=np.nan
+        Score of a point in a fold where its fit or its score failed, with a warning;
+        or "raise" the error. A point with a nan ranks last: where a fold fails at every
+        point, give a number to rank them by the other folds.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
     solver : str, default="auto"
@@ -676,6 +831,7 @@ n_classes, n_features + 1)
         preprocessor=None,
         n_jobs=None,
         refit=True,
+        error_score=np.nan,
         fit_intercept=True,
         solver="auto",
         tol=1e-4,
@@ -695,6 +851,7 @@ n_classes, n_features + 1)
         self.preprocessor = preprocessor
         self.n_jobs = n_jobs
         self.refit = refit
+        self.error_score = error_score
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
@@ -744,6 +901,10 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
         Folds to fit at once, as joblib counts; the result does not depend on it.
     refit : bool, default=True
         Whether to fit the chosen model to all data. Without, it does not predict.
+    error_score : "raise" or float, default=np.nan
+        Score of a point in a fold where its fit or its score failed, with a warning;
+        or "raise" the error. A point with a nan ranks last: where a fold fails at every
+        point, give a number to rank them by the other folds.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
     solver : str, default="auto"
@@ -823,6 +984,7 @@ n_features + 1)
         preprocessor=None,
         n_jobs=None,
         refit=True,
+        error_score=np.nan,
         fit_intercept=True,
         solver="auto",
         tol=1e-4,
@@ -840,6 +1002,7 @@ n_features + 1)
         self.preprocessor = preprocessor
         self.n_jobs = n_jobs
         self.refit = refit
+        self.error_score = error_score
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

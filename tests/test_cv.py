@@ -12,15 +12,21 @@ from _models import LOSSES, make
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    FitFailedWarning,
+    NotFittedError,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import VarianceThreshold
-from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.metrics import accuracy_score, brier_score_loss, log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
     StratifiedKFold,
+    TimeSeriesSplit,
     cross_val_score,
 )
 from sklearn.pipeline import Pipeline
@@ -446,6 +452,242 @@ def test_a_scorer_sees_a_fitted_model(loss, dtype, iris):
         assert isinstance(model.n_iter_, int)
     # Started from the model before it, a fit may need no step, but not all of them.
     assert max(model.n_iter_ for model in seen) > 0
+
+
+# -- folds that fail -----------------------------------------------------------------
+
+
+class Picky(TransformerMixin, BaseEstimator):
+    """Refuses parts of the data with a certain row, to fit or to transform."""
+
+    def __init__(self, fit=None, transform=None):
+        self.fit_row, self.transform_row = fit, transform
+        self.fit_, self.transform_ = fit, transform
+
+    def get_params(self, deep=True):
+        return {"fit": self.fit_row, "transform": self.transform_row}
+
+    def fit(self, X, y=None):
+        if self.fit_row is not None and (X[:, 0] == self.fit_row).any():
+            raise ValueError("a row that cannot be fitted")
+        return self
+
+    def transform(self, X):
+        if self.transform_row is not None and (X[:, 0] == self.transform_row).any():
+            raise ValueError("a row that cannot be transformed")
+        return X
+
+
+def caught(function, *args, **params):
+    with warnings.catch_warnings(record=True) as messages:
+        warnings.simplefilter("always")
+        result = function(*args, **params)
+    return result, messages
+
+
+@pytest.mark.parametrize("error_score", [np.nan, 0.25])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_training_part_of_one_class(loss, error_score, iris):
+    X, y = iris
+    X, y = X[:100], np.r_[np.zeros(30), np.arange(70) % 2].astype(int)
+    cv = TimeSeriesSplit(5)
+    alphas = [1.0, 0.1, 0.01]
+    mine = make_cv(loss, alphas=alphas, cv=cv, error_score=error_score)
+    theirs = grid_search(loss, alphas, cv=cv).set_params(error_score=error_score)
+    mine, messages = caught(mine.fit, X, y)
+    theirs, their_messages = caught(theirs.fit, X, y)
+    scores = split_scores(theirs.cv_results_)
+    assert (np.isnan(scores) if np.isnan(error_score) else scores == 0.25)[0].all()
+    np.testing.assert_allclose(split_scores(mine.cv_results_), scores, atol=0.07)
+    np.testing.assert_array_equal(
+        np.isnan(mine.cv_results_["mean_test_score"]),
+        np.isnan(theirs.cv_results_["mean_test_score"]),
+    )
+    if np.isnan(error_score):
+        np.testing.assert_array_equal(
+            mine.cv_results_["rank_test_score"], theirs.cv_results_["rank_test_score"]
+        )
+        assert mine.best_index_ == theirs.best_index_
+    kinds = {w.category for w in messages} - {ConvergenceWarning}
+    assert kinds == {w.category for w in their_messages} - {ConvergenceWarning}
+    (failed,) = (w for w in messages if w.category is FitFailedWarning)
+    assert "3 fits failed out of a total of 15" in str(failed.message)
+    assert "one class" in str(failed.message)
+    assert {w.filename for w in messages} == {__file__}
+    assert np.isnan(mine.coefs_paths_[0]).all()
+    assert np.isfinite(mine.coefs_paths_[1:]).all()
+    with pytest.raises(ValueError, match="one class"):
+        mine.set_params(error_score="raise").fit(X, y)
+
+
+@pytest.mark.parametrize("where, message", [("fit", "fitted"), ("transform", "formed")])
+def test_a_preprocessor_that_fails(where, message, iris):
+    X, y = iris
+    X = X.copy()
+    X[7, 0] = 1000.0
+    # A transform of the training part fails too.
+    picky = Picky(**{where: 1000.0})
+    alphas = [0.1, 1.0]
+    mine = make_cv("hinge", alphas=alphas, preprocessor=picky, refit=False)
+    mine, messages = caught(mine.fit, X, y)
+    pipeline = Pipeline([("picky", picky), ("model", make("hinge"))])
+    theirs = GridSearchCV(pipeline, {"model__alpha": alphas}, refit=False)
+    theirs, _ = caught(theirs.fit, X, y)
+    np.testing.assert_array_equal(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_)
+    )
+    assert message in str(messages[0].message)
+    with pytest.raises(ValueError, match=message):
+        mine.set_params(error_score="raise").fit(X, y)
+
+
+def test_only_the_points_that_a_solver_refuses(iris):
+    X, y = iris
+    params = {"solver": "lbfgs", "tol": 1e-6}
+    mine = make_cv("softmax", alphas=[0.1, 1.0], l1_ratios=[0.0, 0.5], **params)
+    mine, messages = caught(mine.fit, X, y)
+    theirs = grid_search("softmax", [0.1, 1.0], l1_ratios=[0.0, 0.5], **params)
+    theirs, _ = caught(theirs.fit, X, y)
+    np.testing.assert_array_equal(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_)
+    )
+    assert mine.best_params_ == theirs.best_params_
+    assert "10 fits failed out of a total of 20" in str(messages[0].message)
+    assert np.isnan(mine.coefs_paths_[:, 1]).all()
+    assert np.isfinite(mine.coefs_paths_[:, 0]).all()
+
+
+def test_a_scorer_that_fails(iris):
+    X, y = iris
+
+    def scorer(model, X, y):
+        if len(np.unique(y)) < 3 or model.alpha == 1.0:
+            raise ZeroDivisionError("no such score")
+        return model.alpha
+
+    cv = KFold(7)
+    mine = make_cv("softmax", alphas=[0.1, 1.0], cv=cv, scoring=scorer)
+    mine, messages = caught(mine.fit, X, y)
+    theirs = grid_search("softmax", [0.1, 1.0], cv=cv).set_params(scoring=scorer)
+    theirs, _ = caught(theirs.fit, X, y)
+    np.testing.assert_array_equal(
+        split_scores(mine.cv_results_), split_scores(theirs.cv_results_)
+    )
+    assert "Scoring failed 14 times" in str(messages[0].message)
+    assert {w.filename for w in messages} == {__file__}
+    with pytest.raises(ZeroDivisionError):
+        mine.set_params(error_score="raise").fit(X, y)
+    for result in ({"a": 1.0}, None, np.zeros(2)):
+        mine.set_params(scoring=lambda *_, result=result: result)
+        with pytest.raises(ValueError, match="must return a number"):
+            mine.fit(X, y)
+
+
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.7"),
+    reason="GridSearchCV did not weigh its scores",
+)
+@pytest.mark.parametrize("scoring", [None, "roc_auc"])
+def test_a_test_part_without_weight(scoring, breast_cancer):
+    X, y = breast_cancer
+    weight = np.ones(len(y))
+    weight[next(StratifiedKFold(5).split(X, y))[1]] = 0.0
+    mine = make_cv("hinge", alphas=[0.1, 1.0], scoring=scoring)
+    mine, messages = caught(mine.fit, X, y, sample_weight=weight)
+    theirs = grid_search("hinge", [0.1, 1.0]).set_params(scoring=scoring)
+    theirs, _ = caught(theirs.fit, X, y, sample_weight=weight)
+    expected = split_scores(theirs.cv_results_)
+    assert np.isnan(expected[0]).all()
+    np.testing.assert_allclose(split_scores(mine.cv_results_), expected, rtol=1e-3)
+    assert "Scoring failed 2 times" in str(messages[0].message)
+    choice = mine.set_params(selection="one_standard_error")
+    choice, _ = caught(choice.fit, X, y, sample_weight=weight)
+    assert choice.best_index_ == 0
+
+
+def test_data_that_no_fold_can_use(iris):
+    X, y = iris
+    bad = X.copy()
+    bad[0, 0] = np.nan
+    model = make_cv("hinge", alphas=[0.1])
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.fit(bad, y)
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        model.fit(X, y, sample_weight=np.r_[-1.0, np.ones(149)])
+
+
+RARE = np.arange(10.0)[:, None], np.array(["a"] * 5 + ["b"] * 4 + ["c"])
+TWO = RARE[0], np.array(["a"] * 8 + ["b"] * 2)
+
+
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"),
+    reason="LogisticRegressionCV did not tell the labels",
+)
+@pytest.mark.parametrize("data", [RARE, TWO], ids=["three", "two"])
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_brier_score"])
+def test_probabilities_of_all_classes(scoring, data):
+    X, y = data
+    params = {"cv": 5, "scoring": scoring}
+    alphas = np.array([0.1, 0.01])
+    mine = make_cv("softmax", alphas=alphas, tol=1e-10, **params).fit(X, y)
+    theirs, _ = caught(
+        LogisticRegressionCV(
+            Cs=1.0 / (8 * alphas),  # of ten samples eight are fitted
+            l1_ratios=(0.0,),
+            tol=1e-10,
+            max_iter=10000,
+            use_legacy_attributes=False,
+            **params,
+        ).fit,
+        X,
+        y,
+    )
+    expected = theirs.scores_[:, 0]
+    assert np.isfinite(expected).all()
+    seen = np.array([len(np.unique(y[train])) for train, _ in folds_of(X, y)])
+    full = seen == len(np.unique(y))
+    np.testing.assert_allclose(mine.scores_[full, 0], expected[full], rtol=1e-4)
+    if scoring == "neg_brier_score":
+        # Theirs goes to the probability 0 of a class that it was not shown.
+        np.testing.assert_allclose(mine.scores_[~full, 0], expected[~full], atol=1e-2)
+
+
+def folds_of(X, y):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(StratifiedKFold(5).split(X, y))
+
+
+def test_a_class_that_was_not_shown_has_no_probability():
+    X, y = RARE
+    labels = np.unique(y)
+    mine, _ = caught(
+        make_cv("softmax", alphas=[0.1], cv=5, scoring="neg_log_loss").fit, X, y
+    )
+    for k, (train, test) in enumerate(folds_of(X, y)):
+        alone = make("softmax", alpha=0.1).fit(X[train], y[train])
+        proba = np.zeros((len(test), 3))
+        proba[:, np.isin(labels, alone.classes_)] = alone.predict_proba(X[test])
+        expected = -log_loss(y[test], proba, labels=labels)
+        assert mine.scores_[k, 0, 0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_labels_that_a_scorer_was_made_with():
+    X, y = TWO
+    scorer = make_scorer(
+        brier_score_loss,
+        greater_is_better=False,
+        response_method="predict_proba",
+        pos_label="a",
+    )
+    mine, _ = caught(make_cv("softmax", alphas=[0.1], scoring=scorer, cv=5).fit, X, y)
+    theirs, _ = caught(
+        grid_search("softmax", [0.1]).set_params(scoring=scorer).fit, X, y
+    )
+    np.testing.assert_allclose(
+        mine.scores_[:, 0, 0], split_scores(theirs.cv_results_)[:, 0], rtol=1e-3
+    )
 
 
 # -- choosing ------------------------------------------------------------------------

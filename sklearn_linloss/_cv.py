@@ -48,6 +48,7 @@ from ._svm import SVMClassifier
 
 # What the fits take over from their parent.
 _SHARED = ("fit_intercept", "solver", "tol", "max_iter", "class_weight")
+_MOST_BYTES = 10_000_000  # of coefs_paths_, by default
 _OF_THE_MODEL = ("classes_", "coef_", "intercept_", "n_iter_", "objective_", "gap_")
 
 
@@ -66,6 +67,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         "n_jobs": [Integral, None],
         "refit": ["boolean"],
         "error_score": [StrOptions({"raise"}), Real],
+        "store_coefs_paths": ["boolean", StrOptions({"auto"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -213,6 +215,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         model = self._model(random_state=seed, **shared)
         grid = self._grid(model, X, y, sample_weight, preprocessor_params)
         cv = check_cv(self.cv, y, classifier=True)
+        splits = list(cv.split(X, y, **split_params))
+        room = {"auto": _MOST_BYTES / max(len(splits), 1), True: np.inf, False: 0}
         run = _Run(
             model,
             self.preprocessor,
@@ -222,16 +226,18 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             score_params,
             self.error_score,
             np.unique(y),
+            room[self.store_coefs_paths],
         )
         folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
             delayed(run.fold)(grid, X, y, sample_weight, train, test)
-            for train, test in cv.split(X, y, **split_params)
+            for train, test in splits
         )
         fits = [fit for fold in folds for fit in fold.fits if fit is not None]
         # As if fit warned, which is called by two wrappers.
         warn_of_gaps(fits, model, stacklevel=5)
         _warn_of_failures(folds, self.error_score, stacklevel=5)
         self._record(grid, folds)
+        self._warn_at_an_end(grid, stacklevel=5)
         if self.refit:
             model.set_params(**self.best_params_)
             self._refit(run, X, y, sample_weight)
@@ -300,7 +306,54 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             setattr(self, f"{name}_", value)
         self.alphas_ = grid.alphas
         self.scores_ = np.array([grid.arrange(fold.scores) for fold in folds])
-        self.coefs_paths_ = _coefs_paths(grid, folds)
+        self._store_paths(grid, folds)
+
+    def _warn_at_an_end(self, grid, stacklevel):
+        """Say that the search should go on where its best alpha is the last.
+
+        Where others are as good, up to a standard error, nothing is said.
+        """
+        best, results = self.best_index_, self.cv_results_
+        mean = results["mean_test_score"]
+        error = results["std_test_score"][best] / np.sqrt(self.n_splits_)
+        orbit = grid.orbit[best]
+        path = next(path for path in grid.paths if orbit in path)
+        if grid.shape[0] < 2 or len(path) < 2 or orbit not in (path[0], path[-1]):
+            return
+        others = np.isin(grid.orbit, path) & (grid.orbit != orbit)
+        if not (mean[best] - error > mean[others]).all():
+            return
+        weakest = orbit == path[-1]
+        # Above alpha_max all models are one; below 0 there is none.
+        ends = not self.alpha_ > 0.0 if weakest else np.ndim(self.alphas) == 0
+        if ends and (weakest or self.l1_ratio_ > 0.0):
+            return
+        last, more = ("smallest", "smaller") if weakest else ("largest", "larger")
+        warnings.warn(
+            f"The best alpha, {self.alpha_:.3g}, is the {last} of the grid: {more} "
+            "ones may score better.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+    def _store_paths(self, grid, folds):
+        """Make `coefs_paths_` of what all folds kept."""
+        self.__dict__.pop("coefs_paths_", None)
+        fitted = [fold for fold in folds if fold.n_features is not None]
+        if not all(fold.keeps_models for fold in fitted):
+            return
+        classes = np.unique(np.concatenate([fold.classes for fold in fitted]))
+        widths = {fold.n_features for fold in fitted}
+        if len(widths) == 1:
+            width = widths.pop()
+            paths = [fold.models(grid, classes, width) for fold in folds]
+            self.coefs_paths_ = np.array([grid.arrange(path) for path in paths])
+            return
+        self.coefs_paths_ = [None] * len(folds)
+        for k, fold in enumerate(folds):
+            if fold.n_features is not None:
+                path = fold.models(grid, classes, fold.n_features)
+                self.coefs_paths_[k] = grid.arrange(path)
 
     def _choose(self, grid):
         results = self.cv_results_
@@ -411,6 +464,7 @@ class _Run:
     score_params: dict
     error_score: object
     labels: np.ndarray
+    room: float  # bytes for the models of a fold
 
     def fold(self, grid, X, y, sample_weight, train, test):
         """Fit every orbit on one part of the data, and score every point on another."""
@@ -441,9 +495,9 @@ class _Run:
                 if fit is None:
                     continue
                 fold.fits[orbit] = fit
-                fit.dual = None
                 if X_test is not None:
                     self._score_orbit(fold, grid, orbit, model, X_test, y[test], params)
+                fold.lighten(fit, self.room)
         return fold
 
     def _attempt(self, errors, function, *args):
@@ -540,6 +594,10 @@ class _Fold:
         One for each orbit, at the unit margin; None where it failed.
     fit_times : ndarray of shape (n_orbits,)
     scores, score_times : ndarrays of shape (n_points,)
+    n_features : int or None
+        Of the fitted models.
+    keeps_models : bool
+        Whether the fits have their coefficients.
     fit_errors, score_errors : list of str
         What went wrong in each fit, and in each score of a model.
     """
@@ -553,12 +611,17 @@ class _Fold:
             n_points, np.nan if error_score == "raise" else error_score
         )
         self.score_times = np.zeros(n_points)
+        self.n_features, self.keeps_models = None, False
         self.fit_errors, self.score_errors = [], []
 
-    @property
-    def n_features(self):
-        """Of the fitted models; None without any."""
-        return next((fit.coef.shape[1] for fit in self.fits if fit is not None), None)
+    def lighten(self, fit, room):
+        """Drop what is not needed any more of a fit."""
+        fit.dual = None
+        self.n_features = fit.coef.shape[1]
+        n_points = len(self.scores)
+        self.keeps_models = n_points * (fit.coef.nbytes + fit.intercept.nbytes) <= room
+        if not self.keeps_models:
+            fit.coef = fit.intercept = None
 
     def models(self, grid, classes, n_features):
         """Coefficients and intercepts at all points, with a row for each of `classes`
@@ -592,24 +655,6 @@ def _spread(coef, intercept, known, classes, coef_else, intercept_else):
     all_intercept = np.full(len(classes), intercept_else, intercept.dtype)
     all_coef[rows], all_intercept[rows] = coef, intercept
     return all_coef, all_intercept
-
-
-def _coefs_paths(grid, folds):
-    """One array for all folds, or a list of one each where their widths differ."""
-    fitted = [fold for fold in folds if fold.n_features is not None]
-    classes = np.unique(np.concatenate([fold.classes for fold in fitted]))
-    widths = {fold.n_features for fold in fitted}
-    if len(widths) == 1:
-        width = widths.pop()
-        return np.array(
-            [grid.arrange(fold.models(grid, classes, width)) for fold in folds]
-        )
-    return [
-        None
-        if fold.n_features is None
-        else grid.arrange(fold.models(grid, classes, fold.n_features))
-        for fold in folds
-    ]
 
 
 def _warn_of_failures(folds, error_score, stacklevel):
@@ -743,6 +788,9 @@ class SVMClassifierCV(LinearLossClassifierCV):
         Score of a point in a fold where its fit or its score failed, with a warning;
         or "raise" the error. A point with a nan ranks last: where a fold fails at every
         point, give a number to rank them by the other folds.
+    store_coefs_paths : bool or "auto", default="auto"
+        Whether to keep the coefficients of all fits in `coefs_paths_`; "auto" keeps
+        them if they take no more than 10 megabytes.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
     solver : str, default="auto"
@@ -775,7 +823,9 @@ class SVMClassifierCV(LinearLossClassifierCV):
 n_classes, n_features + 1)
         Coefficients, the intercept last; one row for two classes, and nan for a class
         that a training part lacks. Where the number of features that `preprocessor`
-        makes depends on the fold, a list of such arrays, one for each fold.
+        makes depends on the fold, a list of such arrays, one for each fold, or None
+        for one that could not be fitted. Only if they are stored, see
+        `store_coefs_paths`.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
@@ -832,6 +882,7 @@ n_classes, n_features + 1)
         n_jobs=None,
         refit=True,
         error_score=np.nan,
+        store_coefs_paths="auto",
         fit_intercept=True,
         solver="auto",
         tol=1e-4,
@@ -852,6 +903,7 @@ n_classes, n_features + 1)
         self.n_jobs = n_jobs
         self.refit = refit
         self.error_score = error_score
+        self.store_coefs_paths = store_coefs_paths
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
@@ -905,6 +957,9 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
         Score of a point in a fold where its fit or its score failed, with a warning;
         or "raise" the error. A point with a nan ranks last: where a fold fails at every
         point, give a number to rank them by the other folds.
+    store_coefs_paths : bool or "auto", default="auto"
+        Whether to keep the coefficients of all fits in `coefs_paths_`; "auto" keeps
+        them if they take no more than 10 megabytes.
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
     solver : str, default="auto"
@@ -937,7 +992,9 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
 n_features + 1)
         Coefficients, the intercept last; one row for two classes, and nan for a class
         that a training part lacks. Where the number of features that `preprocessor`
-        makes depends on the fold, a list of such arrays, one for each fold.
+        makes depends on the fold, a list of such arrays, one for each fold, or None
+        for one that could not be fitted. Only if they are stored, see
+        `store_coefs_paths`.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
@@ -985,6 +1042,7 @@ n_features + 1)
         n_jobs=None,
         refit=True,
         error_score=np.nan,
+        store_coefs_paths="auto",
         fit_intercept=True,
         solver="auto",
         tol=1e-4,
@@ -1003,6 +1061,7 @@ n_features + 1)
         self.n_jobs = n_jobs
         self.refit = refit
         self.error_score = error_score
+        self.store_coefs_paths = store_coefs_paths
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

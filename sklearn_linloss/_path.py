@@ -148,6 +148,7 @@ def linear_path(
     for alpha in alphas:
         model.set_params(alpha=float(alpha))
         fits.append(follower.fit())
+        fits[-1].dual = None  # as large as the scores of all samples
     warn_of_gaps(fits, model)
     return LinearPath(
         alphas,
@@ -220,10 +221,9 @@ class PathFollower:
         options = replace(self._options, dual=dual)
         progress = Progress(solver, options.verbose, options.n_iter_no_change)
         fit = Fit(f, solver, theta, options, progress)
-        self._known = [
-            *self._known[1 - _POINTS :],
-            (log_alpha, fit.coef, fit.intercept, fit.dual),
-        ]
+        before = [(*known[:-1], None) for known in self._known[1 - _POINTS :]]
+        dual = None if f.loss.smooth else fit.dual
+        self._known = [*before, (log_alpha, fit.coef, fit.intercept, dual)]
         return fit
 
     def _predict(self, f, log_alpha):
@@ -240,7 +240,7 @@ class PathFollower:
                 if f.value(prediction) < value:
                     theta = prediction
                     break
-        if dual is None or f.loss.smooth:
+        if dual is None:
             return theta, None
         return theta, dual * _multiple(f, dual, theta)
 

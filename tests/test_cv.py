@@ -1,5 +1,7 @@
 """The CV classifiers against GridSearchCV, golden error counts and the formulas."""
 
+import pickle
+import tracemalloc
 import warnings
 from copy import copy
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pytest
 import sklearn
 from _models import LOSSES, make
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
@@ -717,6 +720,98 @@ def test_one_standard_error(loss, standardised):
     assert model.coef_ == pytest.approx(
         make(loss, **model.best_params_).fit(X, y).coef_, rel=0.1, abs=1e-2
     )
+
+
+def toward(target):
+    """A scorer that likes one strength best."""
+    return lambda model, X, y: -abs(np.log10(model.alpha / target))
+
+
+def ends_said(X, y, loss="softmax", **params):
+    """What a search says of the ends of its grid."""
+    _, messages = caught(make_cv(loss, **params).fit, X, y)
+    return [str(w.message) for w in messages if "of the grid" in str(w.message)]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_best_alpha_at_an_end_is_said(loss, iris):
+    X, y = iris
+    params = {"loss": loss, "alphas": [1.0, 0.1, 0.01]}
+    (said,) = ends_said(X, y, scoring=toward(1e-3), **params)
+    assert "0.01, is the smallest" in said
+    (said,) = ends_said(X, y, scoring=toward(1e3), **params)
+    assert "1, is the largest" in said
+    assert not ends_said(X, y, scoring=toward(0.1), **params)
+
+
+def test_an_end_that_is_no_reason_to_go_on(iris):
+    X, y = iris
+    assert not ends_said(X, y, alphas=[1.0], scoring=toward(0.1))
+    assert not ends_said(X, y, alphas=[1.0, 0.1], scoring=lambda *_: 0.5)
+    noise = X + 3.0 * np.random.default_rng(0).standard_normal(X.shape)
+    params = {"alphas": [1.0, 0.0], "scoring": lambda model, X, y: -model.alpha}
+    assert not ends_said(noise, y, **params)
+
+    def uncertain(model, X, y):
+        return 10.0 * X[0, 0] + toward(0.01)(model, X, y)
+
+    assert not ends_said(X, y, alphas=[1.0, 0.1], scoring=uncertain)
+    # Above alpha_max all models are one, where the penalty has an L1 part.
+    params = {"alphas": 3, "scoring": toward(1e3)}
+    assert not ends_said(X, y, l1_ratios=[0.5], **params)
+    assert ends_said(X, y, l1_ratios=[0.0], **params)
+
+
+def test_an_end_of_the_orbits_is_meant(iris):
+    # alpha = .01 and delta = 10 are the model of .1 and 1, in the middle.
+    X, y = iris
+
+    def product(target):
+        return lambda model, *_: -abs(np.log10(model.alpha * model.delta / target))
+
+    params = {"loss": "hinge", "alphas": [0.01, 0.1, 1.0], "deltas": [0.1, 1.0, 10.0]}
+    assert not ends_said(X, y, scoring=product(0.1), **params)
+    assert ends_said(X, y, scoring=product(1e-6), **params)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_paths_are_kept_on_request(loss, iris):
+    X, y = iris
+    few = make_cv(loss, alphas=ALPHAS, store_coefs_paths=True).fit(X, y)
+    none = make_cv(loss, alphas=ALPHAS, store_coefs_paths=False).fit(X, y)
+    auto = make_cv(loss, alphas=ALPHAS).fit(X, y)
+    np.testing.assert_array_equal(auto.coefs_paths_, few.coefs_paths_)
+    assert not hasattr(none, "coefs_paths_")
+    np.testing.assert_array_equal(none.scores_, few.scores_)
+    np.testing.assert_array_equal(none.coef_, few.coef_)
+    assert not hasattr(
+        few.set_params(store_coefs_paths=False).fit(X, y), "coefs_paths_"
+    )
+
+
+def test_large_paths_are_not_kept_by_default():
+    rng = np.random.default_rng(0)
+    X = sparse.random(60, 40000, density=1e-3, format="csr", random_state=0)
+    y = rng.integers(3, size=60)
+
+    def search(n_alphas, **params):
+        alphas = np.geomspace(1.0, 1e-2, n_alphas)
+        params = {"alphas": alphas, "cv": 2, "tol": 1e-2} | params
+        tracemalloc.start()
+        model, _ = caught(make_cv("softmax", **params).fit, X, y)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return model, peak
+
+    model, peak = search(30)
+    assert not hasattr(model, "coefs_paths_")
+    of_a_model = model.coef_.nbytes
+    assert len(pickle.dumps(model)) < 1.5 * of_a_model
+    # Nor on the way: two folds of the 24 strengths more would be 48 models.
+    _, least = search(6)
+    assert peak < least + 12 * of_a_model
+    model, _ = search(6, store_coefs_paths=True)
+    assert model.coefs_paths_.nbytes > 10e6
 
 
 @pytest.mark.parametrize("loss", LOSSES)

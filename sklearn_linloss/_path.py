@@ -22,6 +22,9 @@ from ._svm import SVMClassifier
 _ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
 _KINK = 1e-9
 _INTERCEPT_STEPS = 50
+# Of the intercepts of the hinge alone: equal costs, relative; the width of its smooth
+# form, of the margin; the least curvature, of the mass; a decrease, relative.
+_TIE, _WIDTH, _LEAST_BEND, _NEGLIGIBLE = 1e-12, 1.0 / 64.0, 1e-9, 1e-15
 _POINTS = 3
 
 
@@ -347,7 +350,8 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     K = len(mass)
     b, flows = np.zeros(K), mass[:, None] * (1.0 - np.eye(K))
     if model.fit_intercept:
-        b, flows = _intercepts_of_hinge(mass)
+        b = best_levels(mass)
+        flows = best_flows(mass, b)
     slack = 1.0 + b - b[:, None]
     np.fill_diagonal(slack, -1.0)
     kinks = np.abs(slack) <= _KINK if model.l1_ratio > 0.0 else np.zeros((K, K), bool)
@@ -363,23 +367,103 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     return float(largest * (1.0 + _ROUNDING_OF_LP)), intercept
 
 
-def _intercepts_of_hinge(mass):
-    """Best intercepts of the hinge with unit margin and no features, and dual flows."""
+def best_levels(mass):
+    """Best intercepts of the hinge with unit margin and no features.
+
+    They minimise sum_k mass_k sum_{j != k} max(0, 1 + b_j - b_k). Some of the best are
+    whole numbers (the dual is a flow), rise with the mass (by exchange), and leave no
+    level out. So they cut the classes, sorted by mass, into levels. A cut costs the
+    mass below it times the number of classes above, and a class costs its mass times
+    the lighter ones on its level: the best cuts are found by dynamic programming.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_classes,)
+        Sum of the weights of each class.
+
+    Returns
+    -------
+    b : ndarray of shape (n_classes,)
+        With the fewest levels among the best.
+    """
     K = len(mass)
-    pairs = [(k, j) for k in range(K) for j in range(K) if j != k]
-    moves = np.zeros((len(pairs), K))
-    for row, (k, j) in enumerate(pairs):
-        moves[row, [k, j]] = -1.0, 1.0
-    excess = np.eye(len(pairs))
-    solution = linprog(
-        np.r_[np.zeros(K), [mass[k] for k, _ in pairs]],
-        A_ub=np.hstack([moves, -excess]),
-        b_ub=-np.ones(len(pairs)),
-        bounds=[(None, None)] * K + [(0.0, None)] * len(pairs),
-    )
-    flows = np.zeros((K, K))
-    flows[tuple(np.transpose(pairs))] = -solution.ineqlin.marginals
-    return solution.x[:K], flows
+    order = np.argsort(mass, kind="stable")
+    places = np.arange(K + 1)
+    below = np.r_[0.0, np.cumsum(mass[order])]
+    by_place = np.r_[0.0, np.cumsum(places[:-1] * mass[order])]
+    cost_of_cut = below * (K - places)
+    cost, n_levels, begin = np.zeros(K + 1), np.zeros(K + 1, int), np.zeros(K + 1, int)
+    for end in range(1, K + 1):
+        # The last level has the classes from one of these places to the end.
+        start = places[:end]
+        level = by_place[end] - by_place[start] - start * (below[end] - below[start])
+        total = cost[start] + cost_of_cut[start] + level
+        best = np.flatnonzero(total <= total.min() * (1.0 + _TIE))
+        begin[end] = best[np.argmin(n_levels[best])]
+        cost[end] = total[begin[end]]
+        n_levels[end] = n_levels[begin[end]] + 1
+    b, end = np.empty(K), K
+    while end > 0:
+        b[order[begin[end] : end]] = n_levels[end] - 1
+        end = begin[end]
+    return b
+
+
+def best_flows(mass, b):
+    """Best dual variables of the same problem, summed over each pair of classes.
+
+    They are a circulation between the classes, of up to ``mass[k]`` from class k to
+    each other, and of the largest sum. Among the best these are the limit of those of
+    the hinge smoothed by an exponential, which Newton's method finds.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_classes,)
+        Sum of the weights of each class; together 1.
+    b : ndarray of shape (n_classes,)
+        Best intercepts.
+
+    Returns
+    -------
+    flows : ndarray of shape (n_classes, n_classes)
+    """
+    value, flows, bend = _smooth_flows(mass, b)
+    free = np.arange(len(mass)) != np.argmax(mass)
+    for _ in range(_INTERCEPT_STEPS):
+        slope = flows.sum(axis=0) - flows.sum(axis=1)
+        hessian = -bend - bend.T
+        # Where no kink is near, it is nothing.
+        np.fill_diagonal(hessian, -hessian.sum(axis=1) + _LEAST_BEND * mass)
+        step = np.zeros_like(b)
+        try:
+            step[free] = -np.linalg.solve(hessian[np.ix_(free, free)], slope[free])
+        except np.linalg.LinAlgError:  # a mass that is next to nothing
+            break
+        step /= max(1.0, np.abs(step).max())
+        is_last = -(slope @ step) <= _NEGLIGIBLE * value
+        for _ in range(_INTERCEPT_STEPS):
+            trial = _smooth_flows(mass, b + step)
+            if trial[0] <= value * (1.0 + _TIE):
+                break
+            step *= 0.5
+        else:
+            break
+        b = b + step
+        value, flows, bend = trial
+        if is_last:
+            break
+    return flows
+
+
+def _smooth_flows(mass, b):
+    """Value, dual variables and second derivatives, by pairs, of the smooth hinge."""
+    slack = (1.0 + b - b[:, None]) / _WIDTH
+    np.fill_diagonal(slack, -np.inf)
+    e = np.exp(-np.abs(slack))
+    share = 1.0 / (1.0 + e)
+    flows = mass[:, None] * np.where(slack > 0.0, share, e * share)
+    value = mass @ (np.log1p(e) + np.maximum(slack, 0.0)).sum(axis=1)
+    return _WIDTH * float(value), flows, mass[:, None] * e * share**2 / _WIDTH
 
 
 def _smallest_pull(X, codes, weight, flows, kinks, pull):

@@ -1,13 +1,21 @@
 """The regularisation path against fits of its own points."""
 
+import tracemalloc
+
 import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
+from scipy.optimize import linprog
 
 from sklearn_linloss import linear_path
-from sklearn_linloss._path import _extrapolate
+from sklearn_linloss._path import (
+    _extrapolate,
+    alpha_max,
+    best_flows,
+    best_levels,
+)
 
 ALPHAS = np.geomspace(1.0, 1e-4, 7)
 
@@ -93,6 +101,141 @@ def test_the_path_begins_where_the_first_weight_enters(
     assert path.coefs[1].any()
     below = linear_path(X, y, alphas=[0.999 * path.alphas[0]], **params)
     assert below.coefs.any()
+
+
+# -- intercepts of the hinge alone ---------------------------------------------------
+
+
+def cost_of_intercepts(mass, b):
+    slack = 1.0 + b - b[:, None]
+    np.fill_diagonal(slack, 0.0)
+    return float(mass @ np.maximum(slack, 0.0).sum(axis=1))
+
+
+def by_linear_program(mass):
+    """The lowest cost, and the most slack variables, by a dense linear program."""
+    K = len(mass)
+    pairs = [(k, j) for k in range(K) for j in range(K) if j != k]
+    A = np.zeros((len(pairs), K + len(pairs)))
+    for row, (k, j) in enumerate(pairs):
+        A[row, [j, k, K + row]] = 1.0, -1.0, -1.0
+    solution = linprog(
+        np.r_[np.zeros(K), [mass[k] for k, _ in pairs]],
+        A_ub=A,
+        b_ub=-np.ones(len(pairs)),
+        bounds=[(None, None)] * K + [(0.0, None)] * len(pairs),
+    )
+    return solution.fun
+
+
+def masses(n_classes):
+    """Of many kinds: random, counts with ties, equal, geometric, a few heavy ones."""
+    rng = np.random.default_rng(n_classes)
+    ranks = np.arange(n_classes)
+    kinds = [
+        rng.dirichlet(np.ones(n_classes)),
+        rng.dirichlet(np.full(n_classes, 0.1)) + 1e-9,
+        1.0 + rng.integers(3, size=n_classes),
+        np.ones(n_classes),
+        1.0 / (1.0 + ranks),
+        1.5 ** -np.minimum(ranks, 40.0),
+        np.where(ranks < 2, 20.0, 1.0),
+    ]
+    return [rng.permutation(mass / mass.sum()) for mass in kinds]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 5, 8, 13, 20])
+def test_intercepts_of_the_hinge_alone(n_classes):
+    for mass in masses(n_classes):
+        lowest = by_linear_program(mass)
+        b = best_levels(mass)
+        assert cost_of_intercepts(mass, b) == pytest.approx(lowest, rel=1e-9)
+        flows = best_flows(mass, b)
+        assert flows.sum() == pytest.approx(lowest, rel=1e-7)
+        assert_circulation(flows, mass)
+
+
+def assert_circulation(flows, mass):
+    assert (flows >= 0.0).all()
+    assert (flows <= mass[:, None] * (1.0 + 1e-12)).all()
+    np.testing.assert_array_equal(np.diag(flows), 0.0)
+    np.testing.assert_allclose(flows.sum(axis=0), flows.sum(axis=1), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_classes", [200, 1000])
+def test_intercepts_of_many_classes(n_classes):
+    # A circulation whose sum is the cost of intercepts proves both the best.
+    kinds = masses(n_classes) if n_classes < 1000 else masses(n_classes)[:1]
+    for mass in kinds:
+        b = best_levels(mass)
+        flows = best_flows(mass, b)
+        assert_circulation(flows, mass)
+        assert flows.sum() == pytest.approx(cost_of_intercepts(mass, b), rel=1e-6)
+
+
+def test_memory_for_many_classes():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((400, 5)), np.arange(400) % 200
+    X[:40], y[:40] = X[:40] + 1.0, 0
+    model = make("hinge")
+    tracemalloc.start()
+    largest, intercept = alpha_max(model, X, y)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100e6
+    mass = np.bincount(y) / 400.0
+    b = best_levels(mass)
+    np.testing.assert_allclose(intercept, b - b.mean())
+    assert 0.0 < largest < np.inf
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+def test_where_the_path_of_the_hinge_begins(n_classes, fit_intercept):
+    # Directly: the smallest max-norm over all dual variables of the empty model.
+    rng = np.random.default_rng(n_classes)
+    y = np.concatenate([np.arange(n_classes), rng.integers(n_classes, size=25) // 2])
+    X = rng.standard_normal((len(y), 3)) + y[:, None]
+    weight = rng.uniform(0.5, 2.0, len(y))
+    model = make("hinge", l1_ratio=0.5, fit_intercept=fit_intercept)
+    found, _ = alpha_max(model, X, y, weight)
+    expected = 2.0 * smallest_pull(X, y, weight / weight.sum(), fit_intercept)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def smallest_pull(X, y, pi, balanced):
+    """min |sum_i a_i x_i|_inf over the best dual variables a of the hinge at W = 0."""
+    n, K = len(y), y.max() + 1
+    pairs = [(i, j) for i in range(n) for j in range(K) if j != y[i]]
+    net = np.zeros((len(pairs), K))
+    for row, (i, j) in enumerate(pairs):
+        net[row, [j, y[i]]] = pi[i], -pi[i]
+    gain = np.array([pi[i] for i, _ in pairs])
+    if K == 2:
+        # One row of coefficients: the class of positive scores.
+        net[:, 0] = 0.0
+    pull = np.vstack([net[:, [k]].T * X[[i for i, _ in pairs]].T for k in range(K)])
+    bounds = [(0.0, 1.0)] * len(pairs)
+    most = gain.sum()
+    if balanced:
+        solution = linprog(-gain, A_eq=net.T, b_eq=np.zeros(K), bounds=bounds)
+        most = -solution.fun
+    column = np.ones((len(pull), 1))
+    solution = linprog(
+        np.r_[np.zeros(len(pairs)), 1.0],
+        A_ub=np.vstack(
+            [
+                np.hstack([pull, -column]),
+                np.hstack([-pull, -column]),
+                np.r_[-gain, 0.0][None],
+            ]
+        ),
+        b_ub=np.r_[np.zeros(2 * len(pull)), -most * (1.0 - 1e-9)],
+        A_eq=np.column_stack([net.T, np.zeros(K)]) if balanced else None,
+        b_eq=np.zeros(K) if balanced else None,
+        bounds=[*bounds, (0.0, None)],
+    )
+    return solution.x[-1]
 
 
 def test_warm_starts_save_iterations(standardised):

@@ -42,7 +42,14 @@ from ._compat import (
     with_all_labels,
 )
 from ._orbits import at_unit_margin, find_orbits, objective_scale
-from ._path import PathFollower, alpha_max, strengths, warn_of_gaps
+from ._path import (
+    PathFollower,
+    alpha_max,
+    check_count,
+    check_strengths,
+    strengths,
+    warn_of_gaps,
+)
 from ._softmax import ProbabilityPredictor, SoftmaxClassifier
 from ._svm import SVMClassifier
 
@@ -282,10 +289,17 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         return check_scoring(self, scoring=self.scoring or "accuracy")
 
     def _grid(self, model, X, y, sample_weight, preprocessor_params):
-        l1_ratios, deltas = np.asarray(self.l1_ratios), self._margins()
+        l1_ratios = _list_of(self.l1_ratios, "l1_ratios")
+        deltas = _list_of(self._margins(), "deltas")
         if np.ndim(self.alphas) > 0:
-            alphas = np.asarray(self.alphas)
+            alphas = check_strengths(self.alphas)
+            if alphas.ndim > 1 and alphas.shape[:-1] != l1_ratios.shape:
+                raise ValueError(
+                    "alphas must be one list, or one for each of the l1_ratios, got "
+                    f"the shape {alphas.shape}."
+                )
         else:
+            check_count(self.alphas, self.eps)
             if self.preprocessor is not None:
                 X = clone(self.preprocessor).fit_transform(X, y, **preprocessor_params)
             alphas = []
@@ -438,6 +452,14 @@ class _Grid:
         fitted.objective_, fitted.gap_ = scale * fit.objective, fit.gap
         fitted.n_iter_ = fit.n_iter
         return fitted
+
+
+def _list_of(values, name):
+    """Values of a parameter as an array."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(f"{name} must be a list of at least one number, got {values}.")
+    return array
 
 
 def _validate(model, **values):
@@ -761,7 +783,8 @@ class SVMClassifierCV(LinearLossClassifierCV):
         Strengths of the penalty, or how many of them, spaced evenly in the logarithm
         from `alpha_max`, the smallest that makes every coefficient zero at
         ``delta=1``, down to ``eps * alpha_max``. Without an L1 part no strength does
-        that, and the path begins where that of the pure L1 penalty does.
+        that, and the path begins where that of the pure L1 penalty does. Where every
+        coefficient is zero at any strength (constant features), it begins at 1.
     deltas : array-like of shape (n_deltas,), default=(1.0,)
         Margins.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
@@ -916,7 +939,7 @@ n_classes, n_features + 1)
         return SVMClassifier(self.loss, **params)
 
     def _margins(self):
-        return np.asarray(self.deltas)
+        return self.deltas
 
 
 class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
@@ -932,7 +955,8 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
         Strengths of the penalty, or how many of them, spaced evenly in the logarithm
         from `alpha_max`, the smallest that makes every coefficient zero, down to ``eps
         * alpha_max``. Without an L1 part no strength does that, and the path begins
-        where that of the pure L1 penalty does.
+        where that of the pure L1 penalty does. Where every coefficient is zero at any
+        strength (constant features), it begins at 1.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
         Mixes of the penalty.
     eps : float, default=1e-4

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass, replace
 from math import prod
+from numbers import Real
 
 import numpy as np
 from scipy import sparse
@@ -10,6 +11,7 @@ from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.sparsefuncs import min_max_axis
 from sklearn.utils.validation import check_X_y
 
 from ._base import Fit, leave_out_empty
@@ -20,7 +22,9 @@ from ._svm import SVMClassifier
 
 # alpha_max is rounded, and must not let a coefficient in.
 _ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
+_NOTHING = 1e-13  # what a sum is left with by rounding, of its terms
 _KINK = 1e-9
+_MOST_KINKS, _LP_ROUNDS, _LP_ROWS = 20000, 50, 50
 _INTERCEPT_STEPS = 50
 # Of the intercepts of the hinge alone: equal costs, relative; the width of its smooth
 # form, of the margin; the least curvature, of the mass; a decrease, relative.
@@ -89,7 +93,8 @@ def linear_path(
         The strengths, or how many of them, spaced evenly in the logarithm from
         `alpha_max`, the smallest that makes every coefficient zero, down to
         ``eps * alpha_max``. Without an L1 part no strength does that, and the path
-        begins where that of the pure L1 penalty does.
+        begins where that of the pure L1 penalty does. Where every coefficient is zero
+        at any strength (constant features), it begins at 1.
     eps : float, default=1e-3
         Length of a path that is not given.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -133,17 +138,21 @@ def linear_path(
     if model.early_stopping:
         raise ValueError("early_stopping=True is not supported along a path.")
     model._validate_params()
-    start = None
     if np.ndim(alphas) == 0:
-        largest, intercept = alpha_max(model, X, y, sample_weight)
-        alphas = strengths(largest, alphas, eps)
-        start = intercept if model.fit_intercept else None
-    alphas = np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
-    if not (alphas >= 0.0).all():
-        raise ValueError(f"alphas must not be negative, got {alphas}.")
+        check_count(alphas, eps)
+    else:
+        alphas = check_strengths(alphas)
+        if alphas.ndim > 1:
+            raise ValueError(f"alphas must be one list, got the shape {alphas.shape}.")
     X, y = model._check_data(X, y)
     weight = model._check_weight(sample_weight, X)
     X, codes, classes, weight, _ = model._weigh(X, y, weight)
+    start = None
+    if np.ndim(alphas) == 0:
+        largest, intercept = _alpha_max(model, X, codes, weight, len(classes))
+        alphas = strengths(largest, alphas, eps)
+        start = intercept if model.fit_intercept else None
+    alphas = np.sort(alphas)[::-1]
     follower = PathFollower(model, X, codes, weight, len(classes))
     if start is not None:
         follower.start(start)
@@ -163,13 +172,44 @@ def linear_path(
     )
 
 
-def strengths(largest, count, eps):
-    """`count` strengths from the largest down to `eps` of it."""
-    if count < 1 or count != int(count):
-        raise ValueError(f"alphas must be a positive number of them, got {count}.")
+def check_strengths(alphas):
+    """Given strengths as an array of float64.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or if one is not a number that a penalty can have.
+    """
+    array = np.asarray(alphas, dtype=np.float64)
+    if array.size == 0:
+        raise ValueError("alphas is empty: give at least one strength, or a number.")
+    if not (np.isfinite(array) & (array >= 0.0)).all():
+        raise ValueError(f"alphas must be finite and not negative, got {alphas}.")
+    return array
+
+
+def check_count(alphas, eps):
+    """See to it that a path of so many strengths, of such a length, can be made.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    if not isinstance(alphas, Real) or not alphas >= 1 or alphas % 1 != 0:
+        raise ValueError(
+            f"alphas must be a positive number of strengths or a list, got {alphas!r}."
+        )
     if not 0.0 < eps < 1.0:
         raise ValueError(f"eps must be between 0 and 1, got {eps}.")
-    return np.geomspace(largest, eps * largest, int(count))
+
+
+def strengths(largest, count, eps):
+    """`count` strengths from the largest down to `eps` of it.
+
+    Where every coefficient is zero at any strength, `largest` is 0 and they start at 1.
+    """
+    return np.geomspace(largest or 1.0, eps * (largest or 1.0), int(count))
 
 
 class PathFollower:
@@ -308,13 +348,26 @@ def alpha_max(model, X, y, sample_weight=None):
         sample_weight, X, dtype=np.float64, ensure_non_negative=True
     )
     X, codes, classes, weight, _ = model._weigh(X, y, weight)
+    return _alpha_max(model, X, codes, weight, len(classes))
+
+
+def _alpha_max(model, X, codes, weight, n_classes):
+    """The same for data as `model._weigh` returns them."""
     if not model._loss().smooth:
-        return _alpha_max_of_hinge(model, X, codes, weight / weight.sum())
+        largest, b = _alpha_max_of_hinge(model, X, codes, weight / weight.sum())
+    else:
+        largest, b = _alpha_max_of_smooth(model, X, codes, weight, n_classes)
+    largest /= model.l1_ratio or 1.0
+    return largest, b
+
+
+def _alpha_max_of_smooth(model, X, codes, weight, n_classes):
+    """The same for ``l1_ratio=1``, where the loss has a gradient."""
     # Without coefficients the samples of a class are one sample.
     mass = np.bincount(codes, weights=weight)
-    each = np.arange(len(classes))
-    nothing = np.zeros((len(classes), 1))
-    f = model._objective(nothing, each, mass, len(classes), np.float64, centre=False)
+    each = np.arange(n_classes)
+    nothing = np.zeros((n_classes, 1))
+    f = model._objective(nothing, each, mass, n_classes, np.float64, centre=False)
     b = np.zeros(f.n_rows)
     if model.fit_intercept:
         alone = model.__class__(**model.get_params())
@@ -331,11 +384,28 @@ def alpha_max(model, X, y, sample_weight=None):
             verbose=0,
         )
         b = alone.fit(nothing, each, mass).intercept_
-    _, pull = f.loss_gradient(np.tile(b, (len(classes), 1)))
-    share = weight / mass[codes]
-    sums = safe_sparse_dot((each[:, None] == codes) * share, X)
-    slope = np.abs(pull.T @ sums).max()
-    return float(slope / (model.l1_ratio or 1.0) * (1.0 + _ROUNDING)), b
+    _, pull = f.loss_gradient(np.tile(b, (n_classes, 1)))
+    means = _sums_by_class(X, codes, weight / mass[codes])
+    if model.fit_intercept:
+        # The pulls on the best intercept have sum zero: the features may be centred.
+        means -= mass @ means / mass.sum()
+    largest = _largest_slope(pull.T @ means, X, np.abs(pull).sum(axis=0).max())
+    return largest * (1.0 + _ROUNDING), b
+
+
+def _largest_slope(slopes, X, mass):
+    """The largest of slopes (n_rows, n_features) that are sums over samples.
+
+    It is 0 where all of them may be what rounding left of terms of weight `mass`: of
+    constant features, or of classes whose means are equal.
+    """
+    if sparse.issparse(X):
+        low, high = min_max_axis(X, axis=0)
+    else:
+        low, high = X.min(axis=0), X.max(axis=0)
+    size = np.abs(slopes)
+    least = _NOTHING * mass * np.maximum(np.abs(low), np.abs(high))
+    return float(size.max(where=size > least, initial=0.0))
 
 
 def _alpha_max_of_hinge(model, X, codes, weight):
@@ -344,27 +414,32 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     The best dual variables of the empty model are a face of their domain; alpha_max is
     the smallest max-norm of their pull on the coefficients, a linear program over the
     samples whose hinges have a kink there. Without an L1 part any point of the face
-    does.
+    does. With more than _MOST_KINKS free variables the result may be a little larger.
     """
     mass = np.bincount(codes, weights=weight)
     K = len(mass)
     b, flows = np.zeros(K), mass[:, None] * (1.0 - np.eye(K))
+    sums = _sums_by_class(X, codes, weight)
     if model.fit_intercept:
         b = best_levels(mass)
         flows = best_flows(mass, b)
+        # As much flows into a class as out of it: the features may be centred.
+        sums -= np.outer(mass, sums.sum(axis=0))
+
+    def pull_of(flows):
+        share = flows / mass[:, None]
+        return (share.T - np.diag(share.sum(axis=1))) @ sums
+
+    largest = _largest_slope(pull_of(flows), X, 2.0 * flows.sum())
     slack = 1.0 + b - b[:, None]
     np.fill_diagonal(slack, -1.0)
-    kinks = np.abs(slack) <= _KINK if model.l1_ratio > 0.0 else np.zeros((K, K), bool)
-    # What a unit of flow from class k to class j pulls.
-    settled = np.where(kinks, 0.0, flows) / mass[:, None]
-    moves = settled - np.diag(settled.sum(axis=1))
-    pull = safe_sparse_dot(moves[codes].T * weight, X)
-    largest = np.abs(pull).max()
-    if kinks.any():
-        largest = _smallest_pull(X, codes, weight, flows, kinks, pull)
+    at_kinks = np.abs(slack) <= _KINK
+    if largest > 0.0 and model.l1_ratio > 0.0 and at_kinks.any():
+        settled = np.where(at_kinks, 0.0, flows)
+        kinks = _Kinks(X, codes, weight, at_kinks)
+        largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))
     intercept = model.delta * (b[1:] - b[:1] if K == 2 else b - b.mean())
-    largest /= model.l1_ratio or 1.0
-    return float(largest * (1.0 + _ROUNDING_OF_LP)), intercept
+    return largest * (1.0 + _ROUNDING_OF_LP), intercept
 
 
 def best_levels(mass):
@@ -466,31 +541,106 @@ def _smooth_flows(mass, b):
     return _WIDTH * float(value), flows, mass[:, None] * e * share**2 / _WIDTH
 
 
-def _smallest_pull(X, codes, weight, flows, kinks, pull):
-    """The smallest max-norm of the pull, over the dual variables at kinks."""
+def _sums_by_class(X, codes, weight):
+    """Weighted sums of the rows of each class, of shape (n_classes, n_features)."""
+    n = len(codes)
+    of_class = sparse.csr_matrix((weight, (codes, np.arange(n))), (codes.max() + 1, n))
+    return safe_sparse_dot(of_class, X, dense_output=True)
+
+
+class _Kinks:
+    """The dual variables of the hinge that the best intercepts leave free.
+
+    They are of a sample of class `source` and a class `target`. Where there are too
+    many for a linear program, neighbours of a class have theirs in common.
+    """
+
+    def __init__(self, X, codes, weight, kinks):
+        source, target = np.nonzero(kinks)
+        size = np.bincount(codes)
+        most = max(_MOST_KINKS // len(source), 1)
+        n_groups = np.minimum(size, most)
+        first = np.cumsum(n_groups) - n_groups
+        order = np.argsort(codes, kind="stable")
+        place = np.empty(len(codes), int)
+        place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(size) - size, size)
+        self._group = first[codes] + place * n_groups[codes] // size[codes]
+        count = n_groups[source]
+        self._source, self._target = source.repeat(count), target.repeat(count)
+        begin = np.cumsum(count) - count
+        self.n = count.sum()
+        self._group_of_kink = (
+            first[source].repeat(count) + np.arange(self.n) - begin.repeat(count)
+        )
+        self._X, self._weight, self._n_classes = X, weight, len(kinks)
+        self._mean = safe_sparse_dot(weight, X)
+
+    def _row(self, k, values):
+        """What each of them, at 1, adds to class k; values are those of samples."""
+        total = np.bincount(self._group, weights=self._weight * values)
+        sign = (self._target == k).astype(float) - (self._source == k)
+        return sparse.csr_matrix(sign * total[self._group_of_kink])
+
+    def balance(self):
+        """What they add to the classes, of shape (n_classes, n)."""
+        ones = np.ones(len(self._weight))
+        return sparse.vstack([self._row(k, ones) for k in range(self._n_classes)])
+
+    def pulls(self, k, feature):
+        """What they add to the pull on a coefficient, with the feature centred."""
+        column = self._X[:, [feature]]
+        column = column.toarray() if sparse.issparse(column) else column
+        return self._row(k, column.ravel() - self._mean[feature])
+
+    def pull(self, a):
+        """The pull of them all, of shape (n_classes, n_features)."""
+        shape = (self._group.max() + 1, self._n_classes)
+        places = np.r_[self._target, self._source]
+        groups = np.r_[self._group_of_kink, self._group_of_kink]
+        moves = sparse.csr_matrix((np.r_[a, -a], (groups, places)), shape)
+        moves = moves[self._group].multiply(self._weight[:, None]).tocsr()
+        pull = safe_sparse_dot(moves.T.tocsr(), self._X, dense_output=True)
+        return pull - np.outer(moves.sum(axis=0), self._mean)
+
+    def fractions(self, flows, mass):
+        """Their values where all samples of a class have the same."""
+        return (flows / mass[:, None])[self._source, self._target]
+
+
+def _smallest_pull(kinks, flows, settled, mass, pull):
+    """The smallest max-norm of the pull, over the dual variables at kinks.
+
+    A linear program, in which only those coefficients have a constraint that some
+    solution on the way pulled too much.
+    """
     K, d = pull.shape
-    columns, balance, upper = [], [], []
-    for k, j in zip(*np.nonzero(kinks), strict=True):
-        rows = np.flatnonzero(codes == k)
-        pulled = (sparse.csr_matrix(X[rows]).multiply(weight[rows][:, None])).T
-        column = [sparse.csr_matrix((d, len(rows)))] * K
-        column[j], column[k] = pulled, -pulled
-        columns.append(sparse.vstack(column))
-        unit = np.zeros((K, len(rows)))
-        unit[j], unit[k] = weight[rows], -weight[rows]
-        balance.append(unit)
-        upper.append(len(rows))
-    A = sparse.hstack(columns, format="csr")
-    bound = np.ones((K * d, 1))
-    balance = np.hstack(balance)
-    settled = np.where(kinks, 0.0, flows)
-    n = A.shape[1]
-    solution = linprog(
-        np.r_[np.zeros(n), 1.0],
-        A_ub=sparse.vstack([sparse.hstack([A, -bound]), sparse.hstack([-A, -bound])]),
-        b_ub=np.r_[-pull.ravel(), pull.ravel()],
-        A_eq=np.hstack([balance, np.zeros((K, 1))]),
-        b_eq=settled.sum(axis=1) - settled.sum(axis=0),
-        bounds=[(0.0, 1.0)] * n + [(0.0, None)],
-    )
-    return solution.x[-1]
+    size = np.abs(pull + kinks.pull(kinks.fractions(flows, mass)))
+    # The unit: a bound on the result.
+    unit = largest = size.max()
+    balance = sparse.hstack([kinks.balance(), np.zeros((K, 1))])
+    lack = settled.sum(axis=1) - settled.sum(axis=0)
+    taken, rows, right = set(), [], []
+    for _ in range(_LP_ROUNDS):
+        for place in np.argsort(-size, axis=None)[:_LP_ROWS]:
+            k, feature = divmod(int(place), d)
+            if (k, feature) in taken:
+                continue
+            taken.add((k, feature))
+            row = kinks.pulls(k, feature) / unit
+            rows += [sparse.hstack([row, [[-1.0]]]), sparse.hstack([-row, [[-1.0]]])]
+            right += [-pull[k, feature] / unit, pull[k, feature] / unit]
+        solution = linprog(
+            np.r_[np.zeros(kinks.n), 1.0],
+            A_ub=sparse.vstack(rows),
+            b_ub=right,
+            A_eq=K * balance,
+            b_eq=K * lack,
+            bounds=[(0.0, 1.0)] * kinks.n + [(0.0, None)],
+        )
+        if solution.status != 0:
+            break
+        size = np.abs(pull + kinks.pull(solution.x[:-1]))
+        largest = min(largest, size.max())
+        if size.max() <= unit * (solution.x[-1] + _ROUNDING_OF_LP):
+            break
+    return largest

@@ -828,6 +828,18 @@ def test_a_number_of_alphas(loss, iris):
     assert make_cv(loss, alphas=5).fit(X, y).alphas_.shape == (5,)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_features_that_say_nothing(loss):
+    X, y = np.tile([0.1, 300.0], (30, 1)), np.repeat([0, 1, 2], [5, 10, 15])
+    params = {"l1_ratios": [0.0, 1.0], "cv": 5}
+    for preprocessor in (None, StandardScaler()):
+        model = make_cv(loss, preprocessor=preprocessor, **params).fit(X, y)
+        np.testing.assert_allclose(model.alphas_[:, 0], 1.0)
+        # The most frequent class.
+        assert model.score(X, y) == model.best_score_ == 0.5
+        assert np.abs(model.coef_).max() <= 1e-10
+
+
 def test_without_refit(iris):
     X, y = iris
     model = make_cv("hinge", alphas=[0.1], refit=False).fit(X, y)
@@ -870,6 +882,16 @@ def test_it_nests_in_cross_validation(iris):
         ({"alphas": [0.1], "deltas": [0.0]}, "delta"),
         ({"alphas": [0.1], "l1_ratios": [2.0]}, "l1_ratio"),
         ({"alphas": 0}, "alphas"),
+        ({"alphas": []}, "alphas is empty"),
+        ({"alphas": [np.inf, 1.0]}, "alphas must be finite"),
+        ({"alphas": [np.nan]}, "alphas must be finite"),
+        ({"alphas": [[[0.1]]]}, "alphas must be one list"),
+        ({"alphas": [[0.1], [0.2]]}, "alphas must be one list"),
+        ({"alphas": [0.1], "deltas": []}, "deltas must be a list"),
+        ({"alphas": [0.1], "deltas": [np.inf]}, "delta"),
+        ({"alphas": [0.1], "deltas": [[1.0]]}, "deltas must be a list"),
+        ({"alphas": [0.1], "l1_ratios": []}, "l1_ratios must be a list"),
+        ({"alphas": [0.1], "l1_ratios": [np.nan]}, "l1_ratio"),
         ({"alphas": [0.1], "selection": "worst"}, "selection"),
         ({"alphas": [0.1], "solver": "lbfgs"}, "lbfgs"),
     ],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize
 
 from sklearn_linloss import linear_path
 from sklearn_linloss._path import (
@@ -101,6 +101,57 @@ def test_the_path_begins_where_the_first_weight_enters(
     assert path.coefs[1].any()
     below = linear_path(X, y, alphas=[0.999 * path.alphas[0]], **params)
     assert below.coefs.any()
+
+
+XOR = np.tile([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (10, 1))
+CONSTANT = np.tile([0.1, 300.0, 0.0], (40, 1))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("layout", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("data", ["xor", "constant", "constant of three"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_features_that_say_nothing(loss, data, l1_ratio, layout):
+    X, y = CONSTANT, np.arange(40) % 2
+    if data == "xor":
+        X, y = XOR, np.tile([0, 1, 1, 0], 10)
+    elif data == "constant of three":
+        # Of unequal sizes: the hinge alone has kinks.
+        y = np.repeat([0, 1, 2], [8, 12, 20])
+    path = linear_path(layout(X), y, loss=loss, l1_ratio=l1_ratio, alphas=4, eps=0.1)
+    np.testing.assert_allclose(path.alphas, np.geomspace(1.0, 0.1, 4))
+    np.testing.assert_allclose(path.coefs, 0.0, atol=1e-10)
+    share = np.bincount(y) / len(y)
+    if loss == "softmax":
+        alone = -share @ np.log(share)
+    elif loss == "hinge":
+        alone = by_linear_program(share)
+    else:
+        alone = min_squared(share)
+    np.testing.assert_allclose(path.objectives, alone, rtol=1e-4)
+
+
+def min_squared(share):
+    """The lowest mean of the squared hinge of intercepts."""
+    if len(share) == 2:
+        return 4.0 * share[0] * share[1]
+
+    def cost(b):
+        slack = np.maximum(1.0 + b - b[:, None], 0.0) ** 2
+        np.fill_diagonal(slack, 0.0)
+        return share @ slack.sum(axis=1)
+
+    return minimize(cost, np.zeros(len(share))).fun
+
+
+def test_a_small_feature_beside_a_large_constant(iris):
+    X, y = iris
+    alone = linear_path(1e-8 * X, y, l1_ratio=1.0, alphas=1)
+    beside = linear_path(
+        np.column_stack([1e-8 * X, np.full(len(X), 1e6)]), y, l1_ratio=1.0, alphas=1
+    )
+    np.testing.assert_allclose(beside.alphas, alone.alphas)
 
 
 # -- intercepts of the hinge alone ---------------------------------------------------
@@ -261,8 +312,16 @@ def test_what_cannot_be_served(iris):
     for bad, message in (
         ({"alphas": 0}, "positive number"),
         ({"alphas": 2.5}, "positive number"),
+        ({"alphas": np.nan}, "positive number"),
+        ({"alphas": np.inf}, "positive number"),
+        ({"alphas": "many"}, "positive number"),
+        ({"alphas": []}, "alphas is empty"),
+        ({"alphas": [np.inf, 1.0]}, "alphas must be finite"),
+        ({"alphas": [np.nan, 1.0]}, "alphas must be finite"),
+        ({"alphas": [[1.0, 0.1]]}, "alphas must be one list"),
         ({"eps": 1.0}, "between 0 and 1"),
-        ({"alphas": [-1.0]}, "alpha"),
+        ({"eps": np.nan}, "between 0 and 1"),
+        ({"alphas": [-1.0]}, "alphas must be finite and not negative"),
         ({"loss": "log_loss", "alphas": [1.0]}, "softmax"),
     ):
         with pytest.raises(ValueError, match=message):

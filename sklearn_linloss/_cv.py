@@ -784,7 +784,9 @@ class SVMClassifierCV(LinearLossClassifierCV):
         from `alpha_max`, the smallest that makes every coefficient zero at
         ``delta=1``, down to ``eps * alpha_max``. Without an L1 part no strength does
         that, and the path begins where that of the pure L1 penalty does. Where every
-        coefficient is zero at any strength (constant features), it begins at 1.
+        coefficient is zero at any strength (constant features), it begins at 1. For the
+        hinge on large data (more than 20000 pairs of a sample and a class whose hinge
+        has a kink at zero) `alpha_max` is a bound from above.
     deltas : array-like of shape (n_deltas,), default=(1.0,)
         Margins.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)

@@ -94,7 +94,9 @@ def linear_path(
         `alpha_max`, the smallest that makes every coefficient zero, down to
         ``eps * alpha_max``. Without an L1 part no strength does that, and the path
         begins where that of the pure L1 penalty does. Where every coefficient is zero
-        at any strength (constant features), it begins at 1.
+        at any strength (constant features), it begins at 1. For the hinge on large
+        data (more than 20000 pairs of a sample and a class whose hinge has a kink at
+        zero) `alpha_max` is a bound from above.
     eps : float, default=1e-3
         Length of a path that is not given.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -414,7 +416,8 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     The best dual variables of the empty model are a face of their domain; alpha_max is
     the smallest max-norm of their pull on the coefficients, a linear program over the
     samples whose hinges have a kink there. Without an L1 part any point of the face
-    does. With more than _MOST_KINKS free variables the result may be a little larger.
+    does. With more than _MOST_KINKS free variables the result may be larger, of a point
+    of the face that is not the best.
     """
     mass = np.bincount(codes, weights=weight)
     K = len(mass)
@@ -434,7 +437,8 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     slack = 1.0 + b - b[:, None]
     np.fill_diagonal(slack, -1.0)
     at_kinks = np.abs(slack) <= _KINK
-    if largest > 0.0 and model.l1_ratio > 0.0 and at_kinks.any():
+    solvable = 0 < np.count_nonzero(at_kinks) <= _MOST_KINKS
+    if largest > 0.0 and model.l1_ratio > 0.0 and solvable:
         settled = np.where(at_kinks, 0.0, flows)
         kinks = _Kinks(X, codes, weight, at_kinks)
         largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))

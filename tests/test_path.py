@@ -9,7 +9,7 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 
-from sklearn_linloss import linear_path
+from sklearn_linloss import _path, linear_path
 from sklearn_linloss._path import (
     _extrapolate,
     alpha_max,
@@ -252,6 +252,21 @@ def test_where_the_path_of_the_hinge_begins(n_classes, fit_intercept):
     found, _ = alpha_max(model, X, y, weight)
     expected = 2.0 * smallest_pull(X, y, weight / weight.sum(), fit_intercept)
     assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 50, 400])
+def test_a_path_of_the_hinge_with_too_many_kinks(most, monkeypatch):
+    rng = np.random.default_rng(0)
+    y = rng.integers(5, size=200) * rng.integers(2, size=200)
+    X = rng.standard_normal((200, 6)) + y[:, None]
+    model = make("hinge", l1_ratio=0.5)
+    exact, _ = alpha_max(model, X, y)
+    monkeypatch.setattr(_path, "_MOST_KINKS", most)
+    bound, _ = alpha_max(model, X, y)
+    assert exact * (1.0 - 1e-6) <= bound <= 10.0 * exact
+    fit = model.set_params(alpha=bound, tol=1e-6).fit(X, y)
+    alone = by_linear_program(np.bincount(y) / len(y))
+    assert fit.objective_ == pytest.approx(alone, rel=2e-6)
 
 
 def smallest_pull(X, y, pi, balanced):

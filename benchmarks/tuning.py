@@ -51,7 +51,9 @@ def searches(loss, cv):
     """Ours and GridSearchCV over the same classifier."""
     params = {"cv": cv, "refit": False}
     if loss == "softmax":
-        ours = SoftmaxClassifierCV(alphas=ALPHAS, random_state=0, **params)
+        ours = SoftmaxClassifierCV(
+            alphas=ALPHAS, random_state=0, store_coefs_paths=True, **params
+        )
         model, grid = SoftmaxClassifier(random_state=0), {"alpha": ALPHAS}
     else:
         ours = SVMClassifierCV(

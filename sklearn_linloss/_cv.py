@@ -878,7 +878,7 @@ n_classes, n_features + 1)
     >>> from sklearn_linloss import SVMClassifierCV
     >>> X, y = load_wine(return_X_y=True)
     >>> search = SVMClassifierCV(
-    ...     alphas=[1e-3, 1e-2, 1e-1], deltas=[0.1, 1.0], preprocessor=StandardScaler()
+    ...     alphas=[1e-2, 1e-1, 1.0], deltas=[0.1, 1.0], preprocessor=StandardScaler()
     ... ).fit(X, y)
     >>> search.alpha_, search.delta_
     (0.1, 1.0)

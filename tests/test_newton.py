@@ -86,7 +86,9 @@ def test_the_hessian_of_the_smooth_losses(loss, n_classes, container):
     y = np.arange(30) % n_classes
     f = objective(container(X), y, loss, fit_intercept=True)
     theta = 0.3 * rng.normal(size=f.size)
-    _, _, second = (_newton._Softmax if loss == "softmax" else _newton._AugmentedHinge)(f).expand(f.scores(theta))
+    _, _, second = (_newton._Softmax if loss == "softmax" else _newton._AugmentedHinge)(
+        f
+    ).expand(f.scores(theta))
     H = _systems.hessian(f, second)
     step = 1e-6
     for direction in rng.normal(size=(5, f.size)):

@@ -14,6 +14,7 @@ dual coordinate ascent, while that gains more than a Newton step: from few itera
 where there are few coefficients, from all of them where too many pairs are active.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -25,6 +26,7 @@ from ._common import (
     Best,
     Checkpoints,
     SolverResult,
+    Stall,
     feature_metric,
     wrong_class_shares,
 )
@@ -77,33 +79,39 @@ def solve(objective, theta, certifier, options, progress):
     dual = None if f.loss.smooth else options.dual
     width = _WIDTH_AFTER_FIT
     common = best, certifier, options, progress
-    ascends = _ascent_pays(f, warm=theta.any())
+    ascends, sent_back = _ascent_pays(f, warm=theta.any()), False
     while progress.proceeds(options.max_iter):
         if ascends:
-            result = _ascend(f, theta, dual, *common)
+            result = _ascend(f, theta, dual, sent_back, *common)
             if result.converged:
                 return result
             theta = result.theta
-            dual = None if f.loss.bend is None else result.dual
+            # The smooth losses need no multipliers, unless that failed.
+            dual = None if f.loss.smooth and not sent_back else result.dual
             width = _WIDTH_AFTER_ASCENT
         result, ended = _take_steps(f, theta, dual, width, *common)
         if ended:
             break
-        theta, dual, ascends = result.theta, result.dual, True
+        theta, dual, ascends, sent_back = result.theta, result.dual, True, True
     return result
 
 
-def _ascend(f, theta, dual, best, certifier, options, progress):
-    """Dual ascent, while it gains more than Newton's steps."""
+def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
+    """Dual ascent, while it gains more than Newton's steps, which may have sent it back."""
     ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
     if dual is not None:
         ascent.start_from(dual, theta)
-    elif theta.any():
+    elif theta.any() and not sent_back:
         ascent.start_near(theta)
     limit = options.max_iter
-    if not _only_by_pairs(f):
-        limit = min(_ASCENT_ITERATIONS[_is_large(f)], limit)
-    ends = _Ascended(f, ascent, options.tol, progress.n_iter)
+    if sent_back and f.loss.smooth:
+        ends = Stall(replace(options, hands_over=True))
+        if f.penalty.l1 > 0.0:
+            limit = min(progress.n_iter + _ASCENT_ITERATIONS[True], limit)
+    else:
+        ends = _Ascended(f, ascent, options.tol, progress.n_iter)
+        if not _only_by_pairs(f):
+            limit = min(_ASCENT_ITERATIONS[_is_large(f)], limit)
     return ascend(f, ascent, best, certifier, options, progress, limit, ends)
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,9 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent
 
-# Prints the names of what each step compiles, and the model.
+# Prints the names of what each step compiles, the model, and what it warned of.
 STEPS = """
-import json, sys
+import json, sys, warnings
 import numpy as np
 from scipy import sparse
 from sklearn.datasets import make_blobs
@@ -44,18 +46,35 @@ if warm:
            sparse=is_sparse)
     steps.append(compiled.copy())
     compiled.clear()
-model.fit(X, y)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    model.fit(X, y)
 steps.append(compiled)
-print(json.dumps([steps, model.coef_.tolist()]))
+messages = [str(w.message) for w in caught if w.category is RuntimeWarning]
+print(json.dumps([steps, model.coef_.tolist(), messages]))
 """
 
 
-def start(cache, classifier="SoftmaxClassifier", is_sparse=False, warm=False, code=""):
-    path = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])
-    environment = {"PYTHONPATH": path, "NUMBA_CACHE_DIR": str(cache)}
+def start(
+    cache,
+    classifier="SoftmaxClassifier",
+    is_sparse=False,
+    warm=False,
+    *,
+    code="",
+    package_in=PROJECT,
+    **environment,
+):
+    """A process that fits; with `cache` None it has numba's default."""
+    path = os.pathsep.join([str(package_in), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path} | environment
+    environment.pop("NUMBA_CACHE_DIR", None)
+    if cache is not None:
+        environment["NUMBA_CACHE_DIR"] = str(cache)
     return subprocess.Popen(
         [sys.executable, "-c", code + STEPS, json.dumps([classifier, is_sparse, warm])],
-        env=os.environ | environment,
+        env=environment,
+        cwd=package_in,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -74,43 +93,250 @@ def result(process):
 )
 def test_a_second_process_compiles_nothing(tmp_path, classifier, is_sparse):
     problem = classifier, is_sparse
-    (in_warmup, in_fit), coef = result(start(tmp_path, *problem, warm=True))
+    (in_warmup, in_fit), coef, _ = result(start(tmp_path, *problem, warm=True))
     assert "loss_gradient" in in_warmup
     assert in_fit == []  # that is what it was called for
-    (in_fit,), again = result(start(tmp_path, *problem))
+    (in_fit,), again, _ = result(start(tmp_path, *problem))
     assert in_fit == []
     np.testing.assert_array_equal(again, coef)
 
 
-def test_processes_that_start_at_once(tmp_path):
-    processes = [start(tmp_path) for _ in range(3)]
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A cache after one fit, and the model."""
+    cache = tmp_path_factory.mktemp("filled")
+    (in_fit,), coef, messages = result(start(cache))
+    assert "loss_gradient" in in_fit
+    assert messages == []
+    return cache, coef
+
+
+def compiled_files(folder):
+    return [path for path in folder.rglob("*") if path.suffix in (".nbi", ".nbc")]
+
+
+def all_start_at_once(cache, expected):
+    processes = [start(cache) for _ in range(3)]
     results = [result(process) for process in processes]
-    assert any("loss_gradient" in steps[0] for steps, _ in results)
-    for _, coef in results[1:]:
-        np.testing.assert_array_equal(coef, results[0][1])
-    (in_fit,), coef = result(start(tmp_path))
+    assert any("loss_gradient" in steps[0] for steps, *_ in results)
+    for _, coef, _ in results:
+        np.testing.assert_array_equal(coef, expected)
+
+
+def test_processes_that_start_at_once(tmp_path, filled):
+    all_start_at_once(tmp_path, filled[1])
+    (in_fit,), coef, messages = result(start(tmp_path))
+    assert in_fit == messages == []
+    np.testing.assert_array_equal(coef, filled[1])
+
+
+# -- where compiled code is kept -----------------------------------------------------
+
+
+def copy_of_the_package(folder):
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(
+        PROJECT / "sklearn_linloss", folder / "sklearn_linloss", ignore=ignored
+    )
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the folder is asked of Windows")
+@pytest.mark.parametrize("xdg", ["relative", None])
+def test_the_package_is_not_written_to(tmp_path, xdg):
+    site, home = copy_of_the_package(tmp_path / "site"), tmp_path / "home"
+    home.mkdir()
+    before = set(site.rglob("*"))
+    environment = {
+        "HOME": str(home),
+        # What is not absolute does not count.
+        "XDG_CACHE_HOME": str(home / "xdg") if xdg is None else xdg,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    kind = {"classifier": "SVMClassifier", "package_in": site}
+    (in_fit,), coef, messages = result(start(None, **kind, **environment))
+    assert in_fit
+    assert messages == []
+    assert set(site.rglob("*")) == before
+    assert compiled_files(home)
+    (in_fit,), again, _ = result(start(None, **kind, **environment))
     assert in_fit == []
-    np.testing.assert_array_equal(coef, results[0][1])
+    np.testing.assert_array_equal(again, coef)
 
 
-# What numba does where it finds no directory to write to.
-READ_ONLY = """
-import numba
+# A package of kernels that call one another, with the door to numba of this one.
+KERNEL = """
+from {dots}_jit import inlined, jit
+{callee}
 
-compile = numba.njit
+@jit
+def kernel(x):
+    return callee(x) + 1
+"""
+CALLEE = """
+from {dots}_jit import inlined
 
-def refuse(*args, cache=False, **options):
-    if cache:
-        raise RuntimeError("cannot cache function: no locator available")
-    return compile(*args, **options)
-
-numba.njit = refuse
+@inlined
+def callee(x):
+    return 2 * x
 """
 
 
-def test_an_install_that_cannot_be_written_to(tmp_path):
-    (in_fit,), coef = result(start(tmp_path, code=READ_ONLY))
+def kernels_in_one_file(package):
+    file = package / "_kernels.py"
+    kernel = KERNEL.format(dots=".", callee="")
+    file.write_text(CALLEE.format(dots=".") + kernel)
+    return "_kernels", file
+
+
+def kernels_in_a_folder(package):
+    folder = package / "_kernels"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    kernel = KERNEL.format(dots="..", callee="from .callees import callee")
+    (folder / "callers.py").write_text(kernel)
+    file = folder / "callees.py"
+    file.write_text(CALLEE.format(dots=".."))
+    return "_kernels.callers", file
+
+
+@pytest.mark.parametrize("write_kernels", [kernels_in_one_file, kernels_in_a_folder])
+def test_an_edit_of_any_kernel_is_seen_by_its_callers(tmp_path, write_kernels):
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for name in ("_jit.py", "_version.py"):
+        shutil.copy(PROJECT / "sklearn_linloss" / name, package)
+    module, edited = write_kernels(package)
+
+    def value_and_hits():
+        code = (
+            f"from package.{module} import kernel; "
+            "print(kernel(10), sum(kernel.stats.cache_hits.values()))"
+        )
+        run = subprocess.run(
+            [sys.executable, "-B", "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return run.stdout.split()
+
+    assert value_and_hits() == ["21", "0"]
+    assert value_and_hits() == ["21", "1"]
+    edited.write_text(edited.read_text().replace("2 * x", "3 * x"))
+    assert value_and_hits() == ["31", "0"]
+    assert value_and_hits() == ["31", "1"]
+
+
+def test_folders_of_other_versions_do_not_pile_up(tmp_path, filled):
+    (own,) = (filled[0] / "sklearn_linloss").iterdir()
+    root = tmp_path / "sklearn_linloss"
+    days = 24 * 3600.0
+    old = [root / f"0.0.{i}-numba0.60.0-z80-{i:016}" for i in range(20)]
+    in_use = [root / f"0.0.1-numba0.6{i}.0-6502-{i:016}" for i in range(9)]
+    foreign = [root / "something", tmp_path / old[0].name]
+    for i, folder in enumerate(old + in_use + foreign):
+        folder.mkdir(parents=True)
+        (folder / "kernel.nbc").write_text("code")
+        used = time.time() - (0.0 if folder in in_use else (5 + i) * days)
+        os.utime(folder, (used, used))
+    result(start(tmp_path))
+    left = set(root.iterdir())
+    assert left >= {root / own.name, *in_use, foreign[0]}
+    assert not left & set(old)
+    assert foreign[1].exists()
+
+
+# -- disks that refuse, and broken files ---------------------------------------------
+
+
+def test_no_folder_can_be_written_to(tmp_path, filled):
+    (tmp_path / "file").touch()
+    for _ in range(2):
+        (in_fit,), coef, messages = result(start(tmp_path / "file" / "cache"))
+        assert "loss_gradient" in in_fit
+        np.testing.assert_array_equal(coef, filled[1])
+        (message,) = messages
+        assert "cannot be kept on disk" in message
+        assert "NUMBA_CACHE_DIR" in message
+
+
+# Files can be made, and filled up to a limit, as with a quota.
+QUOTA = """
+import resource
+
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 5000])
+def test_no_space_is_left(tmp_path, filled, limit):
+    pytest.importorskip("resource")
+    code = QUOTA.format(limit=limit)
+    (in_fit,), coef, messages = result(start(tmp_path, code=code))
     assert "loss_gradient" in in_fit
-    assert not list(tmp_path.rglob("*.nbi"))
-    _, cached = result(start(tmp_path))
-    np.testing.assert_allclose(coef, cached, rtol=1e-6)
+    np.testing.assert_array_equal(coef, filled[1])
+    (message,) = messages
+    assert "cannot be kept on disk" in message
+    (in_fit,), coef, messages = result(start(tmp_path))
+    assert "loss_gradient" in in_fit
+    assert messages == []
+    np.testing.assert_array_equal(coef, filled[1])
+    assert {path.suffix for path in compiled_files(tmp_path)} == {".nbi", ".nbc"}
+
+
+def emptied(data):
+    return b""
+
+
+def cut(data):
+    return data[: len(data) // 2]
+
+
+def overwritten(data):
+    return b"\x00 no pickle" * (len(data) // 11)
+
+
+def one_bit_flipped(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def break_files(cache, suffix, broken):
+    paths = list(cache.rglob(f"*{suffix}"))
+    assert paths
+    for path in paths:
+        path.write_bytes(broken(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "broken"),
+    [
+        (".nbi", emptied),
+        (".nbc", cut),
+        (".nbc", overwritten),
+        (".nbc", one_bit_flipped),
+    ],
+)
+def test_broken_files_are_replaced(tmp_path, filled, suffix, broken):
+    cache, expected = filled
+    shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
+    break_files(tmp_path, suffix, broken)
+    (in_fit,), coef, messages = result(start(tmp_path))
+    assert "loss_gradient" in in_fit
+    np.testing.assert_array_equal(coef, expected)
+    (message,) = messages
+    assert "is broken" in message
+    (in_fit,), coef, messages = result(start(tmp_path))
+    assert in_fit == messages == []
+    np.testing.assert_array_equal(coef, expected)
+
+
+def test_processes_that_start_at_once_among_broken_files(tmp_path, filled):
+    cache, expected = filled
+    shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
+    break_files(tmp_path, ".nbc", cut)
+    all_start_at_once(tmp_path, expected)

@@ -5,7 +5,18 @@ Needs ``pip install "sklearn-linloss[onnx]"``.
 
 import numpy as np
 from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.pipeline import Pipeline
 
+from ._cv import SoftmaxClassifierCV, SVMClassifierCV
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 
@@ -13,11 +24,14 @@ __all__ = ["register_converters"]
 
 
 def register_converters():
-    """Teach skl2onnx to convert :class:`SVMClassifier` and :class:`SoftmaxClassifier`.
+    """Teach skl2onnx to convert the classifiers of this package.
 
-    Call it once, before ``skl2onnx.to_onnx`` or ``skl2onnx.convert_sklearn``; the
-    classifiers then convert alone and as parts of pipelines. Of the classifiers that
-    choose their parameters, convert `best_estimator_`.
+    Call it once, before ``skl2onnx.to_onnx`` or ``skl2onnx.convert_sklearn``.
+    :class:`SVMClassifier`, :class:`SoftmaxClassifier`, and those that choose their
+    parameters, as their `best_estimator_`, then convert alone and as parts of
+    pipelines, searches, `OneVsRestClassifier`, `OneVsOneClassifier`,
+    `CalibratedClassifierCV` with sigmoids, `VotingClassifier` and
+    `StackingClassifier`. What skl2onnx cannot make of them is refused.
 
     The graphs take float32 or float64, and compute in what they take. Their first
     output is the label, int64 or string. The second is:
@@ -32,10 +46,21 @@ def register_converters():
     the softmax, `output_class_labels` and ``zipmap="columns"`` are those of
     scikit-learn's own classifiers in skl2onnx. `zipmap` has no effect on the SVM.
 
+    A `OneVsRestClassifier` of SVMs has no probabilities; its second output is as with
+    ``raw_scores=True``, the scores of all classes.
+
     Raises
     ------
     ImportError
         If skl2onnx is not installed.
+
+    Notes
+    -----
+    Conversion raises a `NotImplementedError` where the graph would be another model
+    than the classifier: for calibration without sigmoids, one against the rest with
+    several labels a sample, one against one with labels other than 0, 1 and so on,
+    stacking of two classes on probabilities as well as scores, and SVMs within
+    bagging, boosting and choices of a threshold.
 
     Examples
     --------
@@ -60,22 +85,31 @@ def register_converters():
         "nocl": [True, False],
         "raw_scores": [True, False],
         "zipmap": [True, False, "columns"],
+        # What other converters need of two classes: one column of scores, or two.
+        "columns": [None, 1, 2],
     }
-    update_registered_converter(
-        SoftmaxClassifier,
-        _alias(SoftmaxClassifier),
-        _set_shapes,
-        _convert,
-        options=common | {"output_class_labels": [False, True]},
-    )
-    update_registered_converter(
-        SVMClassifier,
-        _alias(SVMClassifier),
-        _set_shapes,
-        _convert,
-        parser=_parse_scores,
-        options=common,
-    )
+    of_softmax = common | {"output_class_labels": [False, True]}
+    for model, options, parser in (
+        (SoftmaxClassifier, of_softmax, None),
+        (SVMClassifier, common, _parse_scores),
+    ):
+        update_registered_converter(
+            model, _alias(model), _set_shapes, _convert, parser=parser, options=options
+        )
+    for model, options in (
+        (SoftmaxClassifierCV, of_softmax),
+        (SVMClassifierCV, common),
+    ):
+        update_registered_converter(
+            model,
+            _alias(model),
+            _set_shapes,
+            _convert_search,
+            parser=_parse_search,
+            options=options,
+        )
+    for model, prepare in _PREPARATIONS.items():
+        _prepare_first(model, prepare)
 
 
 def _alias(model):
@@ -94,6 +128,29 @@ def _parse_scores(scope, model, inputs, custom_parsers=None):
         scope.declare_local_variable("scores", guess_tensor_type(inputs[0].type))
     )
     return operator.outputs
+
+
+def _parse_search(scope, model, inputs, custom_parsers=None):
+    """A search is what it has found."""
+    from skl2onnx._parse import _parse_sklearn
+
+    best = model.best_estimator_
+    scope.add_options(id(best), scope.get_options(model))
+    return _parse_sklearn(scope, best, inputs, custom_parsers=custom_parsers)
+
+
+def _convert_search(scope, operator, container):
+    """The same for a search within another estimator, which is not parsed."""
+    from skl2onnx._supported_operators import sklearn_operator_name_map
+    from skl2onnx.common._apply_operation import apply_identity
+
+    best = operator.raw_operator.best_estimator_
+    found = scope.declare_local_operator(sklearn_operator_name_map[type(best)], best)
+    found.inputs = operator.inputs
+    for output in operator.outputs:
+        inner = scope.declare_local_variable(output.onnx_name, type=output.type)
+        found.outputs.append(inner)
+        apply_identity(scope, inner.full_name, output.full_name, container)
 
 
 def _set_shapes(operator):
@@ -182,7 +239,7 @@ def _convert(scope, operator, container):
             "Neg", scores, negated, name=scope.get_unique_operator_name("Neg")
         )
         apply_concat(scope, [negated, scores], by_class, container, axis=1)
-    if isinstance(model, SVMClassifier) or _raw(operator, scope):
+    if _is_svm(model) or _raw(operator, scope):
         apply_identity(scope, by_class, second, container)
     elif len(model.classes_) == 2:
         apply_sigmoid(scope, by_class, second, container)
@@ -190,16 +247,31 @@ def _convert(scope, operator, container):
         apply_softmax(scope, by_class, second, container, axis=1)
 
 
+def _option(operator, scope, name):
+    return scope.get_options(operator.raw_operator, {name: None}).get(name)
+
+
 def _raw(operator, scope):
-    options = scope.get_options(operator.raw_operator, {"raw_scores": False})
-    return options.get("raw_scores", False)
+    return bool(_option(operator, scope, "raw_scores") or _columns(operator, scope))
+
+
+def _columns(operator, scope):
+    return _option(operator, scope, "columns")
 
 
 def _scores_one_column(operator, scope):
     """Whether the scores of two classes stay one column."""
     model = operator.raw_operator
-    binary = len(model.classes_) == 2
-    return binary and isinstance(model, SVMClassifier) and not _raw(operator, scope)
+    if len(model.classes_) != 2:
+        return False
+    asked = _columns(operator, scope)
+    if asked is not None:
+        return asked == 1
+    return _is_svm(model) and not _raw(operator, scope)
+
+
+def _is_svm(model):
+    return isinstance(model, (SVMClassifier, SVMClassifierCV))
 
 
 def _labels(classes, types):
@@ -210,3 +282,163 @@ def _labels(classes, types):
     if not np.array_equal(whole, classes):
         raise ValueError(f"ONNX has integer and string labels only, not {classes}.")
     return types.INT64, whole
+
+
+# -- within other estimators -----------------------------------------------------------
+
+# The converters of skl2onnx for estimators of estimators know its own classifiers, and
+# take others for such with probabilities. They are told what to ask ours for.
+
+
+def _prepare_first(model, prepare):
+    """Let skl2onnx call `prepare` before it converts estimators of a type."""
+    from skl2onnx._supported_operators import sklearn_operator_name_map
+    from skl2onnx.common._registration import get_converter, register_converter
+
+    if model not in sklearn_operator_name_map:
+        return
+    alias = sklearn_operator_name_map[model]
+    converter = get_converter(alias)
+    if getattr(converter._fct, "prepares_linloss", False):
+        return
+
+    def convert(scope, operator, container):
+        prepare(scope, operator, container)
+        converter(scope, operator, container)
+
+    convert.prepares_linloss = True
+    options = converter.get_allowed_options()
+    register_converter(alias, convert, overwrite=True, options=options)
+
+
+def _chain(model):
+    """An estimator, and those that it ends in: of pipelines, of searches."""
+    while model is not None:
+        yield model
+        if isinstance(model, Pipeline):
+            model = model.steps[-1][1]
+        else:
+            model = getattr(model, "best_estimator_", None)
+
+
+def _ours(models):
+    """Those that are of this package at last."""
+    ours = SVMClassifier, SoftmaxClassifier
+    return [model for model in models if isinstance([*_chain(model)][-1], ours)]
+
+
+def _ask(scope, container, models, **options):
+    """Set options of ours, and of searches on the way to them."""
+    kinds = SVMClassifier, SoftmaxClassifier, SVMClassifierCV, SoftmaxClassifierCV
+    for model in _ours(models):
+        for link in _chain(model):
+            if isinstance(link, kinds):
+                _set_options(scope, container, link, **options)
+
+
+def _set_options(scope, container, model, **options):
+    for place in (scope, container):
+        if place.options is None:
+            place.options = {}
+        # A new dictionary: the old one may be the caller's.
+        before = place.options.get(id(model)) or {}
+        place.options[id(model)] = before | options
+
+
+def _svms(models):
+    return [model for model in _ours(models) if _is_svm([*_chain(model)][-1])]
+
+
+def _refuse(what, remedy):
+    raise NotImplementedError(f"skl2onnx cannot convert {what}; {remedy}.")
+
+
+def _within_one_vs_rest(scope, operator, container):
+    model = operator.raw_operator
+    if not _svms(model.estimators_):
+        return
+    if model.multilabel_:
+        _refuse(
+            "a OneVsRestClassifier of SVMs with several labels a sample",
+            "take SoftmaxClassifier",
+        )
+    # It would turn them into probabilities by dividing by their sum.
+    _set_options(scope, container, model, raw_scores=True)
+    _ask(scope, container, model.estimators_, raw_scores=True)
+
+
+def _within_one_vs_one(scope, operator, container):
+    model = operator.raw_operator
+    counted = np.arange(len(model.classes_))
+    if _ours(model.estimators_) and not np.array_equal(model.classes_, counted):
+        _refuse(
+            "a OneVsOneClassifier with labels other than 0, 1, ... n_classes - 1",
+            "encode them first",
+        )
+    _ask(scope, container, model.estimators_, raw_scores=True)
+
+
+def _within_calibration(scope, operator, container):
+    model = operator.raw_operator
+    bases = [calibrated.estimator for calibrated in model.calibrated_classifiers_]
+    if _ours(bases) and model.method != "sigmoid":
+        _refuse(
+            f"CalibratedClassifierCV with method={model.method!r}",
+            "take method='sigmoid'",
+        )
+    _ask(scope, container, bases, raw_scores=True)
+
+
+def _within_voting(scope, operator, container):
+    # The softmax keeps its probabilities: they are what voting="soft" adds up.
+    svms = _svms(operator.raw_operator.estimators_)
+    _ask(scope, container, svms, columns=2)
+
+
+def _within_stacking(scope, operator, container):
+    model = operator.raw_operator
+    used = [base for base in model.estimators_ if base != "drop"]
+    methods = set(model.stack_method_)
+    if _ours(used):
+        if "predict" in methods:
+            _refuse(
+                "a StackingClassifier on labels", "leave stack_method at its default"
+            )
+        if len(model.classes_) == 2 and "decision_function" in methods:
+            if len(methods) > 1 or len(_ours(used)) < len(used):
+                _refuse(
+                    "a StackingClassifier of two classes on probabilities as well as "
+                    "scores",
+                    "stack classifiers that all have probabilities, or SVMClassifiers",
+                )
+            _ask(scope, container, used, columns=1)
+        elif "decision_function" in methods:
+            on_scores = [
+                base
+                for base, method in zip(used, model.stack_method_, strict=True)
+                if method == "decision_function"
+            ]
+            _ask(scope, container, on_scores, raw_scores=True)
+    _ask(scope, container, _svms([model.final_estimator_]), columns=2)
+
+
+def _without_svms(scope, operator, container):
+    model = operator.raw_operator
+    parts = [*getattr(model, "estimators_", []), getattr(model, "estimator_", None)]
+    if _svms(parts):
+        _refuse(
+            f"a {type(model).__name__} of classifiers without probabilities",
+            "take SoftmaxClassifier, or CalibratedClassifierCV(SVMClassifier())",
+        )
+
+
+_PREPARATIONS = {
+    OneVsRestClassifier: _within_one_vs_rest,
+    OneVsOneClassifier: _within_one_vs_one,
+    CalibratedClassifierCV: _within_calibration,
+    VotingClassifier: _within_voting,
+    StackingClassifier: _within_stacking,
+    BaggingClassifier: _without_svms,
+    AdaBoostClassifier: _without_svms,
+    TunedThresholdClassifierCV: _without_svms,
+}

@@ -11,8 +11,6 @@ course draws each batch with replacement. Here an epoch is a permutation, and th
 is given the same ones.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -79,6 +77,4 @@ both[0].set(yscale="log", title="from the start")
 both[1].set_title("the last 200 updates")
 both[0].legend()
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -8,8 +8,6 @@ alone): it falls like one over the square root of the batch size, so that four t
 work halves the noise. Batches are drawn without replacement, hence a little faster.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -58,6 +56,4 @@ noise.set_xticks(SIZES, SIZES)
 noise.set_xticks([], minor=True)
 noise.legend()
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -8,8 +8,6 @@ stronger penalty widens the band between the dashed lines and lets more samples 
 The softmax has no margin: every sample pulls at its boundary.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_iris
 
@@ -31,6 +29,4 @@ for ax, (title, model) in zip(axes, models.items(), strict=True):
     )
     ax.set_title(title)
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -7,8 +7,6 @@ Under L1 they leave zero one by one, some return to it, and most of them are not
 under L2 all of them grow together, and none is ever exactly zero.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
@@ -27,6 +25,4 @@ display = RegularizationPathDisplay.from_path(
     paths, class_label=0, feature_names=wine.feature_names
 )
 
-if len(sys.argv) == 2:
-    display.figure_.savefig(sys.argv[1], dpi=120)
 plt.show()

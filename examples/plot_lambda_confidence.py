@@ -9,8 +9,6 @@ to a strength of one the predictions change far less than the confidence: how su
 softmax is says as much about lambda as about the data.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_iris, load_wine
@@ -37,6 +35,4 @@ ax.set(
 )
 ax.legend()
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

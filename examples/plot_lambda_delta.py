@@ -8,8 +8,6 @@ margin makes the same model larger. So the score is constant along the white lin
 :class:`~sklearn_linloss.SVMClassifierCV` fits one model for each of them.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_wine
@@ -34,6 +32,4 @@ n_points, n_models = (
 )
 ax.set_title(f"wine: {n_points} points, {n_models + 1} models")
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

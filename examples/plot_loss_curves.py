@@ -9,8 +9,6 @@ bound that the smallest duality gap certifies: no model of these data lies below
 no reference solution is needed to know that. Newton's few steps are the dearest ones.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -36,6 +34,4 @@ losses.set(xlim=(0, 25), title="full objectives, and what SGD sees")
 LossCurveDisplay.from_estimator(models, excess_over="certificate", ax=excess)
 excess.set_title("distance to the certified bound")
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -8,8 +8,6 @@ zero and so is their pull: moving such a sample about changes nothing. The softm
 always wants the true class a little further ahead.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 
 from sklearn_linloss.inspection import LossDisplay
@@ -19,6 +17,4 @@ values, slopes = display.axes_
 values.set_ylim(0, 4)
 slopes.set_ylim(-3, 0.25)
 
-if len(sys.argv) == 2:
-    display.figure_.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -8,8 +8,6 @@ within twice that length (dotted). How many weights are nearly zero is then a ma
 the threshold. The proximal step, with the same rate, stops at zero.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -64,6 +62,4 @@ size.set(xlabel="weights, from the smallest", ylabel="absolute value", ylim=(1e-
 size.set_title("after the last step")
 size.legend()
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -8,8 +8,6 @@ that fit these very samples; a strong one leaves smooth strokes, here at the cos
 accuracy.
 """
 
-import sys
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -31,6 +29,4 @@ for row, alpha in zip(rows, [1e-5, 1e-1], strict=True):
     )
     row.suptitle(f"alpha = {alpha:g}, test accuracy {model.score(X_test, y_test):.3f}")
 
-if len(sys.argv) == 2:
-    figure.savefig(sys.argv[1], dpi=120)
 plt.show()

@@ -9,7 +9,6 @@ delta`` are one model up to its scale. The scaler is fitted inside each fold on 
 sides.
 """
 
-import sys
 import time
 
 import matplotlib.pyplot as plt
@@ -71,6 +70,4 @@ left.spines[["top", "right"]].set_visible(False)
 ValidationSurfaceDisplay.from_estimator(searches[1], ax=right)
 right.set_title(f"{len(ours)} points, {n_models} models")
 
-if len(sys.argv) > 1:
-    figure.savefig(sys.argv[1])
 plt.show()

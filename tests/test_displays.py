@@ -1,7 +1,9 @@
 """What the displays draw, against the arrays of the estimators."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -301,6 +303,19 @@ def test_wrong_templates(digits_model, arguments, message):
         ClassTemplateDisplay.from_estimator(
             digits_model, **({"image_shape": (8, 8)} | arguments)
         )
+
+
+def test_templates_with_the_bias_trick(digits_model):
+    X, y = load_digits(return_X_y=True)
+    X = np.hstack([X[:200] / 16, np.ones((200, 1))])
+    trick = SVMClassifier(alpha=0.1, fit_intercept=False).fit(X, y[:200])
+    display = ClassTemplateDisplay.from_estimator(trick, image_shape=(8, 8))
+    np.testing.assert_array_equal(
+        display.templates.reshape(10, 64), trick.coef_[:, :64]
+    )
+    for model, shape in ((trick, (4, 4)), (digits_model, (7, 9))):
+        with pytest.raises(ValueError, match="values, but there are"):
+            ClassTemplateDisplay.from_estimator(model, image_shape=shape)
 
 
 def test_a_grid_of_templates_has_no_empty_axes():
@@ -883,3 +898,30 @@ def test_plot_draws_again(frame, sgd):
     assert display.figure_ is not first
     assert_array_equal(display.lines_["sgd"].get_ydata(), sgd.loss_curve_)
     assert display.ax_.get_yscale() == "log"
+
+
+# -- the gallery ----------------------------------------------------------------------
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def test_an_example_in_a_kernel_leaves_its_arguments_alone(tmp_path):
+    """A Jupyter kernel is started with the name of a file of its own."""
+    connection = tmp_path / "kernel.json"
+    connection.write_text("{}")
+    subprocess.run(
+        [sys.executable, EXAMPLES / "plot_losses.py", str(connection)],
+        env=os.environ | {"MPLBACKEND": "Agg"},
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    assert connection.read_text() == "{}"
+    assert list(tmp_path.iterdir()) == [connection]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.name
+)
+def test_the_gallery_takes_no_arguments(path):
+    assert "argv" not in path.read_text()

@@ -300,7 +300,9 @@ class ClassTemplateDisplay:
             features, for example of the scaled pixels.
         image_shape : tuple of int
             ``(height, width)`` of the image whose pixels are the features, row by row,
-            or ``(height, width, 3)`` with red, green and blue.
+            or ``(height, width, 3)`` with red, green and blue. A model without
+            intercept may have one feature more, a column of ones at the end, whose
+            coefficients are not drawn.
         class_names : array-like of str of shape (n_classes,), default=None
             Titles, in the order of `classes_`; None takes `classes_`. Two classes have
             one row, which is drawn for the second and its negative for the first.
@@ -334,6 +336,9 @@ class ClassTemplateDisplay:
                 "image_shape must be (height, width) or (height, width, 3), got "
                 f"{shape}."
             )
+        has_bias_column = coef.shape[1] == np.prod(shape) + 1
+        if has_bias_column and not getattr(model, "fit_intercept", True):
+            coef = coef[:, :-1]
         if np.prod(shape) != coef.shape[1]:
             kind = "transformed features" if transformed else "features"
             raise ValueError(

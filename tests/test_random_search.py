@@ -156,6 +156,25 @@ def test_sparse_data_and_seeds(iris, search):
 
 
 @searches
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_predictions(iris, search, n_classes):
+    X, y = iris
+    kept = y < n_classes
+    X, names = X[kept], np.array(["a", "b", "c"])[y[kept]]
+    result = search(X, names, n_iter=200, scale=1.0, random_state=0)
+    expected = []
+    for x in X:
+        scores = [w @ x + b for w, b in zip(result.coef, result.intercept, strict=True)]
+        scores = [0.0, *scores] if n_classes == 2 else scores
+        expected.append("abc"[int(np.argmax(scores))])
+    assert len(set(expected)) == n_classes
+    for data in (X, X.tolist(), sparse.csr_matrix(X)):
+        np.testing.assert_array_equal(result.predict(data), expected)
+    with pytest.raises(ValueError, match="X has 3 features, but the search had 4"):
+        result.predict(X[:, :3])
+
+
+@searches
 @pytest.mark.parametrize(
     ("params", "message"),
     [

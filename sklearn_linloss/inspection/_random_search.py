@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_random_state, check_X_y
+from sklearn.utils import check_array, check_random_state, check_X_y
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
@@ -46,6 +46,34 @@ class RandomSearchResult:
     classes: np.ndarray
     loss: float
     loss_curve: np.ndarray
+
+    def predict(self, X):
+        """Predict the label of the largest score.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predicted labels.
+
+        Raises
+        ------
+        ValueError
+            If `X` is invalid or has not as many features as the search had.
+        """
+        X = check_array(X, accept_sparse="csr")
+        if X.shape[1] != self.coef.shape[1]:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the search had {self.coef.shape[1]}."
+            )
+        scores = safe_sparse_dot(X, self.coef.T, dense_output=True) + self.intercept
+        if len(self.classes) == 2:
+            return self.classes[(scores[:, 0] > 0.0).astype(np.intp)]
+        return self.classes[scores.argmax(axis=1)]
 
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)

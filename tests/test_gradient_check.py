@@ -459,6 +459,112 @@ def test_gradients_of_zero_are_not_lost_in_rounding():
         assert check.passed, check
 
 
+# -- kinks of a function whose loss is not told ---------------------------------------
+
+
+def hinge_alone(X, y):
+    """The hinge of several classes with its gradient, as an assignment has it."""
+
+    def fun(W):
+        scores = X @ W
+        rows = np.arange(len(y))
+        margins = scores - scores[rows, y][:, None] + 1.0
+        margins[rows, y] = 0.0
+        pull = (margins > 0.0).astype(float)
+        pull[rows, y] = -pull.sum(axis=1)
+        return np.maximum(margins, 0.0).sum() / len(y), X.T @ pull / len(y)
+
+    return fun
+
+
+def test_kinks_of_a_correct_hinge_are_found():
+    n_kinks = 0
+    for seed in range(20):
+        X, y, W, *_ = problem(5, seed, n_samples=500, n_features=10)
+        fun = hinge_alone(X, y)
+        check = check_gradient(fun, None, None, W.T, h=1e-3, n_coordinates=None)
+        assert check.passed, check
+        assert ("at a kink" in repr(check)) == check.is_kink.any()
+        n_kinks += check.is_kink.sum()
+
+        def halved(W, fun=fun):
+            value, gradient = fun(W)
+            return value, gradient / 2.0
+
+        wrong = check_gradient(halved, None, None, W.T, h=1e-3, n_coordinates=None)
+        assert not wrong.passed
+        assert (~wrong.agrees).mean() > 0.8
+    assert n_kinks > 20
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.25, 1 / 3, 0.5, 2 / 3, 0.95])
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_kink_anywhere_in_the_interval(part, side):
+    h = 1e-4
+    place = 1.0 + side * part * h
+
+    def fun(W):
+        return np.maximum(W - place, 0.0).sum() + 3.0 * W.sum(), 3.0 + (W > place)
+
+    def check(change=0.0):
+        def changed(W):
+            value, gradient = fun(W)
+            return value, gradient + change
+
+        return check_gradient(changed, None, None, np.ones(1), h=h)
+
+    assert check().passed
+    assert check().is_kink.all()
+    # The slopes on the sides are 3 and 4.
+    assert not check(1.5 * side).passed
+    assert not check(-1.5 * side).passed
+
+
+def test_smooth_functions_have_no_kinks():
+    W = np.linspace(-2.0, 2.0, 30)
+
+    def fun(W):
+        return (np.exp(W) + 1e3 * W**2).sum(), 1.01 * (np.exp(W) + 2e3 * W)
+
+    check = check_gradient(fun, None, None, W, h=1e-3, n_coordinates=None)
+    assert not check.agrees.any()
+    assert not check.is_kink.any()
+
+
+# -- the layout of the course ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("with_b", [True, False])
+def test_coefficients_of_a_class_in_a_column(loss, with_b):
+    X, y, W, b, weight = problem(5, n_features=4)
+    b = b if with_b else None
+    zeros = np.zeros(len(W))
+    params = {"alpha": 0.2, "l1_ratio": 0.3, "delta": 0.8}
+    lecture = lecture_code(X, y, loss, weight=weight, **params)
+
+    def fun(W, b=zeros):
+        value, grad_W, grad_b = lecture(W.T, b)
+        return (value, grad_W.T, grad_b)[: 3 if with_b else 2]
+
+    W = np.where(np.arange(4) == 2, 0.0, W).T  # kinks of L1
+    params |= {"loss": loss, "sample_weight": weight, "n_coordinates": None}
+    check = check_gradient(fun, X, y, W, b, **params)
+    assert check.passed, check
+    assert check.reference_value == pytest.approx(check.value, rel=1e-12)
+    assert check.names[:2] == ["W[0, 0]", "W[0, 1]"]
+    at_zero = [f"W[2, {k}]" for k in range(5)]
+    marked = {n for n, k in zip(check.names, check.is_kink, strict=True) if k}
+    assert marked >= set(at_zero)
+
+    def without_penalty(W, b=zeros):
+        value, *gradients = fun(W, b)
+        gradients[0] = gradients[0] - 0.2 * 0.7 * W
+        return value, *gradients
+
+    assert not check_gradient(without_penalty, X, y, W, b, **params).passed
+
+
 # -- the result ----------------------------------------------------------------------
 
 
@@ -501,7 +607,7 @@ def test_coordinates_are_sampled_and_intercepts_always_there():
 def test_what_is_printed():
     X, y, W, b, _ = problem(3)
     passed = repr(check_gradient(make("hinge"), X, y, W, b))
-    assert passed.startswith("Gradient check passed: 15 coordinates agree to 1e-05")
+    assert passed.startswith("Gradient check passed: 15 coordinates agree to 1e-05.")
     assert "The data alone passed" in passed
     assert "The penalty alone passed" in passed
 
@@ -515,6 +621,18 @@ def test_what_is_printed():
     assert re.fullmatch(r"W\[1, 2\] .* 5\.0e-01  differs", lines[2])
     assert len(lines) == 7
     assert max(map(len, lines)) <= 80
+
+
+def test_a_tolerance_is_printed_for_those_that_meet_it():
+    X, y = np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([0, 1])
+    W, b = np.array([[1.0, -3.0], [0.0, 3.0], [-5.0, -3.0]]), np.zeros(3)
+    check = check_gradient(losses.hinge, X, y, W, b, n_coordinates=None)
+    assert check.passed
+    met = np.count_nonzero(check.relative_error <= check.tol)
+    assert met < 9
+    first = repr(check).split("\n")[0]
+    assert f"{met} of 9 agree to 1e-05" in first
+    assert f"{9 - met} at a kink" in first
 
 
 def test_the_result_is_frozen():
@@ -549,6 +667,8 @@ def two_numbers(W, b):
         ({"fun": losses.hinge, "X": None}, "X and y are needed"),
         ({"fun": losses.hinge, "W": np.zeros(4)}, "two dimensions"),
         ({"fun": losses.hinge, "W": np.zeros((3, 5))}, r"shape \(3, 4\)"),
+        ({"fun": losses.hinge, "W": np.zeros((4, 3))}, r"pass W\.T"),
+        ({"W": np.zeros((4, 3))}, r"pass W\.T"),
         ({"fun": losses.hinge, "W": np.zeros((1, 4))}, "integers from 0 to 1"),
         ({"fun": losses.hinge, "y": np.full(60, "a")}, "indices of classes"),
         ({"fun": losses.hinge, "y": np.zeros(60)}, "indices of classes"),

@@ -97,7 +97,7 @@ def solve(objective, theta, certifier, options, progress):
 
 
 def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
-    """Dual ascent, while it gains more than Newton's steps, which may have sent it back."""
+    """Dual ascent, while it gains more than Newton's steps, if those did not fail."""
     ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
     if dual is not None:
         ascent.start_from(dual, theta)

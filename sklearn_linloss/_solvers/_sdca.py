@@ -60,7 +60,7 @@ def solve(objective, theta, certifier, options, progress):
 def ascend(
     objective, ascent, best, certifier, options, progress, max_iter, ends=None
 ):  # fmt: skip
-    """Iterate until the tolerance is met, or `ends(iteration, relative gap, objective)`."""
+    """Iterate until the tolerance is met, or `ends(iteration, gap, objective)`."""
     f = objective
     due = Checkpoints(ratio=1.2)
     while progress.proceeds(max_iter):

@@ -189,10 +189,12 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
 
         The first call decides from its chunk what the automatic learning rate is, and
         what dense features count from. The generator, the schedule, the momentum and
-        the average live on from call to call, and in a pickle; parameters of the
-        schedule that are changed in between have no effect. In a stream "auto" lets the
-        rate fall like the square root of the updates, and "adaptive" knows no plateaus.
-        After a call to `fit` a stream starts from its coefficients.
+        the average live on from call to call, and in a pickle. Parameters that are
+        changed in between count from the next chunk on, the automatic rate included;
+        but `fit_intercept` and `learning_rate` have to stay, and `random_state` is that
+        of the first chunk. In a stream "auto" lets the rate fall like the square root
+        of the updates, and "adaptive" knows no plateaus. After a call to `fit` a stream
+        starts from its coefficients.
 
         Parameters
         ----------
@@ -314,6 +316,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if self.early_stopping:
             raise ValueError("early_stopping=True is not supported by partial_fit.")
         stream = self.__dict__.get("_stream")
+        self._check_unchanged(stream)
         classes = self._stream_classes(classes)
         X, y = self._check_data(
             X, y, reset="classes_" not in self.__dict__, dtype=stream and stream.dtype
@@ -360,6 +363,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         else:
             # An error, or Ctrl-C, leaves the old one.
             stream = deepcopy(stream)
+            # Its generator goes on: there is no seed to draw.
+            stream.follow(f, self._options(seed=0))
         batch_losses = advance(f, stream, weight, self.shuffle)
         for name in (*_OF_A_FIT, *_OF_SOME_FITS):
             self.__dict__.pop(name, None)
@@ -369,6 +374,16 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         self.t_ = stream.state.updates
         self.n_iter_ = 1
         self.solver_ = "sgd"
+
+    def _check_unchanged(self, stream):
+        """Raise where a stream has begun with something that it has to keep."""
+        for name, first in (stream.fixed if stream is not None else {}).items():
+            now = getattr(self, name)
+            if now != first:
+                raise ValueError(
+                    f"{name} was changed from {first!r} to {now!r} in mid-stream; set "
+                    "it back, or start anew with a clone of the estimator."
+                )
 
     def _stream_classes(self, classes):
         known = self.__dict__.get("classes_")
@@ -534,7 +549,10 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
     def _penalty(self):
         return ElasticNet(float(self.alpha), float(self.l1_ratio))
 
-    def _options(self):
+    def _options(self, seed=None):
+        if seed is None:
+            generator = check_random_state(self.random_state)
+            seed = generator.randint(np.iinfo(np.int32).max)
         return Options(
             tol=self.tol,
             max_iter=self.max_iter,
@@ -547,7 +565,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             shuffle=self.shuffle,
             early_stopping=self.early_stopping,
             n_iter_no_change=self.n_iter_no_change,
-            seed=check_random_state(self.random_state).randint(np.iinfo(np.int32).max),
+            seed=seed,
             verbose=self.verbose,
             hands_over=self.solver == "auto",
         )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from _models import LOSSES, make
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.preprocessing import StandardScaler
 
@@ -194,6 +195,139 @@ def test_what_a_stream_cannot_do(digits):
     model = streaming().partial_fit(X, y, CLASSES)
     with pytest.raises(ValueError, match="all dense or all sparse"):
         model.partial_fit(sparse.csr_matrix(X), y)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("loss", ["softmax", "hinge"])
+@pytest.mark.parametrize(
+    ("name", "first", "then"),
+    [
+        ("fit_intercept", True, False),
+        ("fit_intercept", False, True),
+        ("learning_rate", "auto", "constant"),
+        ("learning_rate", "adaptive", "auto"),
+        ("learning_rate", "constant", "invscaling"),
+    ],
+)
+def test_what_a_stream_has_to_keep(name, first, then, loss, kind, digits):
+    X, y = digits
+    X = sparse.csr_matrix(X) if kind == "csr" else X
+    model = streaming(loss, **{name: first}).partial_fit(X, y, CLASSES)
+    going_on = pickle.loads(pickle.dumps(model))
+    model.set_params(**{name: then})
+    for weight in (None, np.zeros(len(y))):
+        with pytest.raises(ValueError, match=f"^{name} was changed from .*clone"):
+            model.partial_fit(X, y, sample_weight=weight)
+    assert model.t_ == going_on.t_
+    np.testing.assert_array_equal(model.predict(X), going_on.predict(X))
+    model.set_params(**{name: first}).partial_fit(X, y)
+    going_on.partial_fit(X, y)
+    assert model.coef_.tobytes() == going_on.coef_.tobytes()
+    assert model.intercept_.tobytes() == going_on.intercept_.tobytes()
+    # Starting anew, as the message says.
+    model.set_params(**{name: then})
+    clone(model).partial_fit(X, y, CLASSES).predict(X)
+    model.set_params(max_iter=2, tol=0).fit(X, y).partial_fit(X, y).predict(X)
+
+
+@pytest.mark.parametrize("rate", ["constant", "invscaling", "adaptive"])
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_what_a_stream_takes_from_chunk_to_chunk(kind, rate):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    stages = [
+        {"loss": "hinge", "delta": 1.0, "alpha": 0.1, "l1_ratio": 0.0},
+        {"loss": "hinge", "delta": 2.5, "alpha": 0.3, "l1_ratio": 0.4},
+        {"loss": "squared_hinge", "delta": 0.5, "alpha": 0.01, "l1_ratio": 1.0},
+    ]
+    schedules = [
+        {"eta0": 0.05, "power_t": 0.3, "batch_size": 7},
+        {"eta0": 0.02, "power_t": 0.3, "batch_size": 20},
+        {"eta0": 0.01, "power_t": 0.6, "batch_size": 4},
+    ]
+    model = streaming(
+        "hinge", learning_rate=rate, momentum=0.0, shuffle=False, average=False
+    )
+    W, b, t = np.zeros((3, 4)), np.zeros(3), 0
+    for start, stage, schedule in zip((0, 50, 100), stages, schedules, strict=True):
+        part = slice(start // 50, None, 3)
+        chunk = sparse.csr_matrix(X[part]) if kind == "csr" else X[part]
+        model.set_params(**stage, **schedule).partial_fit(chunk, y[part], [0, 1, 2])
+        l1 = stage["alpha"] * stage["l1_ratio"]
+        l2 = stage["alpha"] - l1
+        size = schedule["batch_size"]
+        for i in range(0, 50, size):
+            A, labels = X[part][i : i + size], y[part][i : i + size]
+            t += 1
+            step = schedule["eta0"]
+            step /= t ** schedule["power_t"] if rate == "invscaling" else 1.0
+            S = A @ W.T + b
+            _, G = reference.loss_terms(S, labels, stage["loss"], stage["delta"])
+            W = W - step * (G.T @ A / len(A) + l2 * W)
+            W = np.sign(W) * np.maximum(np.abs(W) - step * l1, 0.0)
+            b = b - step * G.mean(axis=0)
+    np.testing.assert_allclose(model.coef_, W, atol=1e-12)
+    np.testing.assert_allclose(model.intercept_, b - b.mean(), atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_momentum_that_ends_in_mid_stream(kind):
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    A = sparse.csr_matrix(X) if kind == "csr" else X
+    params = {"learning_rate": "constant", "eta0": 0.05, "batch_size": 150}
+    model = streaming(momentum=0.9, alpha=0.1, **params)
+    for _ in range(5):
+        model.partial_fit(A, y, [0, 1, 2])
+    W, b = model.coef_.copy(), model.intercept_.copy()
+    model.set_params(momentum=0.0)
+    for _ in range(3):
+        grad_W, grad_b = reference.subgradient(W, b, X, y, "softmax", 0.1)
+        W, b = W - 0.05 * grad_W, b - 0.05 * grad_b
+        model.partial_fit(A, y)
+    np.testing.assert_allclose(model.coef_, W, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_an_average_that_begins_and_ends_in_mid_stream(kind):
+    X, y = load_iris(return_X_y=True)
+    X = sparse.csr_matrix(X) if kind == "csr" else X
+    params = {"learning_rate": "constant", "eta0": 0.05, "batch_size": 150}
+    plain, model = streaming(**params), streaming(**params)
+    iterates = []
+    for step in range(12):
+        model.set_params(average=3 <= step < 7 or step >= 9)
+        model.partial_fit(X, y, [0, 1, 2])
+        iterates.append(plain.partial_fit(X, y, [0, 1, 2]).coef_)
+        since = 3 if 3 <= step < 7 else 9 if step >= 9 else step
+        expected = np.mean(iterates[since:], axis=0)
+        np.testing.assert_allclose(model.coef_, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize(
+    ("loss", "then"),
+    [
+        ("softmax", {"alpha": 100.0}),
+        ("softmax", {"l1_ratio": 1.0}),
+        ("squared_hinge", {"alpha": 100.0}),
+        ("hinge", {"loss": "squared_hinge"}),
+    ],
+)
+def test_the_automatic_rate_suits_what_was_changed(loss, then, kind):
+    # One feature larger than the others: without L1 its direction is damped.
+    X, y = load_iris(return_X_y=True)
+    X = (X - X.mean(axis=0)) * [1.0, 1.0, 1.0, 10.0]
+    A = sparse.csr_matrix(X) if kind == "csr" else X
+    model = streaming(loss, alpha=0.01)
+    for _ in range(20):
+        model.partial_fit(A, y, [0, 1, 2])
+    model.set_params(**then)
+    for _ in range(600):
+        model.partial_fit(A, y)
+    best = clone(model).set_params(solver="newton").fit(X, y)
+    value = reference.objective_of(model, X, y)
+    assert best.objective_ * (1.0 - 1e-4) <= value <= 1.2 * best.objective_
 
 
 def test_a_dict_of_class_weights_multiplies(digits):

@@ -21,6 +21,7 @@ _SAYS_NOTHING = 1e-6  # of the squared norm of later rows
 _STREAM_HALF_LIFE = 1000  # updates until a stream's automatic rate has fallen by sqrt 2
 _ADAPTIVE_SHRINK = 0.2
 _ADAPTIVE_LOWEST = 1e-6
+_UNKNOWN_LENGTH = np.iinfo(np.int64).max
 
 
 class State:
@@ -41,15 +42,9 @@ class State:
     """
 
     def __init__(self, f, theta, options, n_samples):
-        self.batch_size = resolve_batch_size(options.batch_size, n_samples)
-        self.momentum = options.momentum
-        # As in scikit-learn, `average` counts samples until the averaging starts.
-        self._average_from = (
-            np.inf
-            if options.average is False
-            else max(-(-int(options.average) // self.batch_size), 1)
-        )
         self.updates = 0
+        self._unaveraged = None
+        self.follow(options, n_samples)
         self.response = np.zeros(1)
         self.intercept_scale = 1.0
         self.theta = theta.astype(f.dtype)
@@ -59,6 +54,19 @@ class State:
         self.centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
         self.basis = np.empty((0, f.n_features), f.dtype)
         self.damping = np.empty(0, f.dtype)
+
+    def follow(self, options, n_samples):
+        """Take the batch size, the momentum and the averaging of some options.
+
+        An averaging that was not there before starts with the next update.
+        """
+        self.batch_size = resolve_batch_size(options.batch_size, n_samples)
+        self.momentum = options.momentum
+        unaveraged = _unaveraged_samples(options.average)
+        if unaveraged != self._unaveraged:
+            self._unaveraged = unaveraged
+            first = np.ceil(unaveraged / self.batch_size)
+            self._average_from = max(first, self.updates + 1.0)
 
     def at_rest(self):
         """This state, without velocity."""
@@ -95,15 +103,30 @@ class Stream:
     theta : ndarray
         The model to start from.
     options : Options
+
+    Attributes
+    ----------
+    fixed : dict
+        The parameters that the coordinates and the kind of schedule were made from;
+        no later chunk may have others.
     """
 
     def __init__(self, f, theta, options):
         self.is_sparse = f.is_sparse
         self.centre = f.mean
+        self.fixed = {
+            "fit_intercept": f.fit_intercept,
+            "learning_rate": options.learning_rate,
+        }
         self.rng = np.random.default_rng(options.seed)
-        self.state = State(f, theta, options, n_samples=np.iinfo(np.int64).max)
+        self.state = State(f, theta, options, _UNKNOWN_LENGTH)
         schedule = SCHEDULES[options.learning_rate]
         self.schedule = schedule(f, self.state, options, self.rng)
+
+    def follow(self, f, options):
+        """Take the parameters of the next chunk, all but those in `fixed`."""
+        self.state.follow(options, _UNKNOWN_LENGTH)
+        self.schedule.follow(f, self.state, options)
 
     @property
     def dtype(self):
@@ -116,6 +139,13 @@ def resolve_batch_size(batch_size, n_samples):
     if batch_size == "auto":
         return int(np.clip(n_samples // 20, 1, 64))
     return min(batch_size, n_samples)
+
+
+def _unaveraged_samples(average):
+    """How many samples to see before the averaging; as in scikit-learn an int."""
+    if isinstance(average, bool | np.bool_):
+        return 0 if average else np.inf
+    return average
 
 
 # -- schedules of the learning rate --------------------------------------------------
@@ -135,6 +165,11 @@ class Constant:
     def stream_rates(self, f, updates):
         """The rates in a stream, of which nobody knows the end."""
         return self.rates(updates, None)
+
+    def follow(self, f, state, options):
+        """Take the options and the objective of the next chunk of a stream."""
+        self._options = options
+        self._rate = options.eta0
 
     def accepts(self, value, progress):
         """Whether an epoch that ends at this objective stays; False to repeat it."""
@@ -186,15 +221,13 @@ class Automatic(Constant):
 
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
-        width = f.delta  # the hinge bends over about a margin
         if f.penalty.l1 == 0.0 and not f.is_sparse:
             basis, damping = leading_directions(f, rng)
             state.basis, state.damping = basis.astype(f.dtype), damping.astype(f.dtype)
-        whole, row = curvature_scales(f, rng, state.basis, state.damping)
-        state.intercept_scale = whole
-        self._curvature = f.loss.curvature(f.n_classes, width)
+        self._whole, self._row = curvature_scales(f, rng, state.basis, state.damping)
+        state.intercept_scale = self._whole
         self._batch_size = state.batch_size
-        self._rate = self._safe_rate(f, whole, row)
+        self._rate = self._safe_rate(f)
         self._longest_row = f.squared_norms(state.centre).mean()
         self._growth = _GROWTH
         n_updates = state.updates_in(f.n_samples)
@@ -215,12 +248,22 @@ class Automatic(Constant):
         row = f.squared_norms(f.mean if f.mean is not None else 0.0).mean()
         if row > self._longest_row:
             if self._longest_row > _SAYS_NOTHING * row:
-                self._rate *= self._longest_row / row
+                longer = row / self._longest_row
+                self._whole, self._row = longer * self._whole, longer * self._row
             else:
                 # The first chunk was a single row, or constant.
-                self._rate = self._safe_rate(f, row, row)
+                self._whole = self._row = row
             self._longest_row = row
-        return self._rate / np.sqrt(1.0 + updates / _STREAM_HALF_LIFE)
+        return self._safe_rate(f) / np.sqrt(1.0 + updates / _STREAM_HALF_LIFE)
+
+    def follow(self, f, state, options):
+        self._batch_size = state.batch_size
+        if f.penalty.l1 > 0.0 and len(state.damping):
+            # What the damping had flattened to about the steepest of the rest.
+            steep = self._whole / (1.0 - state.damping.astype(np.float64))
+            self._row += state.damping @ steep
+            self._whole = steep.max()
+            state.basis, state.damping = state.basis[:0], state.damping[:0]
 
     def accepts(self, value, progress):
         done = (progress.n_iter - self._start) / self._length
@@ -246,10 +289,12 @@ class Automatic(Constant):
         self._length = self._fit_cycle(epoch, 2 * self._length)
         return False
 
-    def _safe_rate(self, f, whole, row):
+    def _safe_rate(self, f):
         """From the eigenvalue and the trace of the second moments of X."""
-        batch = whole + (row + whole) / self._batch_size
-        return _START / (self._curvature * batch + f.penalty.l2)
+        batch = self._whole + (self._row + self._whole) / self._batch_size
+        # The hinge bends over about a margin.
+        curvature = f.loss.curvature(f.n_classes, f.delta)
+        return _START / (curvature * batch + f.penalty.l2)
 
     def _fit_cycle(self, start, length):
         """The cycle's length, so that no rest too short for a cycle remains."""

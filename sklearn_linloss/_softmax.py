@@ -129,12 +129,14 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
     early_stopping : bool, default=False
         Whether to stop when the loss on validation data stopped falling, by `tol` times
         itself in `n_iter_no_change` epochs, and to return the best model; for "sgd",
-        which "auto" then is. `objective_` and `gap_` are of the samples trained on.
+        which "auto" then is. An automatic rate stops at the end of a cycle only, when
+        it has fallen. `objective_` and `gap_` are of the samples trained on.
     validation_fraction : float, default=0.1
         Part of the samples of every class to hold out for `early_stopping`, where
         `fit` gets no `X_val`.
     n_iter_no_change : int, default=5
-        Iterations over which a plateau is measured.
+        Iterations over which a plateau is measured; where "sgd" has the automatic rate,
+        on the average of a cycle of that.
     class_weight : dict or "balanced", default=None
         Weights of the classes, multiplied into the sample weights. "balanced" gives
         every class the same total weight.

@@ -19,10 +19,17 @@ class Validation:
     ----------
     curve : list of float
         The mean loss at the start and after each iteration.
+    cycle : tuple of int, or None
+        The iterations before and at the end of the present cycle of a learning rate
+        that falls in cycles, for solvers that have one. As the loss falls with the
+        rate, the fit then stops at the end of a cycle only; also when the loss fell by
+        less than `tol` times itself in each `n_iter_no_change` iterations of the cycle,
+        on the average.
     """
 
     def __init__(self, objective, options):
         self.curve = []
+        self.cycle = None
         self._objective = objective
         self._options = options
         self._best = np.inf
@@ -44,8 +51,17 @@ class Validation:
     def satisfied(self):
         """Whether the fit should stop."""
         options = self._options
-        stops = options.early_stopping and options.tol > 0.0
-        return stops and self._since >= options.n_iter_no_change
+        if not options.early_stopping or options.tol == 0.0:
+            return False
+        stalled = self._since >= options.n_iter_no_change
+        if self.cycle is None:
+            return stalled
+        start, end = self.cycle
+        if len(self.curve) - 1 < end:
+            return False
+        gain = min(self.curve[: start + 1]) - self._best
+        spans = (end - start) / options.n_iter_no_change
+        return stalled or gain <= options.tol * self._best * spans
 
 
 class Callbacks:

@@ -7,6 +7,9 @@ import sklearn
 from _models import LOSSES, MODELS, make
 from scipy import sparse
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -75,6 +78,50 @@ def test_the_best_model_is_kept(loss, kind, data):
     assert model.loss_curve_[best] == pytest.approx(model.objective_)
     full = make(loss, solver="sgd", alpha=1e-6, max_iter=500, tol=0).fit(X, y)
     assert validation_loss(full, loss, X_val, y_val) > curve[best]
+
+
+@pytest.mark.parametrize("alpha", [3e-3, 0.01, 0.03])
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+def test_the_automatic_rate_falls_before_a_fit_stops(kind, alpha, standardised):
+    # Where the optimum does not overfit, no seed ends short of it: in mid-cycle, with
+    # the rate still long, the validation loss is up to 4 % above.
+    X, y = standardised("digits")
+    X = np.where(np.abs(X) < 0.1, 0.0, X)
+    X, X_val, y, y_val = train_test_split(X, y, stratify=y, random_state=0)
+    best = LogisticRegression(C=1.0 / (alpha * len(y)), max_iter=2000).fit(X, y)
+    loss = log_loss(y_val, best.predict_proba(X_val))
+    container = sparse.csr_matrix if kind == "csr" else np.asarray
+    for seed in range(6):
+        model = make("softmax", alpha=alpha, early_stopping=True, random_state=seed)
+        model.fit(container(X), y, X_val=container(X_val), y_val=y_val)
+        assert model.validation_loss_curve_.min() <= 1.01 * loss
+        assert model.n_iter_ < 1000
+
+
+def test_seeds_agree_in_the_validation_loss():
+    X, y = load_digits(return_X_y=True)
+    X, X_val, y, y_val = train_test_split(
+        X / 16.0, y, test_size=0.3, stratify=y, random_state=0
+    )
+    for alpha in (3e-3, 0.01, 0.03):
+        losses = []
+        for seed in range(3):
+            model = make("softmax", alpha=alpha, early_stopping=True, random_state=seed)
+            model.fit(X, y, X_val=X_val, y_val=y_val)
+            losses.append(model.validation_loss_curve_.min())
+        assert max(losses) <= 1.01 * min(losses)
+
+
+@pytest.mark.parametrize("rate", ["constant", "invscaling", "adaptive"])
+def test_the_patience_of_a_rate_of_your_own_is_in_epochs(rate, data):
+    X, y, X_val, y_val = data
+    params = {"learning_rate": rate, "eta0": 0.1, "n_iter_no_change": 3}
+    model = make("softmax", early_stopping=True, alpha=1e-6, **params)
+    curve = model.fit(X, y, X_val=X_val, y_val=y_val).validation_loss_curve_
+    mark, since = np.inf, 0
+    for epoch, loss in enumerate(curve):
+        mark, since = (loss, 0) if loss < mark * (1.0 - 1e-4) else (mark, since + 1)
+        assert (since == 3) == (epoch == model.n_iter_)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5])

@@ -35,6 +35,8 @@ def solve(objective, theta, certifier, options, progress):
             continue
         if not np.isfinite(value):
             raise diverged("sgd", epoch, rates.max())
+        if progress.validation is not None:
+            progress.validation.cycle = schedule.cycle
         progress.record(value, theta)
         progress.batch_loss_curve.extend(batch_losses)
         if not f.loss.smooth:

@@ -152,7 +152,15 @@ def _unaveraged_samples(average):
 
 
 class Constant:
-    """eta0 throughout; a plateau ends the fit."""
+    """eta0 throughout; a plateau ends the fit.
+
+    Attributes
+    ----------
+    cycle : tuple of int, or None
+        The epochs before and at the end of the present cycle, if the rate has cycles.
+    """
+
+    cycle = None
 
     def __init__(self, f, state, options, rng):
         self._options = options
@@ -209,7 +217,9 @@ class Automatic(Constant):
     """From the curvature of a batch's objective, falling linearly to zero in cycles.
 
     A cycle ends in the optimum's neighbourhood, the closer the longer it was. The next
-    one is twice as long, and the fit ends when it brought no progress. That curvature
+    one is twice as long, and the fit ends when one lowered the objective, from its
+    value at the end of the last, by less than `tol` times itself in each
+    `n_iter_no_change` epochs, on the average. That curvature
     is a bound: the rate grows while the objective falls, and an epoch that raised it is
     taken back and repeated with less.
 
@@ -237,7 +247,7 @@ class Automatic(Constant):
             options.n_iter_no_change,
         )
         self._start, self._length = 0, self._fit_cycle(0, epochs)
-        self._last = np.inf
+        self._last = self._lowest = np.inf
         self._retreats = 0
 
     def rates(self, updates, epoch):
@@ -267,22 +277,31 @@ class Automatic(Constant):
 
     def accepts(self, value, progress):
         done = (progress.n_iter - self._start) / self._length
-        ceiling = (1.0 + _RISE * (1.0 - done)) * progress.lowest
+        # Not that of `progress`, which with early stopping has the best models only.
+        lowest = min(self._lowest, progress.loss_curve[0])
+        ceiling = (1.0 + _RISE * (1.0 - done)) * lowest
         if not value <= ceiling + _RISE_AT_START * progress.loss_curve[0]:
             self._retreats += 1
             self._rate *= _RETREAT
             self._growth = 1.0 + _CAUTION * (self._growth - 1.0)
             return self._retreats > _RETREATS
-        if value < (1.0 - _FALL) * progress.lowest and done < _GROWTH_UNTIL:
+        if value < (1.0 - _FALL) * lowest and done < _GROWTH_UNTIL:
             self._rate *= self._growth
+        self._lowest = min(value, self._lowest)
         return True
+
+    @property
+    def cycle(self):
+        return self._start, self._start + self._length
 
     def finished(self, epoch, progress):
         if epoch < self._start + self._length:
             return False
+        options = self._options
         value = progress.loss_curve[-1]
         scale = max(value, 1e-10 * progress.loss_curve[0])
-        if self._options.tol > 0.0 and self._last - value <= self._options.tol * scale:
+        spans = self._length / options.n_iter_no_change
+        if options.tol > 0.0 and self._last - value <= options.tol * scale * spans:
             return True
         self._last = value
         self._start = epoch

@@ -9,6 +9,10 @@ product with X that LinearObjective chooses from; and the time of reading X once
     OPENBLAS_NUM_THREADS=1 python benchmarks/kernels.py --threads 2
 
 times fits with one thread and with two.
+
+    OPENBLAS_NUM_THREADS=1 taskset -c 1 python benchmarks/kernels.py --steps
+
+times a step of `gd` with a constant rate beside one value and gradient.
 """
 
 import argparse
@@ -22,9 +26,10 @@ import data_folder
 import numpy as np
 from scipy import sparse
 from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
+from sklearn.base import clone
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
-from sklearn_linloss import SoftmaxClassifier, losses
+from sklearn_linloss import SoftmaxClassifier, SVMClassifier, losses
 from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
 
@@ -47,19 +52,24 @@ def dense(shape, dtype, rng):
     return X, rng.integers(k, size=n)
 
 
-def ours(X, y, theta):
-    """A call, and the value it gives."""
-    f = LinearObjective(
+def objective(X, y, loss=losses.softmax, centre=True):
+    return LinearObjective(
         X,
         y,
         np.ones(len(y)),
-        loss=losses.softmax,
+        loss=loss,
         penalty=ElasticNet(ALPHA, 0.0),
         delta=1.0,
         n_classes=int(y.max()) + 1,
         fit_intercept=True,
         dtype=X.dtype,
+        centre=centre,
     )
+
+
+def ours(X, y, theta):
+    """A call, and the value it gives."""
+    f = objective(X, y)
     W, b = theta
     packed = f.pack(W, b)
 
@@ -158,11 +168,38 @@ def compare_threads(n_threads, repeats):
         print(f"| {solver} | {cells} | {one / several:.2f} |", flush=True)
 
 
+def compare_steps(repeats, n_steps=10):
+    """The constant-rate step: how much longer so many steps more take a fit."""
+    X, y = dense(SHAPES[0], np.float32, np.random.default_rng(0))
+    heads = ["loss", "value and gradient, ms", "step, ms", "ratio", "target"]
+    print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
+    for loss in (losses.softmax, losses.hinge, losses.squared_hinge):
+        f = objective(X, y, loss, centre=False)
+        theta = np.zeros(f.size)
+        is_softmax = loss is losses.softmax
+        model = SoftmaxClassifier() if is_softmax else SVMClassifier(loss.name)
+        model.set_params(solver="gd", learning_rate="constant", eta0=1e-6, tol=0)
+        model.set_params(alpha=ALPHA)
+        short, long_ = clone(model), clone(model)
+        fits = [
+            partial(short.set_params(max_iter=1).fit, X, y),
+            partial(long_.set_params(max_iter=1 + n_steps).fit, X, y),
+        ]
+        gradient, one, more = times([partial(f.data_gradient, theta), *fits], repeats)
+        step = (more - one) / n_steps
+        cells = f"{loss.name} | {1e3 * gradient:.1f} | {1e3 * step:.1f}"
+        print(f"| {cells} | {step / gradient:.2f} | 1.3 |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--steps", action="store_true")
     options = parser.parse_args()
+    if options.steps:
+        compare_steps(options.repeats)
+        return
     if options.threads:
         compare_threads(options.threads, options.repeats)
         return

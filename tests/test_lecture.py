@@ -1,10 +1,14 @@
 """The worked numbers of the CS231n lectures, from the losses and from fits."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from _models import LOSSES, make
+from sklearn.datasets import load_digits, load_iris
 
 from sklearn_linloss import losses
+from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss.inspection import numerical_gradient
 
 # Scores of a cat, a car and a frog; the true class is on the diagonal.
@@ -131,3 +135,46 @@ def test_a_centred_difference_beats_a_forward_difference():
     ratios = np.divide(errors[1e-2], errors[1e-3])
     np.testing.assert_allclose(ratios, [10.0, 100.0], rtol=0.05)
     assert errors[1e-3][1] < errors[1e-3][0] / 1000.0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_step_is_one_gradient(loss, monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    calls = Counter()
+    for name in ("data_gradient", "scores", "backward", "loss_gradient"):
+        method = getattr(LinearObjective, name)
+
+        def counted(self, *args, name=name, method=method):
+            calls[name] += 1
+            return method(self, *args)
+
+        monkeypatch.setattr(LinearObjective, name, counted)
+
+    def work(n_steps):
+        calls.clear()
+        params = {"learning_rate": "constant", "eta0": 1e-3, "alpha": 0.1, "tol": 0}
+        make(loss, solver="gd", max_iter=n_steps, **params).fit(X, y)
+        return calls.copy()
+
+    before, after = work(10), work(40)
+    # On small data a gradient is made of one pass of each kind; what the last model's
+    # certificate takes does not grow with the steps.
+    assert after["data_gradient"] - before["data_gradient"] == 30
+    for name in ("loss_gradient", "scores", "backward"):
+        assert after[name] - before[name] <= 32
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_textbooks_step_ends_with_a_true_bound(loss, n_classes, l1_ratio):
+    X, y = load_iris(return_X_y=True)
+    X, y = X[y < n_classes], y[y < n_classes]
+    params = {"alpha": 0.1, "l1_ratio": l1_ratio}
+    best = make(loss, tol=1e-6, **params).fit(X, y).objective_
+    params |= {"learning_rate": "constant", "eta0": 0.01}
+    model = make(loss, solver="gd", tol=0, max_iter=300, **params).fit(X, y)
+    bound = model.objective_ * (1.0 - model.gap_)
+    assert bound <= best * (1.0 + 1e-9)
+    # Of use, too: well above zero, which always is one.
+    assert bound >= 0.2 * best

@@ -40,6 +40,17 @@ _MOST_DECADES = 100
 # Attributes of a fit that a stream has not, and those that not every fit has.
 _OF_A_FIT = ("objective_", "gap_", "loss_curve_")
 _OF_SOME_FITS = ("batch_loss_curve_", "validation_loss_curve_", "t_", "_stream")
+# The defaults of what only some solvers read.
+_OF_STEPS = {
+    "eta0": 0.01,
+    "power_t": 0.5,
+    "momentum": 0.9,
+    "batch_size": "auto",
+    "average": False,
+    "shuffle": True,
+}
+# Warnings of them that this process has had.
+_SAID = set()
 
 
 def _can_stream(estimator):
@@ -272,6 +283,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             previous, classes, (n_rows, n_features), coef_init, intercept_init
         )
         solver = self._choose_solver(X.shape, n_rows)
+        self._warn_of_unread(solver)
         options = self._options()
         held_out = self._check_validation(X, classes, by_class, *validation)
         if held_out is None and self.early_stopping:
@@ -302,7 +314,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if held_out is not None:
             self.validation_loss_curve_ = np.array(progress.validation.curve)
         if not (fit.converged or progress.stopped or self.tol == 0.0):
-            self._warn()
+            self._warn(objective)
         if callbacks is not None:
             callbacks.finish()
         return self
@@ -634,21 +646,70 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             solver, options.verbose, options.n_iter_no_change, validation, callbacks
         )
 
-    def _warn(self):
-        if self.solver_ == "sgd":
+    def _warn(self, objective):
+        """Warn that the solver did not meet its rule, with remedies that apply."""
+        by_plateau = self.solver_ == "sgd" or (
+            self.solver_ == "gd"
+            and self.learning_rate == "constant"
+            and not objective.loss.smooth
+        )
+        if self.early_stopping:
+            state = "before the validation loss stopped falling"
+        elif by_plateau:
             state = "without a plateau of the objective"
         elif self.alpha == 0.0:
             state = "before the subgradient was small"
         else:
             state = f"at a relative duality gap of {self.gap_:.1e}"
-        limit = "max_iter" if self.n_iter_ == self.max_iter else "limit of precision"
+        if self.n_iter_ >= self.max_iter:
+            limit, remedies = f"max_iter={self.max_iter}", ["increase max_iter or tol"]
+        else:
+            limit, remedies = "limit of precision", ["increase tol"]
+            if objective.X.dtype == np.float32:
+                remedies.append("give X in float64")
+        if self.learning_rate != "auto":
+            remedies.append("use another eta0")
+        if scaling_applies(objective):
+            remedies.append("scale the features, for example with StandardScaler")
+        remedy = ", or ".join(remedies)
         warnings.warn(
             f"The solver {self.solver_!r} stopped after {self.n_iter_} iterations "
-            f"({limit}) {state} (tol={self.tol:g}). Increase max_iter or tol, or "
-            "scale the features, for example with StandardScaler.",
+            f"({limit}) {state} (tol={self.tol:g}). {remedy[0].upper()}{remedy[1:]}.",
             ConvergenceWarning,
             stacklevel=7,
         )
+
+    def _warn_of_unread(self, solver):
+        """Warn of parameters set by the user that have no effect.
+
+        Only where "auto" chose the solver: who names one knows what it reads; and once
+        a process, as the filters of Python would show it for each fit of a search.
+        """
+        if self.solver != "auto":
+            return
+        rate = self.learning_rate
+        read = {"sgd": {"momentum", "batch_size", "average", "shuffle"}}
+        read["saga"] = {"batch_size"}
+        unread = set(_OF_STEPS) - read.get(solver, set())
+        if rate != "auto":
+            unread.discard("eta0")
+        if rate == "invscaling":
+            unread.discard("power_t")
+        names = [
+            name
+            for name, default in _OF_STEPS.items()
+            if name in unread and getattr(self, name, default) != default
+        ]
+        said = (*names, solver, rate)
+        if names and said not in _SAID:
+            _SAID.add(said)
+            warnings.warn(
+                f"{', '.join(names)} had no effect: solver='auto' picked {solver!r}, "
+                f"with learning_rate={rate!r}. For mini-batches set solver='sgd', and "
+                "for an eta0 another learning_rate.",
+                UserWarning,
+                stacklevel=7,
+            )
 
 
 class Fit:
@@ -706,6 +767,21 @@ def leave_out_empty(X):
 
     columns = Columns.of(X)
     return (X, None) if columns is None else (columns.take(X), columns)
+
+
+def scaling_applies(objective):
+    """Whether to advise StandardScaler: dense data, and features far from its output.
+
+    That is, deviations beyond a factor of ten of one, or means beyond ten; constant
+    features do not count.
+    """
+    if objective.is_sparse:
+        return False
+    deviation = np.sqrt(objective.variance)
+    varies = deviation > 0.0
+    mean = np.sqrt(np.maximum(objective.second_moment - objective.variance, 0.0))
+    far = (deviation < 0.1) | (deviation > 10.0) | (mean > 10.0)
+    return bool(far[varies].any())
 
 
 def unpack(objective, theta):

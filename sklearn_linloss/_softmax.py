@@ -92,7 +92,9 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         - "auto": "newton" where its steps are cheap; else "lbfgs" for the softmax with
           L2 and fewer than 5000 samples; else "sdca" where the penalty has an L2 part
           or the loss is the hinge; else "saga" from 5000 samples, or "gd". With a
-          learning rate of your own "gd" ("constant") or "sgd".
+          learning rate of your own "gd" ("constant") or "sgd". It warns of values of
+          `eta0`, `power_t`, `momentum`, `batch_size`, `average` and `shuffle` that
+          have no effect on the solver it picks.
     tol : float, default=1e-4
         The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
         with a constant rate on the hinge, stop when the objective fell by less than
@@ -112,20 +114,21 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         `eta0`: "invscaling" divides it by ``t ** power_t`` in update t, "adaptive" by 5
         at each plateau. "gd" knows "auto" and "constant".
     eta0 : float, default=0.01
-        Learning rate of the schedules other than "auto".
+        Learning rate of the schedules other than "auto", with which it has no effect.
     power_t : float, default=0.5
-        Exponent of "invscaling".
+        Exponent of "invscaling". Other schedules ignore it.
     momentum : float, default=0.9
         Nesterov momentum of "sgd", in [0, 1). The penalties act over the distance that
-        it carries a weight: it does not move the optimum.
+        it carries a weight: it does not move the optimum. Other solvers ignore it.
     batch_size : int or "auto", default="auto"
         Samples in a mini-batch; "auto" is 64 for "sgd", or a twentieth of a small data
         set, and 16 for "saga". Other solvers ignore it.
     average : bool or int, default=False
         Whether "sgd" returns the mean of its iterates; an int is the number of samples
-        to see before the averaging starts.
+        to see before the averaging starts. Other solvers ignore it.
     shuffle : bool, default=True
-        Whether "sgd" visits the samples in a new random order in each epoch.
+        Whether "sgd" visits the samples in a new random order in each epoch. Other
+        solvers ignore it.
     early_stopping : bool, default=False
         Whether to stop when the loss on validation data stopped falling, by `tol` times
         itself in `n_iter_no_change` epochs, and to return the best model; for "sgd",

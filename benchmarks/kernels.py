@@ -26,12 +26,14 @@ import data_folder
 import numpy as np
 from scipy import sparse
 from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
-from sklearn.base import clone
 from sklearn.linear_model._linear_loss import LinearModelLoss
 
-from sklearn_linloss import SoftmaxClassifier, SVMClassifier, losses
+from sklearn_linloss import SoftmaxClassifier, losses
+from sklearn_linloss._certificate import Certifier
 from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
+from sklearn_linloss._solvers import _gd
+from sklearn_linloss._solvers._common import Options, Progress
 
 ALPHA = 1e-4
 # Rows, features, classes.
@@ -168,23 +170,21 @@ def compare_threads(n_threads, repeats):
         print(f"| {solver} | {cells} | {one / several:.2f} |", flush=True)
 
 
+def descend(f, theta, n_steps):
+    options = Options(0.0, n_steps, learning_rate="constant", eta0=1e-6)
+    _gd.solve(f, theta, Certifier(f), options, Progress("gd"))
+
+
 def compare_steps(repeats, n_steps=10):
-    """The constant-rate step: how much longer so many steps more take a fit."""
+    """The constant-rate step: how much longer so many more of them take."""
     X, y = dense(SHAPES[0], np.float32, np.random.default_rng(0))
     heads = ["loss", "value and gradient, ms", "step, ms", "ratio", "target"]
     print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
     for loss in (losses.softmax, losses.hinge, losses.squared_hinge):
         f = objective(X, y, loss, centre=False)
         theta = np.zeros(f.size)
-        is_softmax = loss is losses.softmax
-        model = SoftmaxClassifier() if is_softmax else SVMClassifier(loss.name)
-        model.set_params(solver="gd", learning_rate="constant", eta0=1e-6, tol=0)
-        model.set_params(alpha=ALPHA)
-        short, long_ = clone(model), clone(model)
-        fits = [
-            partial(short.set_params(max_iter=1).fit, X, y),
-            partial(long_.set_params(max_iter=1 + n_steps).fit, X, y),
-        ]
+        # The solver alone: with tol=0 an estimator computes in float64.
+        fits = [partial(descend, f, theta, steps) for steps in (1, 1 + n_steps)]
         gradient, one, more = times([partial(f.data_gradient, theta), *fits], repeats)
         step = (more - one) / n_steps
         cells = f"{loss.name} | {1e3 * gradient:.1f} | {1e3 * step:.1f}"

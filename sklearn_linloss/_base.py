@@ -25,6 +25,7 @@ from ._compat import (
     threads_of,
     with_callbacks,
 )
+from ._empty_model import best_intercept
 from ._penalty import ElasticNet
 from ._solvers._common import Options, Progress, diverged
 from ._solvers._sgd_state import Stream
@@ -33,8 +34,9 @@ from ._watch import Validation, begin_callbacks
 # Products in float32 are off by about 1e-7 of the objective, times how many deviations
 # the features are away from zero.
 _SMALLEST_FLOAT32_TOL = 1e-6
-_TOL_OF_SGD = 1e-4
+_TOL_OF_STEPS = 1e-4
 _ROUNDING_OF_GAP = 1e-13
+_LARGEST_FEATURE = 1e100
 # Decades of weights that one fit can tell apart.
 _MOST_DECADES = 100
 # Attributes of a fit that a stream has not, and those that not every fit has.
@@ -301,7 +303,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         fit = Fit(objective, solver, objective.pack(W, b), options, progress)
         self.classes_ = classes
         self.coef_, self.intercept_ = fit.coef, fit.intercept
-        self.solver_ = solver
+        self.solver_ = fit.solver
         self.n_iter_ = progress.n_iter
         self.objective_, self.gap_ = fit.objective, fit.gap
         self.loss_curve_ = np.array(progress.loss_curve)
@@ -461,7 +463,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             raise ValueError(
                 "The weights of the samples, times those of their classes, span more "
                 f"than {_MOST_DECADES} decades: {weight[least]:.1e} of class "
-                f"{classes[codes[least]]!r} beside {weight.max():.1e}. Give samples "
+                f"{classes[codes[least]]} beside {weight.max():.1e}. Give samples "
                 "that shall not count the weight zero."
             )
         return _canonical(X), codes.astype(np.intp), classes, weight, by_class
@@ -621,9 +623,17 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             threads_of(self.n_jobs),
             columns,
         )
+        if not f.second_moment.max() < _LARGEST_FEATURE**2:
+            raise ValueError(
+                "X has entries so large that powers of them overflow: the root mean "
+                f"square of a feature must be below {_LARGEST_FEATURE:.0e}. Scale the "
+                "features, for example with StandardScaler."
+            )
         if X.dtype == np.float64:
             return f
-        tol = max(self.tol, _TOL_OF_SGD) if solver == "sgd" else self.tol
+        # Steps at a rate of the user's own are as exact as the data ask for.
+        by_rate = solver == "sgd" or self.learning_rate == "constant"
+        tol = max(self.tol, _TOL_OF_STEPS) if by_rate else self.tol
         return f.with_precision(np.float64) if tol < _smallest_tol(f) else f
 
     def _progress(self, objective, solver, options, held_out, classes, callbacks):
@@ -725,17 +735,26 @@ class Fit:
         Its relative duality gap.
     n_iter : int
     converged : bool
+        Whether the solver's rule is met, by the model as it is stored.
+    solver : str
+        The one that ended the fit.
+    unscaled : bool
+        Whether it is not, and features of one scale might help.
     dual : ndarray of shape (n_samples, n_rows) or None
     """
 
     def __init__(self, objective, solver, theta, options, progress):
-        result, certifier = _solvers.run(solver, objective, theta, options, progress)
+        result, certifier, self.solver = _solvers.run(
+            solver, objective, theta, options, progress
+        )
         self.coef, self.intercept = unpack(objective, result.theta)
-        stored = objective.pack(self.coef, self.intercept)
-        self.objective = objective.value(stored, np.float64)
+        self.objective = self._value(objective)
         if not np.isfinite(self.objective):
             raise diverged(solver, progress.n_iter)
-        certifier.check(self.objective, stored)
+        self.gap = float(certifier.gap(self.objective))
+        if result.by_gap and self.gap > options.tol and objective.fit_intercept:
+            self._consider_no_coefficients(objective)
+        certifier.check(self.objective, objective.pack(self.coef, self.intercept))
         self.gap = float(certifier.gap(self.objective))
         self.n_iter = progress.n_iter
         self.dual = result.dual
@@ -743,6 +762,22 @@ class Fit:
         # penalty there is no gap.
         far = self.gap > options.tol + _ROUNDING_OF_GAP
         self.converged = result.converged and not (result.by_gap and far)
+        self.unscaled = not self.converged and scaling_applies(objective)
+
+    def _value(self, objective):
+        """The objective of the model as it is stored."""
+        return objective.value(objective.pack(self.coef, self.intercept), np.float64)
+
+    def _consider_no_coefficients(self, objective):
+        """Take the best intercept alone where a fit that failed, or rounding to the
+        precision of X, has left something worse.
+        """
+        coef, intercept, value = self.coef, self.intercept, self.objective
+        self.coef = np.zeros_like(coef)
+        self.intercept = best_intercept(objective).astype(intercept.dtype)
+        self.objective = self._value(objective)
+        if not self.objective < value:
+            self.coef, self.intercept, self.objective = coef, intercept, value
 
 
 def _smallest_tol(f):

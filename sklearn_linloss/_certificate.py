@@ -20,7 +20,7 @@ _NEWTON_STEPS = 3
 _NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
 _NOTHING = 1e-200  # of a flow
-_SEARCH_STEPS = 15
+_SEARCH_STEPS = 30
 _STRIDE, _GROWTH, _LOWER = 0.06, 4.0, 0.1  # on the way to a bracket
 _REST, _FLAT = 0.01, 0.01
 _CANCELLED = 1e-11  # what sums over samples lose to rounding
@@ -291,8 +291,9 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     """Maximise a concave function of one number over [0, cap].
 
     From min(1, cap), near which it is expected, by the secant of the slope inside a
-    bracket. The search ends where the rest of the bracket cannot close a hundredth of
-    the way to `ceiling`, or where little of the slope at 0 is left.
+    bracket. The search ends where the rest of the bracket can bring no hundredth of
+    what was gained, nor of the way to `ceiling`, or where little of the slope at 0 is
+    left.
 
     Parameters
     ----------
@@ -317,7 +318,8 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     high, high_slope = cap, None
     t = min(1.0, cap)
     stride = _STRIDE * t
-    for step in range(_SEARCH_STEPS):
+    span = np.inf
+    for _ in range(_SEARCH_STEPS):
         value, slope = function(t)
         if value > best_value:
             best_t, best_value = t, value
@@ -326,7 +328,10 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         else:
             high, high_slope = t, slope
         width = high - t if slope > 0.0 else t - low
-        high_enough = width * abs(slope) <= _REST * (ceiling - best_value)
+        narrowed, span = high - low <= 0.5 * span, high - low
+        # At a cap the slope may be infinite.
+        left = width * abs(slope) if 0.0 < width < np.inf else width
+        high_enough = left <= _REST * min(ceiling - best_value, best_value - at_zero)
         flat_enough = slope_at_zero is not None and abs(slope) <= _FLAT * slope_at_zero
         if best_t > 0.0 and (high_enough or flat_enough):
             break
@@ -336,7 +341,7 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         elif low_slope is None:
             t = max(t - stride, _LOWER * t)
             stride *= _GROWTH
-        elif best_t > 0.0 and step % 3 == 2:
+        elif best_t > 0.0 and not narrowed:
             # Secants alone may creep along one end of the bracket.
             t = 0.5 * (low + high)
         else:

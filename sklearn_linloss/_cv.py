@@ -41,10 +41,10 @@ from ._compat import (
     scores_labels_only,
     with_all_labels,
 )
+from ._empty_model import alpha_max
 from ._orbits import at_unit_margin, find_orbits, objective_scale
 from ._path import (
     PathFollower,
-    alpha_max,
     check_count,
     check_strengths,
     strengths,

@@ -148,15 +148,19 @@ class LinearObjective:
 
     @property
     def second_moment(self):
-        """Weighted mean square of each feature."""
+        """Weighted mean square of each feature; infinite beyond its range."""
         mean, variance = self._moments
-        return variance + mean**2
+        with np.errstate(over="ignore"):
+            return variance + mean**2
 
     # -- theta ------------------------------------------------------------------
 
     def pack(self, W, b):
-        """Flat vector of coefficients (n_rows, n_features) and intercepts (n_rows,)."""
-        W = W if self.columns is None else W[:, self.columns.places]
+        """Flat vector of the user's coefficients and intercepts (n_rows,)."""
+        return self.join(W if self.columns is None else W[:, self.columns.places], b)
+
+    def join(self, W, b):
+        """The same from the coefficients (n_rows, n_features) of the columns of X."""
         theta = np.empty(self.size)
         self._matrix(theta)[:] = W.T if self.is_sparse else W
         if self.fit_intercept:
@@ -167,8 +171,15 @@ class LinearObjective:
 
     def unpack(self, theta):
         """Coefficients and intercepts, as the user knows them."""
-        W, b = self._uncentred(theta)
+        W, b = self.parts(theta)
         return (W if self.columns is None else self.columns.fill(W)), b
+
+    def parts(self, theta):
+        """Coefficients (a view) of the columns of X as they are, and intercepts."""
+        W, b = self._split(theta)
+        if self.mean is not None:
+            b = b - W @ self.mean
+        return W, b
 
     def weights(self, theta):
         """The penalised part of `theta`, a flat view."""
@@ -213,7 +224,7 @@ class LinearObjective:
 
     def scores(self, theta, dtype=None):
         """W x_i + b for every sample, shape (n_samples, n_rows); linear in theta."""
-        W, b = self._uncentred(theta)
+        W, b = self.parts(theta)
         dtype = self.dtype if dtype is None else dtype
         return self._forward(W.astype(dtype, copy=False), b.astype(dtype))
 
@@ -372,7 +383,10 @@ class LinearObjective:
     def squared_norms(self, centre):
         """|x_i - centre|^2 of each sample; with CSR the centre is ignored."""
         if self.is_sparse:
-            return row_norms(self.X, squared=True).astype(np.float64)
+            squares = np.square(self.X.data, dtype=np.float64)
+            parts = squares, self.X.indices, self.X.indptr
+            squares = sparse.csr_matrix(parts, shape=self.X.shape)
+            return squares @ np.ones(self.n_features)
         norms = np.empty(self.n_samples)
         for rows in self._row_blocks(8 * self.n_features):
             norms[rows] = row_norms(self.X[rows] - centre, squared=True)
@@ -414,7 +428,7 @@ class LinearObjective:
         if not self._reads_once:
             value, gradient = self.loss_gradient(self.scores(theta, dtype))
             return value, self.backward(gradient)
-        W, b = self._uncentred(theta)
+        W, b = self.parts(theta)
         if self.n_rows > 1:
             # Losses see differences of scores only, and their gradient sums to zero.
             W, b = W[:-1] - W[-1], b[:-1] - b[-1]
@@ -461,7 +475,7 @@ class LinearObjective:
         """What the value of F is rounded like: the sum of the terms that it and the
         scores are made of, without their signs.
         """
-        W, b = self._uncentred(theta)
+        W, b = self.parts(theta)
         terms = np.abs(W) @ np.sqrt(self.second_moment) + np.abs(b)
         slope = self.loss.steepest(self.delta + terms.max())
         return self.value_at_zero + self.value(theta, np.float64) + slope * terms.sum()
@@ -482,13 +496,6 @@ class LinearObjective:
         if self.is_sparse:
             W = W.T
         b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)
-        return W, b
-
-    def _uncentred(self, theta):
-        """Coefficients (a view) and intercepts, for the features of X as they are."""
-        W, b = self._split(theta)
-        if self.mean is not None:
-            b = b - W @ self.mean
         return W, b
 
     def _of_true(self, dual):
@@ -635,9 +642,11 @@ class LinearObjective:
 
     @cached_property
     def _moments(self):
-        """Weighted mean and variance of each feature."""
-        if self.is_sparse:
-            return self._sparse_moments()
+        """Weighted mean and variance of each feature; infinite beyond its range."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._sparse_moments() if self.is_sparse else self._dense_moments()
+
+    def _dense_moments(self):
         # Around an entry in the middle, a large mean costs no digits.
         some = np.linspace(0, self.n_samples - 1, _MIDDLE_OF).astype(np.intp)
         origin = np.median(self.X[some].astype(np.float64), axis=0)

@@ -14,7 +14,7 @@ from ._svm import SVMClassifier
 # comes by all its code.
 _ENTRIES, _ITERATIONS = 1_200_000, 40
 # With this no solver ends early, and none takes float64 for float32 data.
-_TOL = 1e-6
+_TOL = 1e-5
 # Solvers go different ways where few samples count and where all do: with labels that X
 # tells and others, and with penalties that matter little and much.
 _PENALTIES = 1.0, 1e4

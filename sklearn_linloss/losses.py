@@ -91,7 +91,18 @@ class Loss:
         raise NotImplementedError
 
     def steepest(self, slack):
-        """Largest slope in one score, where no slack is larger."""
+        """Largest slope in one score.
+
+        Parameters
+        ----------
+        slack : float
+            The largest ``s_j - s_y + delta``.
+
+        Returns
+        -------
+        slope : float
+            Without a sign.
+        """
         return 1.0
 
     def value(self, scores, y, delta=1.0):

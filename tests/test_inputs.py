@@ -581,6 +581,7 @@ def test_class_weights_multiply_sample_weights(model):
 @all_models
 def test_one_warning_with_the_gap_the_solver_and_the_remedy(model):
     X, y = make_data()
+    X = X * [1.0, 100.0, *[1.0] * (X.shape[1] - 2)]
     estimator = model(alpha=1e-3, tol=1e-9, max_iter=2, random_state=0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -9,13 +9,9 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 
-from sklearn_linloss import _path, linear_path
-from sklearn_linloss._path import (
-    _extrapolate,
-    alpha_max,
-    best_flows,
-    best_levels,
-)
+from sklearn_linloss import _empty_model, linear_path
+from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
+from sklearn_linloss._path import _extrapolate
 
 ALPHAS = np.geomspace(1.0, 1e-4, 7)
 
@@ -261,7 +257,7 @@ def test_a_path_of_the_hinge_with_too_many_kinks(most, monkeypatch):
     X = rng.standard_normal((200, 6)) + y[:, None]
     model = make("hinge", l1_ratio=0.5)
     exact, _ = alpha_max(model, X, y)
-    monkeypatch.setattr(_path, "_MOST_KINKS", most)
+    monkeypatch.setattr(_empty_model, "_MOST_KINKS", most)
     bound, _ = alpha_max(model, X, y)
     assert exact * (1.0 - 1e-6) <= bound <= 10.0 * exact
     fit = model.set_params(alpha=bound, tol=1e-6).fit(X, y)

@@ -216,6 +216,8 @@ def run(solver, objective, theta, options, progress):
     result : SolverResult
     certifier : Certifier
         With the best bound of the fit.
+    solver : str
+        The one that ended it.
     """
     from .._certificate import Certifier
     from .._intercept import central_intercept
@@ -231,4 +233,4 @@ def run(solver, objective, theta, options, progress):
     if not objective.loss.smooth and objective.fit_intercept and solver != "sgd":
         theta = central_intercept(objective, result.theta, certifier, options.tol)
         result = replace(result, theta=theta)
-    return result, certifier
+    return result, certifier, solver

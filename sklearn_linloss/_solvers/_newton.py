@@ -57,7 +57,9 @@ _LONG = 0.5  # a shorter one is not the last of an inner problem
 _INNER_ACCURACY = 0.1  # of the gap
 _SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
 _WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
-_STUCK = 2  # short steps on the squared hinge
+# Short steps after which the squared hinge is stuck: fewer with L1, where they cost
+# more, and many on tiny data, where plain steps end exactly: with such a descent left.
+_STUCK, _STUCK_WITH_L1, _STUCK_IF_TINY, _TINY, _EXACT = 20, 3, 200, 1e4, 1e-13
 _WIDENING = 2.0  # of a width that is too narrow
 _SMALL_SYSTEM = 300
 _CG_STEPS = 25.0  # about as many solve a system
@@ -142,7 +144,8 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
         else:
             best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
         progress.record(best.value, best.theta)
-        if options.reached(criterion):
+        exact = decrement <= _EXACT * best.value or not model.ends_exactly
+        if options.reached(criterion) and exact:
             return SolverResult(best.theta, converged=True, dual=dual), True
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.centre = theta
@@ -298,7 +301,7 @@ class _Softmax:
     """The softmax as it is."""
 
     proximal = 0.0
-    damps, stuck = True, False
+    damps, stuck, ends_exactly = True, False, False
 
     def __init__(self, f):
         self._f = f
@@ -385,7 +388,16 @@ class _AugmentedHinge:
     @property
     def stuck(self):
         """Whether the squared hinge needs multipliers."""
-        return self._short >= _STUCK
+        most = _STUCK_WITH_L1 if self._f.penalty.l1 > 0.0 else _STUCK
+        return self._short >= (_STUCK_IF_TINY if self.ends_exactly else most)
+
+    @property
+    def ends_exactly(self):
+        """Whether steps cost so little that one more is better than an open gap: then
+        weights are repetitions, in all digits.
+        """
+        f = self._f
+        return self._width == 0.0 and f.n_samples * f.size < _TINY
 
     def expand(self, scores):
         """Value of the data part, its gradient in the scores, and the second

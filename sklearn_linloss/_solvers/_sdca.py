@@ -209,7 +209,7 @@ class DualAscent:
     def start_from(self, dual, theta):
         """Take pi_i * a_i, and the intercept of a model."""
         f = self._of_rows
-        theta = f.pack(*self._f.unpack(theta))
+        theta = f.join(*self._f.parts(theta))
         self.dual = wrong_class_shares(f, dual)
         self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
         self._b_centre[:] = f.intercepts(theta).reshape(self._b.shape)
@@ -283,7 +283,7 @@ class DualAscent:
         """Coefficients and intercepts as one vector."""
         f = self._f
         if f.is_sparse:
-            return f.pack(self._W.T, self._b.sum(axis=0))
+            return f.join(self._W.T, self._b.sum(axis=0))
         return np.concatenate([self._W, self._b], axis=None, dtype=np.float64)
 
     def signed_dual(self):

@@ -10,7 +10,7 @@ _SWEEP_TOL = 1e-5
 _ROUNDING = 1e-12
 # Of a diagonal: what rounding leaves of the curvature in directions that have none, and
 # what is tried where that is not enough.
-_MORE = (1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
+_MORE = (1e-15, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
 _ROWS = 256  # whose products with all others are held at a time
 
 

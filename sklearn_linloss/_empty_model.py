@@ -1,0 +1,368 @@
+"""The model without coefficients: its intercept, and where L1 leaves no other."""
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.sparsefuncs import min_max_axis
+from sklearn.utils.validation import check_X_y
+
+from ._compat import check_sample_weight
+from ._penalty import ElasticNet
+
+# alpha_max is rounded, and must not let a coefficient in.
+_ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
+_NOTHING = 1e-13  # what a sum is left with by rounding, of its terms
+_KINK = 1e-9
+_MOST_KINKS, _LP_ROUNDS, _LP_ROWS = 20000, 50, 50
+_INTERCEPT_STEPS = 50
+# Of the intercepts of the hinge alone: equal costs, relative; the width of its smooth
+# form, of the margin; the least curvature, of the mass; a decrease, relative.
+_TIE, _WIDTH, _LEAST_BEND, _NEGLIGIBLE = 1e-12, 1.0 / 64.0, 1e-9, 1e-15
+
+
+def best_intercept(objective):
+    """The best intercept without coefficients, of an objective that has one.
+
+    Returns
+    -------
+    intercept : ndarray of shape (n_rows,)
+        Its sum is zero for three or more classes.
+    """
+    f = objective
+    mass = np.bincount(f.y, weights=f.weight)
+    if not f.loss.smooth:
+        b = best_levels(mass)
+        return f.delta * (b[1:] - b[:1] if len(mass) == 2 else b - b.mean())
+    from ._certificate import Certifier
+    from ._objective import LinearObjective
+    from ._solvers._common import Options, Progress
+    from ._solvers._newton import solve
+
+    # Without coefficients the samples of a class are one sample.
+    alone = LinearObjective(
+        np.zeros((len(mass), 1)),
+        np.arange(len(mass)),
+        mass,
+        loss=f.loss,
+        penalty=ElasticNet(1.0, 0.0),
+        delta=f.delta,
+        n_classes=f.n_classes,
+        fit_intercept=True,
+        dtype=np.float64,
+        centre=False,
+    )
+    options = Options(tol=0.0, max_iter=_INTERCEPT_STEPS)
+    zero = np.zeros(alone.size)
+    theta = solve(alone, zero, Certifier(alone), options, Progress("newton")).theta
+    b = alone.intercepts(theta)
+    return b - b.mean() * (f.n_rows > 1)
+
+
+def alpha_max(model, X, y, sample_weight=None):
+    """The smallest strength at which every coefficient of a model is zero.
+
+    Parameters
+    ----------
+    model : SVMClassifier or SoftmaxClassifier
+        Unfitted; its `alpha` is ignored.
+    X, y, sample_weight
+        As for `fit`.
+
+    Returns
+    -------
+    alpha_max : float
+        For ``l1_ratio=0`` that of the pure L1 penalty.
+    intercept : ndarray of shape (n_rows,)
+        The best intercept without coefficients.
+    """
+    X, y = check_X_y(X, y, accept_sparse="csr")
+    check_classification_targets(y)
+    weight = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    X, codes, classes, weight, _ = model._weigh(X, y, weight)
+    return alpha_max_of(model, X, codes, weight, len(classes))
+
+
+def alpha_max_of(model, X, codes, weight, n_classes):
+    """The same for data as `model._weigh` returns them."""
+    if not model._loss().smooth:
+        largest, b = _alpha_max_of_hinge(model, X, codes, weight / weight.sum())
+    else:
+        largest, b = _alpha_max_of_smooth(model, X, codes, weight, n_classes)
+    largest /= model.l1_ratio or 1.0
+    return largest, b
+
+
+def _alpha_max_of_smooth(model, X, codes, weight, n_classes):
+    """The same for ``l1_ratio=1``, where the loss has a gradient."""
+    # Without coefficients the samples of a class are one sample.
+    mass = np.bincount(codes, weights=weight)
+    each = np.arange(n_classes)
+    nothing = np.zeros((n_classes, 1))
+    f = model._objective(nothing, each, mass, n_classes, np.float64, centre=False)
+    b = best_intercept(f) if model.fit_intercept else np.zeros(f.n_rows)
+    _, pull = f.loss_gradient(np.tile(b, (n_classes, 1)))
+    means = _sums_by_class(X, codes, weight / mass[codes])
+    if model.fit_intercept:
+        # The pulls on the best intercept have sum zero: the features may be centred.
+        means -= mass @ means / mass.sum()
+    largest = _largest_slope(pull.T @ means, X, np.abs(pull).sum(axis=0).max())
+    return largest * (1.0 + _ROUNDING), b
+
+
+def _largest_slope(slopes, X, mass):
+    """The largest of slopes (n_rows, n_features) that are sums over samples.
+
+    It is 0 where all of them may be what rounding left of terms of weight `mass`: of
+    constant features, or of classes whose means are equal.
+    """
+    if sparse.issparse(X):
+        low, high = min_max_axis(X, axis=0)
+    else:
+        low, high = X.min(axis=0), X.max(axis=0)
+    size = np.abs(slopes)
+    least = _NOTHING * mass * np.maximum(np.abs(low), np.abs(high))
+    return float(size.max(where=size > least, initial=0.0))
+
+
+def _alpha_max_of_hinge(model, X, codes, weight):
+    """The same for the hinge, whose slope at zero is not unique.
+
+    The best dual variables of the empty model are a face of their domain; alpha_max is
+    the smallest max-norm of their pull on the coefficients, a linear program over the
+    samples whose hinges have a kink there. Without an L1 part any point of the face
+    does. With more than _MOST_KINKS free variables the result may be larger, of a point
+    of the face that is not the best.
+    """
+    mass = np.bincount(codes, weights=weight)
+    K = len(mass)
+    b, flows = np.zeros(K), mass[:, None] * (1.0 - np.eye(K))
+    sums = _sums_by_class(X, codes, weight)
+    if model.fit_intercept:
+        b = best_levels(mass)
+        flows = best_flows(mass, b)
+        # As much flows into a class as out of it: the features may be centred.
+        sums -= np.outer(mass, sums.sum(axis=0))
+
+    def pull_of(flows):
+        share = flows / mass[:, None]
+        return (share.T - np.diag(share.sum(axis=1))) @ sums
+
+    largest = _largest_slope(pull_of(flows), X, 2.0 * flows.sum())
+    slack = 1.0 + b - b[:, None]
+    np.fill_diagonal(slack, -1.0)
+    at_kinks = np.abs(slack) <= _KINK
+    solvable = 0 < np.count_nonzero(at_kinks) <= _MOST_KINKS
+    if largest > 0.0 and model.l1_ratio > 0.0 and solvable:
+        settled = np.where(at_kinks, 0.0, flows)
+        kinks = _Kinks(X, codes, weight, at_kinks)
+        largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))
+    intercept = model.delta * (b[1:] - b[:1] if K == 2 else b - b.mean())
+    return largest * (1.0 + _ROUNDING_OF_LP), intercept
+
+
+def best_levels(mass):
+    """Best intercepts of the hinge with unit margin and no features.
+
+    They minimise sum_k mass_k sum_{j != k} max(0, 1 + b_j - b_k). Some of the best are
+    whole numbers (the dual is a flow), rise with the mass (by exchange), and leave no
+    level out. So they cut the classes, sorted by mass, into levels. A cut costs the
+    mass below it times the number of classes above, and a class costs its mass times
+    the lighter ones on its level: the best cuts are found by dynamic programming.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_classes,)
+        Sum of the weights of each class.
+
+    Returns
+    -------
+    b : ndarray of shape (n_classes,)
+        With the fewest levels among the best.
+    """
+    K = len(mass)
+    order = np.argsort(mass, kind="stable")
+    places = np.arange(K + 1)
+    below = np.r_[0.0, np.cumsum(mass[order])]
+    by_place = np.r_[0.0, np.cumsum(places[:-1] * mass[order])]
+    cost_of_cut = below * (K - places)
+    cost, n_levels, begin = np.zeros(K + 1), np.zeros(K + 1, int), np.zeros(K + 1, int)
+    for end in range(1, K + 1):
+        # The last level has the classes from one of these places to the end.
+        start = places[:end]
+        level = by_place[end] - by_place[start] - start * (below[end] - below[start])
+        total = cost[start] + cost_of_cut[start] + level
+        best = np.flatnonzero(total <= total.min() * (1.0 + _TIE))
+        begin[end] = best[np.argmin(n_levels[best])]
+        cost[end] = total[begin[end]]
+        n_levels[end] = n_levels[begin[end]] + 1
+    b, end = np.empty(K), K
+    while end > 0:
+        b[order[begin[end] : end]] = n_levels[end] - 1
+        end = begin[end]
+    return b
+
+
+def best_flows(mass, b):
+    """Best dual variables of the same problem, summed over each pair of classes.
+
+    They are a circulation between the classes, of up to ``mass[k]`` from class k to
+    each other, and of the largest sum. Among the best these are the limit of those of
+    the hinge smoothed by an exponential, which Newton's method finds.
+
+    Parameters
+    ----------
+    mass : ndarray of shape (n_classes,)
+        Sum of the weights of each class; together 1.
+    b : ndarray of shape (n_classes,)
+        Best intercepts.
+
+    Returns
+    -------
+    flows : ndarray of shape (n_classes, n_classes)
+    """
+    value, flows, bend = _smooth_flows(mass, b)
+    free = np.arange(len(mass)) != np.argmax(mass)
+    for _ in range(_INTERCEPT_STEPS):
+        slope = flows.sum(axis=0) - flows.sum(axis=1)
+        hessian = -bend - bend.T
+        # Where no kink is near, it is nothing.
+        np.fill_diagonal(hessian, -hessian.sum(axis=1) + _LEAST_BEND * mass)
+        step = np.zeros_like(b)
+        try:
+            step[free] = -np.linalg.solve(hessian[np.ix_(free, free)], slope[free])
+        except np.linalg.LinAlgError:  # a mass that is next to nothing
+            break
+        step /= max(1.0, np.abs(step).max())
+        is_last = -(slope @ step) <= _NEGLIGIBLE * value
+        for _ in range(_INTERCEPT_STEPS):
+            trial = _smooth_flows(mass, b + step)
+            if trial[0] <= value * (1.0 + _TIE):
+                break
+            step *= 0.5
+        else:
+            break
+        b = b + step
+        value, flows, bend = trial
+        if is_last:
+            break
+    return flows
+
+
+def _smooth_flows(mass, b):
+    """Value, dual variables and second derivatives, by pairs, of the smooth hinge."""
+    slack = (1.0 + b - b[:, None]) / _WIDTH
+    np.fill_diagonal(slack, -np.inf)
+    e = np.exp(-np.abs(slack))
+    share = 1.0 / (1.0 + e)
+    flows = mass[:, None] * np.where(slack > 0.0, share, e * share)
+    value = mass @ (np.log1p(e) + np.maximum(slack, 0.0)).sum(axis=1)
+    return _WIDTH * float(value), flows, mass[:, None] * e * share**2 / _WIDTH
+
+
+def _sums_by_class(X, codes, weight):
+    """Weighted sums of the rows of each class, of shape (n_classes, n_features)."""
+    n = len(codes)
+    of_class = sparse.csr_matrix((weight, (codes, np.arange(n))), (codes.max() + 1, n))
+    return safe_sparse_dot(of_class, X, dense_output=True)
+
+
+class _Kinks:
+    """The dual variables of the hinge that the best intercepts leave free.
+
+    They are of a sample of class `source` and a class `target`. Where there are too
+    many for a linear program, neighbours of a class have theirs in common.
+    """
+
+    def __init__(self, X, codes, weight, kinks):
+        source, target = np.nonzero(kinks)
+        size = np.bincount(codes)
+        most = max(_MOST_KINKS // len(source), 1)
+        n_groups = np.minimum(size, most)
+        first = np.cumsum(n_groups) - n_groups
+        order = np.argsort(codes, kind="stable")
+        place = np.empty(len(codes), int)
+        place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(size) - size, size)
+        self._group = first[codes] + place * n_groups[codes] // size[codes]
+        count = n_groups[source]
+        self._source, self._target = source.repeat(count), target.repeat(count)
+        begin = np.cumsum(count) - count
+        self.n = count.sum()
+        self._group_of_kink = (
+            first[source].repeat(count) + np.arange(self.n) - begin.repeat(count)
+        )
+        self._X, self._weight, self._n_classes = X, weight, len(kinks)
+        self._mean = safe_sparse_dot(weight, X)
+
+    def _row(self, k, values):
+        """What each of them, at 1, adds to class k; values are those of samples."""
+        total = np.bincount(self._group, weights=self._weight * values)
+        sign = (self._target == k).astype(float) - (self._source == k)
+        return sparse.csr_matrix(sign * total[self._group_of_kink])
+
+    def balance(self):
+        """What they add to the classes, of shape (n_classes, n)."""
+        ones = np.ones(len(self._weight))
+        return sparse.vstack([self._row(k, ones) for k in range(self._n_classes)])
+
+    def pulls(self, k, feature):
+        """What they add to the pull on a coefficient, with the feature centred."""
+        column = self._X[:, [feature]]
+        column = column.toarray() if sparse.issparse(column) else column
+        return self._row(k, column.ravel() - self._mean[feature])
+
+    def pull(self, a):
+        """The pull of them all, of shape (n_classes, n_features)."""
+        shape = (self._group.max() + 1, self._n_classes)
+        places = np.r_[self._target, self._source]
+        groups = np.r_[self._group_of_kink, self._group_of_kink]
+        moves = sparse.csr_matrix((np.r_[a, -a], (groups, places)), shape)
+        moves = moves[self._group].multiply(self._weight[:, None]).tocsr()
+        pull = safe_sparse_dot(moves.T.tocsr(), self._X, dense_output=True)
+        return pull - np.outer(moves.sum(axis=0), self._mean)
+
+    def fractions(self, flows, mass):
+        """Their values where all samples of a class have the same."""
+        return (flows / mass[:, None])[self._source, self._target]
+
+
+def _smallest_pull(kinks, flows, settled, mass, pull):
+    """The smallest max-norm of the pull, over the dual variables at kinks.
+
+    A linear program, in which only those coefficients have a constraint that some
+    solution on the way pulled too much.
+    """
+    K, d = pull.shape
+    size = np.abs(pull + kinks.pull(kinks.fractions(flows, mass)))
+    # The unit: a bound on the result.
+    unit = largest = size.max()
+    balance = sparse.hstack([kinks.balance(), np.zeros((K, 1))])
+    lack = settled.sum(axis=1) - settled.sum(axis=0)
+    taken, rows, right = set(), [], []
+    for _ in range(_LP_ROUNDS):
+        for place in np.argsort(-size, axis=None)[:_LP_ROWS]:
+            k, feature = divmod(int(place), d)
+            if (k, feature) in taken:
+                continue
+            taken.add((k, feature))
+            row = kinks.pulls(k, feature) / unit
+            rows += [sparse.hstack([row, [[-1.0]]]), sparse.hstack([-row, [[-1.0]]])]
+            right += [-pull[k, feature] / unit, pull[k, feature] / unit]
+        solution = linprog(
+            np.r_[np.zeros(kinks.n), 1.0],
+            A_ub=sparse.vstack(rows),
+            b_ub=right,
+            A_eq=K * balance,
+            b_eq=K * lack,
+            bounds=[(0.0, 1.0)] * kinks.n + [(0.0, None)],
+        )
+        if solution.status != 0:
+            break
+        size = np.abs(pull + kinks.pull(solution.x[:-1]))
+        largest = min(largest, size.max())
+        if size.max() <= unit * (solution.x[-1] + _ROUNDING_OF_LP):
+            break
+    return largest

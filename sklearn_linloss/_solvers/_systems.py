@@ -1,5 +1,7 @@
 """The linear algebra of Newton's method, by coefficients or by active pairs."""
 
+from functools import partial
+
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
@@ -100,12 +102,16 @@ def solve_by_pairs(f, second, ridge, right):
         return scaled
     root = np.sqrt(second[sample, column])
     true = f.y[sample] if f.n_rows > 1 else np.empty(0, np.intp)
-    system = _pair_system(f, sample, true, column, root, ridge)
     scores = f.scores(scaled, np.float64)
     image = scores[sample, column]
     if f.n_rows > 1:
         image = image - scores[sample, true]
-    weights = root * solve_definite(system, root * image)
+    system = partial(_pair_system, f, sample, true, column, root, ridge)
+    try:
+        factor = cho_factor(system().T, overwrite_a=True, check_finite=False)
+        weights = root * cho_solve(factor, root * image, check_finite=False)
+    except LinAlgError:
+        weights = root * solve_definite(system(), root * image)
     pull = np.zeros_like(scores)
     pull[sample, column] = weights
     if f.n_rows > 1:

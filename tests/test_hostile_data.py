@@ -153,13 +153,15 @@ def test_more_features_than_samples_that_are_told_apart():
     assert elastic.gap_ <= 1e-4
 
 
-@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
-def test_a_solver_that_stalls_hands_over(loss):
-    """Dual ascent makes nothing of a feature with all of the variance."""
+@pytest.mark.parametrize(
+    ("loss", "l1_ratio"), [("softmax", 0.5), ("squared_hinge", 0.5), ("hinge", 0.0)]
+)
+def test_a_solver_that_stalls_hands_over(loss, l1_ratio):
+    """Dual ascent makes nothing of features with all of the variance."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(250, 400)) * np.r_[1e3, np.ones(399)]
-    y = rng.integers(0, 9, 250)
-    settings = {"alpha": 1e-3, "l1_ratio": 0.5, "max_iter": 600}
+    X = rng.normal(size=(600, 400)) * np.logspace(-1, 3, 400)
+    y = rng.integers(0, 9, 600)
+    settings = {"alpha": 1e-3, "l1_ratio": l1_ratio, "max_iter": 400}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         auto = make(loss, **settings).fit(X, y)
@@ -391,6 +393,9 @@ def complaints(seed, max_iter=1000):
     if abs(value - model.objective_) > rounding:
         wrong.append("another objective")
     alone = intercept_alone(y, weight, loss, delta, parameters["fit_intercept"])
+    if X.dtype == np.float32:
+        # The best intercept is no number of that precision.
+        rounding += np.finfo(np.float32).eps * slope * (terms + delta)
     if value > alone * (1.0 + model.tol) + rounding:
         wrong.append("worse than the intercept alone")
     zero = reference.row_loss(np.zeros(len(model.coef_)), 0, loss, delta)[0]

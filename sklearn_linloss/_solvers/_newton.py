@@ -85,7 +85,7 @@ def solve(objective, theta, certifier, options, progress):
     while progress.proceeds(options.max_iter):
         if ascends:
             result = _ascend(f, theta, dual, sent_back, *common)
-            if result.converged:
+            if result.converged or result.stalled:
                 return result
             theta = result.theta
             # The smooth losses need no multipliers, unless that failed.
@@ -111,10 +111,11 @@ def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
         if f.penalty.l1 > 0.0:
             limit = min(progress.n_iter + _ASCENT_ITERATIONS[True], limit)
     else:
-        ends = _Ascended(f, ascent, options.tol, progress.n_iter)
+        ends = _Ascended(f, ascent, options, progress.n_iter)
         if not _only_by_pairs(f):
             limit = min(_ASCENT_ITERATIONS[_is_large(f)], limit)
-    return ascend(f, ascent, best, certifier, options, progress, limit, ends)
+    result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
+    return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
 
 
 def _take_steps(f, theta, dual, width, best, certifier, options, progress):
@@ -247,13 +248,21 @@ def _is_large(f):
 class _Ascended:
     """Whether Newton's steps gain more than to go on with dual ascent."""
 
-    def __init__(self, f, ascent, tol, first_iteration):
-        self._f, self._ascent, self._tol = f, ascent, tol
+    def __init__(self, f, ascent, options, first_iteration):
+        self._f, self._ascent, self._tol = f, ascent, options.tol
+        self._stalls = Stall(options)
         self._due = Checkpoints(ratio=1.3)
         self._first = first_iteration
         self._last_gap, self._last_iteration = 1.0, first_iteration
 
+    @property
+    def stalled(self):
+        """Whether the ascent makes no progress at all."""
+        return self._stalls.stalled
+
     def __call__(self, iteration, gap, value):
+        if self._stalls(iteration, gap, value):
+            return True
         if not self._due(iteration):
             return False
         gap = max(gap, _ROUNDING)

@@ -34,9 +34,9 @@ from ._watch import Validation, begin_callbacks
 # Products in float32 are off by about 1e-7 of the objective, times how many deviations
 # the features are away from zero.
 _SMALLEST_FLOAT32_TOL = 1e-6
-_TOL_OF_STEPS = 1e-4
+_TOL_OF_STEPS = 1e-4  # of solvers that do not aim at a gap
 _ROUNDING_OF_GAP = 1e-13
-_LARGEST_FEATURE = 1e100
+_LARGEST_FEATURE = 1e100  # so that squares of squares are numbers
 # Decades of weights that one fit can tell apart.
 _MOST_DECADES = 100
 # Attributes of a fit that a stream has not, and those that not every fit has.
@@ -734,12 +734,12 @@ class Fit:
     gap : float
         Its relative duality gap.
     n_iter : int
-    converged : bool
-        Whether the solver's rule is met, by the model as it is stored.
     solver : str
         The one that ended the fit.
+    converged : bool
+        Whether its rule is met, by the model as it is stored.
     unscaled : bool
-        Whether it is not, and features of one scale might help.
+        Whether that is not so, and features of one scale might help.
     dual : ndarray of shape (n_samples, n_rows) or None
     """
 
@@ -752,7 +752,8 @@ class Fit:
         if not np.isfinite(self.objective):
             raise diverged(solver, progress.n_iter)
         self.gap = float(certifier.gap(self.objective))
-        if result.by_gap and self.gap > options.tol and objective.fit_intercept:
+        failed = result.by_gap and self.gap > options.tol > 0.0
+        if failed and options.hands_over and objective.fit_intercept:
             self._consider_no_coefficients(objective)
         certifier.check(self.objective, objective.pack(self.coef, self.intercept))
         self.gap = float(certifier.gap(self.objective))
@@ -770,7 +771,7 @@ class Fit:
 
     def _consider_no_coefficients(self, objective):
         """Take the best intercept alone where a fit that failed, or rounding to the
-        precision of X, has left something worse.
+        precision of X, has left something worse: of "auto", which promises no iterates.
         """
         coef, intercept, value = self.coef, self.intercept, self.objective
         self.coef = np.zeros_like(coef)

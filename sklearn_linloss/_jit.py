@@ -36,8 +36,6 @@ _OPTIONS = {
 }
 _WITHIN = {"forceinline": True, "no_cpython_wrapper": True}
 
-# Files and folders whose text decides what is compiled; the losses give constants.
-_SOURCES = "_jit.py", "_kernels.py", "_kernels", "losses.py"
 # Folders of other versions are kept if they are among so many, or in use lately.
 _FOLDERS_KEPT, _SECONDS_KEPT = 8, 24 * 3600
 
@@ -68,14 +66,13 @@ def inlined(function):
 
 
 def _source_files(folder):
-    """Python files below the names of `_SOURCES`, in a fixed order."""
-    for name in _SOURCES:
-        entry = folder / name
-        if entry.is_file():
-            yield entry
-        elif entry.is_dir():
-            inside = sorted(entry.iterdir(), key=lambda file: file.name)
-            yield from (file for file in inside if file.name.endswith(".py"))
+    """The files whose text decides what is compiled, in a fixed order."""
+    door, kernels = folder / "_jit.py", folder / "_kernels"
+    if door.is_file():
+        yield door
+    if kernels.is_dir():
+        inside = sorted(kernels.iterdir(), key=lambda file: file.name)
+        yield from (file for file in inside if file.name.endswith(".py"))
 
 
 def _source_stamp():

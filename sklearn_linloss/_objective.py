@@ -90,6 +90,7 @@ class LinearObjective:
         self.y = y
         self.weight = sample_weight / sample_weight.sum()
         self.loss = loss
+        self.code = _kernels.code_of(loss)
         self.penalty = penalty
         self.delta = delta
         self.n_classes = n_classes
@@ -256,7 +257,7 @@ class LinearObjective:
 
         def part(rows):
             return _kernels.loss_gradient(
-                self.loss.code,
+                self.code,
                 scores[rows],
                 self.y[rows],
                 self.weight[rows],
@@ -400,7 +401,7 @@ class LinearObjective:
         def part(rows):
             some_scores, some_direction, some_out = (each[rows] for each in arrays)
             _kernels.loss_hessian(
-                self.loss.code,
+                self.code,
                 some_scores,
                 self.y[rows],
                 self.weight[rows],
@@ -439,7 +440,7 @@ class LinearObjective:
             scratch = np.zeros((2, _CACHED_ROWS, self.n_rows), dtype)
             for block, X in self._blocks(dtype, rows):
                 value += _kernels.dense_loss_gradient(
-                    self.loss.code,
+                    self.code,
                     readonly(X),
                     np.arange(len(X)),
                     self.y[block],

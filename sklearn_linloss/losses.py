@@ -41,7 +41,7 @@ Two templates of one score: L2 prefers the one that spreads, L1 neither.
 >>> float(np.abs(one).sum()), float(np.abs(quarters).sum())
 (1.0, 1.0)
 
-The estimators run compiled versions of the same formulas (`_kernels.py`).
+The estimators run compiled versions of the same formulas (`_kernels`).
 """
 
 import numpy as np
@@ -56,8 +56,6 @@ class Loss:
     ----------
     name : str
         The name that the estimators use.
-    code : int
-        What the compiled kernels dispatch on.
     smooth : bool
         Whether the gradient is Lipschitz-continuous.
     bend, cap : float
@@ -66,7 +64,6 @@ class Loss:
     """
 
     name: str
-    code: int
     smooth = True
     bend = cap = None
 
@@ -204,7 +201,7 @@ class _Hinge(Loss):
     array([ 4.8,  0. , 23.8])
     """
 
-    name, code, smooth = "hinge", 0, False
+    name, smooth = "hinge", False
     bend, cap = 0.0, 1.0
 
     def curvature(self, n_classes, width=0.0):
@@ -224,7 +221,7 @@ class _Hinge(Loss):
 class _SquaredHinge(Loss):
     """Squared hinge, sum_{j != y} max(0, s_j - s_y + delta)^2."""
 
-    name, code = "squared_hinge", 1
+    name = "squared_hinge"
     bend, cap = 0.5, np.inf
 
     def curvature(self, n_classes, width=0.0):
@@ -246,7 +243,7 @@ class _SquaredHinge(Loss):
 class _Softmax(Loss):
     """Cross-entropy of the softmax, logsumexp(s) - s_y, in natural logarithms."""
 
-    name, code = "softmax", 2
+    name = "softmax"
 
     def curvature(self, n_classes, width=0.0):
         return 0.25 if n_classes == 2 else 0.5

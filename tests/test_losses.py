@@ -1,3 +1,5 @@
+from inspect import signature
+
 import _reference as reference
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ from _models import LOSSES, SMOOTH_LOSSES
 from scipy import optimize
 
 from sklearn_linloss import _kernels, losses
+from sklearn_linloss._kernels import _codes
 
 pytestmark = pytest.mark.plain_python
 
@@ -41,7 +44,7 @@ def kernel_gradient(loss, scores, y, weight=None, delta=1.0, width=0.0):
     gradient = np.full_like(scores, np.nan)
     weight = np.ones(len(y)) if weight is None else weight
     value = _kernels.loss_gradient(
-        loss_object(loss).code,
+        _kernels.code_of(loss_object(loss)),
         in_form(scores),
         y,
         weight,
@@ -56,7 +59,7 @@ def kernel_value(loss, scores, y, weight=None, delta=1.0, width=0.0):
     weight = np.ones(len(y)) if weight is None else weight
     scratch = np.full_like(scores[:1], np.nan)
     return _kernels.loss_gradient(
-        loss_object(loss).code,
+        _kernels.code_of(loss_object(loss)),
         in_form(scores),
         y,
         weight,
@@ -69,7 +72,7 @@ def kernel_value(loss, scores, y, weight=None, delta=1.0, width=0.0):
 def kernel_hessian(loss, scores, y, direction, delta=1.0, width=0.0):
     out = np.full_like(scores, np.nan)
     _kernels.loss_hessian(
-        loss_object(loss).code,
+        _kernels.code_of(loss_object(loss)),
         in_form(scores),
         y,
         np.ones(len(y)),
@@ -315,6 +318,39 @@ def test_scores_are_not_changed(name):
 
 
 # -- compiled ------------------------------------------------------------------------
+
+
+def as_python(function):
+    return getattr(function, "py_func", function)
+
+
+def parameters(kernel):
+    return list(signature(as_python(kernel)).parameters)
+
+
+TAKE_A_CODE = [
+    name
+    for name in _kernels.__all__
+    if name != "code_of" and "loss" in parameters(getattr(_kernels, name))
+]
+
+
+@pytest.mark.parametrize("name", TAKE_A_CODE)
+def test_no_kernel_takes_an_unknown_code_for_a_loss(name, monkeypatch):
+    # As Python, where the other arguments need no types.
+    kernel = as_python(getattr(_kernels, name))
+    check = as_python(_codes.check_code)
+    monkeypatch.setitem(kernel.__globals__, "check_code", check)
+    arguments = dict.fromkeys(parameters(kernel))
+    for code in (-1, max(map(_kernels.code_of, map(loss_object, LOSSES))) + 1):
+        with pytest.raises(ValueError, match="No loss has this code"):
+            kernel(**arguments | {"loss": code})
+
+
+def test_an_unknown_code_in_compiled_code():
+    scores, y, weight = np.ones((2, 3)), np.array([0, 2]), np.ones(2)
+    with pytest.raises(ValueError, match="No loss has this code"):
+        _kernels.loss_gradient(9, scores, y, weight, 1.0, 0.0, np.empty((2, 3)))
 
 
 @pytest.mark.parametrize("n_rows", [1, 3, 10])

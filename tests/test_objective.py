@@ -25,6 +25,19 @@ def make_objective(
     )
 
 
+class Perceptron(losses.Loss):
+    name = "perceptron"
+
+
+def test_a_loss_that_kernels_do_not_know(monkeypatch):
+    monkeypatch.setattr(losses, "perceptron", Perceptron(), raising=False)
+    expected = (
+        "do not know the loss 'perceptron', only 'hinge', 'squared_hinge', 'softmax'"
+    )
+    with pytest.raises(ValueError, match=expected):
+        make_objective(np.eye(3), np.arange(3), "perceptron")
+
+
 def golden_point(n_classes, n_features):
     c, f = np.ogrid[:n_classes, :n_features]
     W = ((7 * c + 3 * f) % 11 - 5) / 10

@@ -174,7 +174,7 @@ def test_damped_directions(loss, n_classes, n_directions):
 
     b = np.zeros((0, n_rows))
     _kernels.sgd_epoch_dense(
-        getattr(losses, loss).code,
+        _kernels.code_of(getattr(losses, loss)),
         readonly(X),
         centre,
         y,

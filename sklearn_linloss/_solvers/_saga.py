@@ -149,7 +149,7 @@ class _State:
             self._table,
         )
         if f.is_sparse:
-            _kernels.saga_epoch_csr(f.loss.code, *f.csr, *common)
+            _kernels.saga_epoch_csr(f.code, *f.csr, *common)
         else:
             X = readonly(f.X)
-            _kernels.saga_epoch_dense(f.loss.code, X, self._centre, *common)
+            _kernels.saga_epoch_dense(f.code, X, self._centre, *common)

@@ -317,9 +317,9 @@ class DualAscent:
             *self._scratch,
         )
         if f.is_sparse:
-            _kernels.sdca_epoch_csr(f.loss.code, *f.csr, *common)
+            _kernels.sdca_epoch_csr(f.code, *f.csr, *common)
         else:
-            _kernels.sdca_epoch_dense(f.loss.code, readonly(f.X), self._centre, *common)
+            _kernels.sdca_epoch_dense(f.code, readonly(f.X), self._centre, *common)
 
     def _let_sleep(self, rows):
         """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""

@@ -94,10 +94,10 @@ def run_epoch(f, state, weight, order, rates):
         batch_losses,
     )
     if f.is_sparse:
-        _kernels.sgd_epoch_csr(f.loss.code, *f.csr, *common, *models)
+        _kernels.sgd_epoch_csr(f.code, *f.csr, *common, *models)
     else:
         _kernels.sgd_epoch_dense(
-            f.loss.code,
+            f.code,
             readonly(f.X),
             state.centre,
             *common,

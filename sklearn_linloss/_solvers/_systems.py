@@ -23,7 +23,7 @@ def hessian(f, second):
     grams = np.zeros((K, K, d + 1, d + 1))
     for rows, X in f.dense_blocks():
         _kernels.add_pair_grams(
-            f.loss.code,
+            f.code,
             X,
             centre,
             np.argsort(f.y[rows], kind="stable"),

@@ -1,0 +1,58 @@
+"""All compiled code, by what it computes; `_jit.py` keeps it on disk.
+
+Kernels see arrays and numbers, and tell the losses apart by the codes of `_codes.py`.
+
+Shapes: `scores` and `gradient` are (n, n_rows), where n_rows is K for K >= 3 classes
+and 1 for two classes; `y` holds the class index of each sample and `weight` its
+share pi_i of the total weight. One row is the margin form: with s = +1 for class 1
+and -1 for class 0, a sample's loss depends on m = s * score. Sums run in float64.
+
+`width` > 0 smooths the hinge: max_{0 <= a <= 1} a * slack - width / 2 * a^2 for each
+slack (Y. Nesterov, "Smooth minimization of non-smooth functions", Mathematical
+Programming 2005). The other losses ignore it.
+"""
+
+from ._codes import code_of
+from ._losses import (
+    adjust_flows,
+    entropy,
+    loss_gradient,
+    loss_hessian,
+    proximal_hinge,
+    proximal_hinge_along,
+)
+from ._newton import add_pair_grams, pair_system, quadratic_descent
+from ._products import (
+    csr_adjoint,
+    csr_scores,
+    dense_adjoint,
+    dense_loss_gradient,
+    dense_scores,
+)
+from ._saga import saga_epoch_csr, saga_epoch_dense
+from ._sdca import sdca_epoch_csr, sdca_epoch_dense
+from ._sgd import sgd_epoch_csr, sgd_epoch_dense
+
+__all__ = [
+    "add_pair_grams",
+    "adjust_flows",
+    "code_of",
+    "csr_adjoint",
+    "csr_scores",
+    "dense_adjoint",
+    "dense_loss_gradient",
+    "dense_scores",
+    "entropy",
+    "loss_gradient",
+    "loss_hessian",
+    "pair_system",
+    "proximal_hinge",
+    "proximal_hinge_along",
+    "quadratic_descent",
+    "saga_epoch_csr",
+    "saga_epoch_dense",
+    "sdca_epoch_csr",
+    "sdca_epoch_dense",
+    "sgd_epoch_csr",
+    "sgd_epoch_dense",
+]

@@ -1,0 +1,59 @@
+"""Entries of a matrix are asked for before they are needed."""
+
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
+
+from .._jit import inlined
+
+_AHEAD = 12  # entries of a CSR: as long as memory takes
+_LINE = 64  # bytes that come from memory together
+
+
+@intrinsic
+def _fetch(context, matrix, row, column):
+    """Ask for an entry of a matrix that is needed soon; never faults, changes nothing.
+
+    With CSR the rows of W come in no order that a processor could guess.
+    """
+
+    def emit(target, builder, signature, arguments):
+        kind, *indices = signature.args
+        indices = [
+            target.cast(builder, value, index, types.intp)
+            for value, index in zip(arguments[1:], indices, strict=True)
+        ]
+        array = make_array(kind)(target, builder, arguments[0])
+        entry = cgutils.get_item_pointer(target, builder, kind, array, indices)
+        number, address = ir.IntType(32), ir.IntType(8).as_pointer()
+        form = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+        call = builder.module.declare_intrinsic("llvm.prefetch", [address], form)
+        # To be read, and kept in all caches, as data.
+        how = [ir.Constant(number, code) for code in (0, 3, 1)]
+        builder.call(call, [builder.bitcast(entry, address), *how])
+        return target.get_dummy_value()
+
+    return types.void(matrix, row, column), emit
+
+
+if config.DISABLE_JIT:
+
+    def _fetch(matrix, row, column):
+        pass
+
+
+@inlined
+def fetch_ahead(matrix, indices, p):
+    """Ask for the row of a matrix that the entry some way after the p-th meets."""
+    j = indices[min(p + _AHEAD, len(indices) - 1)]
+    _fetch(matrix, j, 0)
+    _fetch(matrix, j, matrix.shape[1] - 1)
+
+
+@inlined
+def fetch_row(X, i):
+    """Ask for a row of a dense matrix."""
+    for j in range(0, X.shape[1], _LINE // X.itemsize):
+        _fetch(X, i, j)

@@ -1,0 +1,324 @@
+"""The losses of the scores, their derivatives, and what the duals of samples need."""
+
+import math
+
+import numpy as np
+
+from .._jit import inlined, jit
+from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
+
+
+@inlined
+def _hinge(slack, width):
+    """The hinge of a positive slack, smoothed, and its derivative."""
+    if slack >= width:
+        return slack - 0.5 * width, 1.0
+    return 0.5 * slack * slack / width, slack / width
+
+
+@inlined
+def margin_loss(loss, margin, delta, width):
+    """Loss of the one-row form and its derivative in the margin."""
+    if loss == SOFTMAX:
+        # exp of a negative number only: no overflow.
+        e = math.exp(-abs(margin))
+        value = math.log1p(e) + max(-margin, 0.0)
+        return value, -(e if margin >= 0.0 else 1.0) / (1.0 + e)
+    slack = delta - margin
+    if slack <= 0.0:
+        return 0.0, 0.0
+    if loss == HINGE:
+        value, slope = _hinge(slack, width)
+        return value, -slope
+    return slack * slack, -2.0 * slack  # the squared hinge (`_codes.py`)
+
+
+@inlined
+def row_loss(loss, scores, i, y, delta, width, gradient, r):
+    """Loss of the K >= 3 scores in row i; writes its gradient to row r.
+
+    Rows are given by number because a slice of an array costs as much as a row. The
+    true class gets minus the sum of the others: no cancellation in p - 1.
+    """
+    n_classes = scores.shape[1]
+    true_score = scores[i, y]
+    others = 0.0
+    value = 0.0
+    if loss == SOFTMAX:
+        largest = true_score
+        for j in range(n_classes):
+            largest = max(largest, scores[i, j])
+        for j in range(n_classes):
+            e = math.exp(scores[i, j] - largest)
+            gradient[r, j] = e
+            if j != y:
+                others += e
+        true = math.exp(true_score - largest)
+        if true_score == largest:
+            value = math.log1p(others)
+        else:
+            value = math.log(others + true) + (largest - true_score)
+        scale = 1.0 / (others + true)
+        for j in range(n_classes):
+            gradient[r, j] *= scale
+        others *= scale
+    elif loss == HINGE or loss == SQUARED_HINGE:
+        for j in range(n_classes):
+            slack = scores[i, j] - true_score + delta
+            g = 0.0
+            if slack > 0.0 and j != y:
+                if loss == HINGE:
+                    term, g = _hinge(slack, width)
+                    value += term
+                else:
+                    value += slack * slack
+                    g = 2.0 * slack
+                others += g
+            gradient[r, j] = g
+    else:
+        value = others = np.nan
+    gradient[r, y] = -others
+    return value
+
+
+@jit
+def loss_gradient(loss, scores, y, weight, delta, width, gradient):
+    """Weighted mean of the loss; gradient[i] = weight[i] * dL_i/dscores.
+
+    A `gradient` of one row is scratch for many scores: only the mean is wanted.
+    """
+    check_code(loss)
+    kept = len(gradient) == len(scores)
+    total = 0.0
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            sign = 1.0 if y[i] == 1 else -1.0
+            value, slope = margin_loss(loss, sign * scores[i], delta, width)
+            gradient[i * kept] = weight[i] * sign * slope
+            total += weight[i] * value
+        return total
+    for i in range(len(scores)):
+        r = i * kept
+        value = row_loss(loss, scores, i, y[i], delta, width, gradient, r)
+        for j in range(scores.shape[1]):
+            gradient[r, j] *= weight[i]
+        total += weight[i] * value
+    return total
+
+
+@inlined
+def batch_loss(loss, scores, y, weight, delta, rows, gradient):
+    """Mean loss of a batch and its gradient in the scores.
+
+    `weight` is relative to its mean over the training set, so that the mean over
+    batches is the mean over the set.
+    """
+    total = 0.0
+    share = 1.0 / len(rows)
+    for r in range(len(rows)):
+        i = rows[r]
+        if scores.shape[1] == 1:
+            sign = 1.0 if y[i] == 1 else -1.0
+            value, slope = margin_loss(loss, sign * scores[r, 0], delta, 0.0)
+            gradient[r, 0] = sign * slope
+        else:
+            value = row_loss(loss, scores, r, y[i], delta, 0.0, gradient, r)
+        total += share * weight[i] * value
+        for k in range(scores.shape[1]):
+            gradient[r, k] *= share * weight[i]
+    return total
+
+
+@jit
+def loss_hessian(loss, scores, y, weight, delta, width, direction, gradient, out):
+    """out[i] = weight[i] * (Hessian of L_i in the scores) @ direction[i].
+
+    For the hinges, of the quadratic piece that holds at `scores`. `gradient` is scratch
+    of one row.
+    """
+    check_code(loss)
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            margin = scores[i] if y[i] == 1 else -scores[i]
+            _, slope = margin_loss(loss, margin, delta, width)
+            if loss == SOFTMAX:
+                second = -slope * (1.0 + slope)
+            elif loss == SQUARED_HINGE:
+                second = 2.0 if slope < 0.0 else 0.0
+            elif loss == HINGE:
+                second = 1.0 / width if -1.0 < slope < 0.0 else 0.0
+            else:
+                second = np.nan
+            out[i] = weight[i] * second * direction[i]
+        return
+    n, n_rows = scores.shape
+    for i in range(n):
+        k = y[i]
+        row_loss(loss, scores, i, k, delta, width, gradient, 0)
+        if loss == SOFTMAX:
+            gradient[0, k] += 1.0
+            mean = 0.0
+            for j in range(n_rows):
+                mean += gradient[0, j] * direction[i, j]
+            for j in range(n_rows):
+                out[i, j] = weight[i] * gradient[0, j] * (direction[i, j] - mean)
+            continue
+        total = 0.0
+        for j in range(n_rows):
+            second = 0.0
+            if j != k and gradient[0, j] > 0.0:
+                if loss == SQUARED_HINGE:
+                    second = 2.0
+                elif loss == HINGE:
+                    second = 1.0 / width if gradient[0, j] < 1.0 else 0.0
+                else:
+                    second = np.nan
+            value = weight[i] * second * (direction[i, j] - direction[i, k])
+            out[i, j] = value
+            total += value
+        out[i, k] = -total
+
+
+@jit
+def adjust_flows(dual, y, weight, factor, shift):
+    """dual[i, j] <- dual[i, j] * factor[k, j] + weight[i] * shift[k, j], k = y[i].
+
+    The true class gets minus the sum of the others; a margin's class has one factor,
+    that to the other class. Returns the largest a_ij and the largest sum of one row.
+    """
+    largest = 0.0
+    largest_sum = 0.0
+    if dual.ndim == 1:
+        for i in range(len(dual)):
+            dual[i] *= factor[y[i], 1 - y[i]]
+            largest = max(largest, abs(dual[i]) / weight[i])
+        return largest, largest
+    for i in range(len(dual)):
+        k = y[i]
+        others = 0.0
+        for j in range(dual.shape[1]):
+            if j != k:
+                value = dual[i, j] * factor[k, j] + weight[i] * shift[k, j]
+                dual[i, j] = value
+                others += value
+                largest = max(largest, value / weight[i])
+        dual[i, k] = -others
+        largest_sum = max(largest_sum, others / weight[i])
+    return largest, largest_sum
+
+
+@jit
+def entropy(dual, y, weight, scale):
+    """-sum_i pi_i L_i*(scale * a_i) of the softmax and its derivative in `scale` > 0.
+
+    The entropy of the probabilities whose distance from the truth is scale * a_i.
+    """
+    value = 0.0
+    slope = 0.0
+    for i in range(len(dual)):
+        others = 0.0
+        if dual.ndim == 1:
+            others = abs(dual[i])
+            if others > 0.0:
+                log_p = math.log(scale * others / weight[i])
+                value -= scale * others * log_p
+                slope -= others * log_p
+        else:
+            for j in range(dual.shape[1]):
+                if j != y[i] and dual[i, j] != 0.0:
+                    mass = abs(dual[i, j])
+                    others += mass
+                    log_p = math.log(scale * mass / weight[i])
+                    value -= scale * mass * log_p
+                    slope -= mass * log_p
+        rest = 1.0 - scale * others / weight[i]
+        if rest > 0.0:
+            log_rest = math.log1p(-scale * others / weight[i])
+            value -= weight[i] * rest * log_rest
+            slope += others * log_rest
+        else:
+            slope -= np.inf if others > 0.0 else 0.0
+    return value, slope
+
+
+@inlined
+def _proximal_term(slack, centre, width, bend, cap):
+    """max_{0 <= a <= cap} a * slack - bend / 2 * a^2 - width / 2 * (a - centre)^2, and
+    its maximiser.
+    """
+    a = min(max((slack + width * centre) / (width + bend), 0.0), cap)
+    return a * slack - 0.5 * (bend * a * a + width * (a - centre) ** 2), a
+
+
+@jit
+def proximal_hinge(scores, y, weight, delta, width, bend, cap, centre, pull, second):
+    """A hinge of an augmented Lagrangian with multipliers `centre`.
+
+    For each slack the maximum of a * slack - bend / 2 * a^2 - width / 2 * (a -
+    centre)^2 over 0 <= a <= cap, where `centre` is zero for the true class. Writes
+    weight[i] times the gradient in the scores to `pull`, and weight[i] times the second
+    derivative in the slack to `second`, zero for the true class. Returns the weighted
+    mean.
+    """
+    total = 0.0
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            sign = 1.0 if y[i] == 1 else -1.0
+            slack = delta - sign * scores[i]
+            value, a = _proximal_term(slack, centre[i], width, bend, cap)
+            pull[i] = -sign * weight[i] * a
+            second[i] = weight[i] / (width + bend) if 0.0 < a < cap else 0.0
+            total += weight[i] * value
+        return total
+    # Every class is treated alike, so that the loop vectorises; the true one, whose
+    # slack is delta, is taken out again.
+    true_value, _ = _proximal_term(delta, 0.0, width, bend, cap)
+    for i in range(len(scores)):
+        k = y[i]
+        active = weight[i] / (width + bend)
+        base = delta - scores[i, k]
+        row_value = -true_value
+        others = 0.0
+        for j in range(scores.shape[1]):
+            slack = scores[i, j] + base
+            value, a = _proximal_term(slack, centre[i, j], width, bend, cap)
+            row_value += value
+            second[i, j] = active if 0.0 < a < cap else 0.0
+            pull[i, j] = weight[i] * a
+            others += weight[i] * a
+        pull[i, k] -= others
+        second[i, k] = 0.0
+        total += weight[i] * row_value
+    return total
+
+
+@jit
+def proximal_hinge_along(
+    scores, change, t, y, weight, delta, width, bend, cap, centre
+):  # fmt: skip
+    """Value of `proximal_hinge` at scores + t * change, and its derivative in t."""
+    total = 0.0
+    slope = 0.0
+    if scores.ndim == 1:
+        for i in range(len(scores)):
+            sign = 1.0 if y[i] == 1 else -1.0
+            slack = delta - sign * (scores[i] + t * change[i])
+            value, a = _proximal_term(slack, centre[i], width, bend, cap)
+            total += weight[i] * value
+            slope -= weight[i] * a * sign * change[i]
+        return total, slope
+    true_value, _ = _proximal_term(delta, 0.0, width, bend, cap)
+    for i in range(len(scores)):
+        k = y[i]
+        true_change = change[i, k]
+        base = delta - scores[i, k] - t * true_change
+        row_value = -true_value
+        row_slope = 0.0
+        for j in range(scores.shape[1]):
+            slack = scores[i, j] + t * change[i, j] + base
+            value, a = _proximal_term(slack, centre[i, j], width, bend, cap)
+            row_value += value
+            row_slope += a * (change[i, j] - true_change)
+        total += weight[i] * row_value
+        slope += weight[i] * row_slope
+    return total, slope

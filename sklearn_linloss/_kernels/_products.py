@@ -1,0 +1,227 @@
+"""Products with X, dense and CSR, and the pass over X that computes both of them."""
+
+from .._jit import inlined, jit
+from ._codes import check_code
+from ._fetch import fetch_ahead
+from ._losses import margin_loss, row_loss
+
+_SUMMED_ROWS = 1024  # in the precision of X, before double precision takes over
+
+
+@inlined
+def column_sum(matrix, column):
+    total = 0.0
+    for r in range(matrix.shape[0]):
+        total += matrix[r, column]
+    return total
+
+
+@inlined
+def batch_scores(X, rows, W, offset, scores):
+    """scores[r] = offset + W @ X[rows[r]].
+
+    Three rows by three classes at a time: each number loaded serves several products.
+    What is left over is filled up with rows and classes of the tile before.
+    """
+    n_rows, n_features = W.shape
+    last = len(rows) - 1
+    for r0 in range(0, len(rows), 3):
+        r1, r2 = min(r0 + 1, last), min(r0 + 2, last)
+        i0, i1, i2 = rows[r0], rows[r1], rows[r2]
+        for start in range(0, n_rows, 3):
+            k0 = max(min(start, n_rows - 3), 0)
+            k1, k2 = min(k0 + 1, n_rows - 1), min(k0 + 2, n_rows - 1)
+            a0 = a1 = a2 = W.dtype.type(0.0)
+            b0 = b1 = b2 = W.dtype.type(0.0)
+            c0 = c1 = c2 = W.dtype.type(0.0)
+            if k1 == k0:
+                for j in range(n_features):
+                    w = W[k0, j]
+                    a0 += w * X[i0, j]
+                    b0 += w * X[i1, j]
+                    c0 += w * X[i2, j]
+                scores[r0, k0] = offset[k0] + a0
+                scores[r1, k0] = offset[k0] + b0
+                scores[r2, k0] = offset[k0] + c0
+                break
+            for j in range(n_features):
+                x0, x1, x2 = X[i0, j], X[i1, j], X[i2, j]
+                w = W[k0, j]
+                a0 += w * x0
+                b0 += w * x1
+                c0 += w * x2
+                w = W[k1, j]
+                a1 += w * x0
+                b1 += w * x1
+                c1 += w * x2
+                w = W[k2, j]
+                a2 += w * x0
+                b2 += w * x1
+                c2 += w * x2
+            o0, o1, o2 = offset[k0], offset[k1], offset[k2]
+            scores[r0, k0], scores[r0, k1], scores[r0, k2] = o0 + a0, o1 + a1, o2 + a2
+            scores[r1, k0], scores[r1, k1], scores[r1, k2] = o0 + b0, o1 + b1, o2 + b2
+            scores[r2, k0], scores[r2, k1], scores[r2, k2] = o0 + c0, o1 + c1, o2 + c2
+
+
+@jit
+def dense_scores(X, rows, W, offset, scores):
+    """scores = X[rows] @ W.T + offset."""
+    batch_scores(X, rows, W, offset, scores)
+
+
+@inlined
+def row_scores(x, W, b, scores):
+    """scores = W @ x + b, three classes at a time."""
+    n_rows, n_features = W.shape
+    last = n_rows - 1
+    for k in range(0, n_rows, 3):
+        k1, k2 = min(k + 1, last), min(k + 2, last)
+        a0 = a1 = a2 = W.dtype.type(0.0)
+        for f in range(n_features):
+            a0 += W[k, f] * x[f]
+            a1 += W[k1, f] * x[f]
+            a2 += W[k2, f] * x[f]
+        scores[k], scores[k1], scores[k2] = a0, a1, a2
+    if len(b):
+        for k in range(n_rows):
+            scores[k] += b[0, k]
+
+
+@jit
+def csr_scores(data, indices, indptr, W, scores):
+    """scores = X @ W for W of shape (n_features, n_rows), in the precision of W."""
+    n_rows = W.shape[1]
+    for i in range(len(indptr) - 1):
+        for k in range(n_rows):
+            scores[i, k] = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            fetch_ahead(W, indices, p)
+            x, j = scores.dtype.type(data[p]), indices[p]
+            for k in range(n_rows):
+                scores[i, k] += x * W[j, k]
+
+
+@inlined
+def centred_offset(W, centre, b, offset):
+    """offset = b - W @ centre, without b where there is no intercept."""
+    for k in range(W.shape[0]):
+        total = W.dtype.type(0.0)
+        for j in range(W.shape[1]):
+            total += W[k, j] * centre[j]
+        offset[k] = (b[0, k] if len(b) else 0.0) - total
+
+
+@inlined
+def _batch_adjoint(X, rows, pull, gradient):
+    """gradient[k] += sum_r pull[r, k] X[rows[r]], four rows by three classes at a time.
+
+    The last tile repeats its last row, times zero, where there are too few.
+    """
+    n_rows, n_features = gradient.shape
+    last = len(rows) - 1
+    one, zero = gradient.dtype.type(1.0), gradient.dtype.type(0.0)
+    for r0 in range(0, len(rows), 4):
+        r1, r2, r3 = min(r0 + 1, last), min(r0 + 2, last), min(r0 + 3, last)
+        i0, i1, i2, i3 = rows[r0], rows[r1], rows[r2], rows[r3]
+        one1 = one if r0 + 1 <= last else zero
+        one2 = one if r0 + 2 <= last else zero
+        one3 = one if r0 + 3 <= last else zero
+        k = 0
+        while k + 3 <= n_rows:
+            p0, p1 = pull[r0, k], one1 * pull[r1, k]
+            p2, p3 = one2 * pull[r2, k], one3 * pull[r3, k]
+            q0, q1 = pull[r0, k + 1], one1 * pull[r1, k + 1]
+            q2, q3 = one2 * pull[r2, k + 1], one3 * pull[r3, k + 1]
+            s0, s1 = pull[r0, k + 2], one1 * pull[r1, k + 2]
+            s2, s3 = one2 * pull[r2, k + 2], one3 * pull[r3, k + 2]
+            for j in range(n_features):
+                x0, x1, x2, x3 = X[i0, j], X[i1, j], X[i2, j], X[i3, j]
+                gradient[k, j] += p0 * x0 + p1 * x1 + p2 * x2 + p3 * x3
+                gradient[k + 1, j] += q0 * x0 + q1 * x1 + q2 * x2 + q3 * x3
+                gradient[k + 2, j] += s0 * x0 + s1 * x1 + s2 * x2 + s3 * x3
+            k += 3
+        while k < n_rows:
+            p0, p1 = pull[r0, k], one1 * pull[r1, k]
+            p2, p3 = one2 * pull[r2, k], one3 * pull[r3, k]
+            for j in range(n_features):
+                gradient[k, j] += (
+                    p0 * X[i0, j] + p1 * X[i1, j] + p2 * X[i2, j] + p3 * X[i3, j]
+                )
+            k += 1
+
+
+@jit
+def dense_adjoint(X, rows, gradient, part, total):
+    """total += gradient.T @ X[rows], with `part` as scratch like `total` in the
+    precision of X, in which few rows are summed.
+    """
+    for first in range(0, len(rows), _SUMMED_ROWS):
+        last = min(first + _SUMMED_ROWS, len(rows))
+        part[:] = 0.0
+        _batch_adjoint(X, rows[first:last], gradient[first:last], part)
+        for k in range(total.shape[0]):
+            for j in range(total.shape[1]):
+                total[k, j] += part[k, j]
+
+
+@jit
+def csr_adjoint(data, indices, indptr, gradient, total):
+    """total += X.T @ gradient, of shape (n_features, n_rows)."""
+    n_rows = gradient.shape[1]
+    for i in range(len(indptr) - 1):
+        for p in range(indptr[i], indptr[i + 1]):
+            fetch_ahead(total, indices, p)
+            x, j = gradient.dtype.type(data[p]), indices[p]
+            for k in range(n_rows):
+                total[j, k] += x * gradient[i, k]
+
+
+@inlined
+def centred_adjoint(X, rows, pull, centre, gradient):
+    """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre)."""
+    for k in range(gradient.shape[0]):
+        total = gradient.dtype.type(column_sum(pull, k))
+        for j in range(gradient.shape[1]):
+            gradient[k, j] = -total * centre[j]
+    _batch_adjoint(X, rows, pull, gradient)
+
+
+@jit
+def dense_loss_gradient(
+    loss, X, rows, y, weight, delta, W, offset, scores, pull, part, total, b_total
+):  # fmt: skip
+    """sum_i weight[i] L_i over the rows; adds its gradient to `total` and `b_total`.
+
+    Block by block as many rows as `scores` and `pull` hold, so that X is read from
+    memory once. `part` is scratch like `total`, in the precision of X. Both lack the
+    last of three or more classes, which gets minus the sum of the others.
+    """
+    check_code(loss)
+    n_rows = scores.shape[1]
+    size = len(scores)
+    value = 0.0
+    for start in range(0, len(rows), _SUMMED_ROWS):
+        stop = min(start + _SUMMED_ROWS, len(rows))
+        part[:] = 0.0
+        for first in range(start, stop, size):
+            block = rows[first : min(first + size, stop)]
+            batch_scores(X, block, W, offset, scores)
+            for r in range(len(block)):
+                i = block[r]
+                if n_rows == 1:
+                    sign = 1.0 if y[i] == 1 else -1.0
+                    term, slope = margin_loss(loss, sign * scores[r, 0], delta, 0.0)
+                    pull[r, 0] = sign * slope
+                else:
+                    term = row_loss(loss, scores, r, y[i], delta, 0.0, pull, r)
+                value += weight[i] * term
+                for k in range(n_rows):
+                    pull[r, k] *= weight[i]
+            _batch_adjoint(X, block, pull, part)
+            for k in range(n_rows):
+                b_total[k] += column_sum(pull[: len(block)], k)
+        for k in range(len(part)):
+            for j in range(part.shape[1]):
+                total[k, j] += part[k, j]
+    return value

@@ -10,11 +10,51 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from _tiers import default_tier, exists
 from hypothesis import settings
 from sklearn import datasets
 
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=10)
 settings.load_profile("tests")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="run the slow tests and the full products of parameters, as CI does",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem():
+    collected = yield
+    if not isinstance(collected, list):
+        return collected
+    return [item for item in collected if exists(item)]
+
+
+def wants_all_cases(config):
+    """Whether all were asked for, or single tests by their names."""
+    return config.getoption("--full") or any("::" in name for name in config.args)
+
+
+# After -k and -m have selected, so that each value among the selected cases remains.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    if wants_all_cases(config):
+        return
+    kept = default_tier(items)
+    config.hook.pytest_deselected(items=[i for i in items if i not in kept])
+    items[:] = [item for item in items if item in kept]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not wants_all_cases(config):
+        terminalreporter.write_line(
+            "Of products of parameters a few cases ran; --full runs all, as CI does."
+        )
+
 
 GOLDEN_PATH = Path(__file__).parent / "data" / "golden.json"
 
@@ -71,10 +111,24 @@ _GOLDEN_LISTS = {
     "hinge_problem": lambda golden: [
         p for p in golden["problems"] if p["loss"] == "hinge"
     ],
+    # A smooth loss, and one model that is optimal.
+    "problem_with_model": lambda golden: [
+        p for p in golden["problems"] if p["loss"] != "hinge" and "coef" in p
+    ],
     "sample_case": lambda golden: golden["sample_cases"],
+    # Two classes are compiled as one row.
+    "compiled_sample_case": lambda golden: [
+        case for case in golden["sample_cases"] if len(case["scores"]) > 2
+    ],
     "proba_case": lambda golden: golden["proba_cases"],
     "eval_case": lambda golden: golden["eval_cases"]["cases"],
-    "trajectory": lambda golden: golden["gd_trajectories"],
+    # The estimators take the proximal steps.
+    "proximal_trajectory": lambda golden: [
+        t for t in golden["gd_trajectories"] if t["mode"] != "subgradient"
+    ],
+    "subgradient_trajectory": lambda golden: [
+        t for t in golden["gd_trajectories"] if t["mode"] == "subgradient"
+    ],
     "alpha_max_case": lambda golden: golden["alpha_max_l1"],
 }
 

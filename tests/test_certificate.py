@@ -69,9 +69,8 @@ def test_no_bound_on_a_path_exceeds_the_optimum_and_they_rise(problem, standardi
     assert bounds[-1] > 0.0
 
 
-def test_the_bound_meets_the_optimum_at_the_optimum(problem, standardised):
-    if "coef" not in problem or problem["loss"] == "hinge":
-        pytest.skip("no unique model is stored, or its gradient proves nothing")
+def test_the_bound_meets_the_optimum_at_the_optimum(problem_with_model, standardised):
+    problem = problem_with_model
     f = golden_objective(problem, standardised)
     certifier = Certifier(f)
     W = np.array(problem["coef"])

@@ -4,6 +4,7 @@ import _reference as reference
 import numpy as np
 import pytest
 from _models import make, models, serves
+from _tiers import only_where
 
 from sklearn_linloss._solvers import SOLVER_NAMES
 
@@ -43,15 +44,19 @@ def test_every_optimum_with_the_default_solver(problem, standardised):
     assert model.objective_ == pytest.approx(problem["objective"], rel=1e-6)
 
 
+def solves_smooth_problem(solver, smooth_problem):
+    if solver == "saga" and (
+        smooth_problem["alpha"] < 1e-3 or smooth_problem["delta"] > 1.0
+    ):
+        return False  # ill-conditioned: not what a stochastic solver is for
+    loss, l1_ratio = smooth_problem["loss"], smooth_problem["l1_ratio"]
+    return serves(solver, loss, l1_ratio=l1_ratio)
+
+
+@only_where(solves_smooth_problem)
 @pytest.mark.parametrize("solver", CERTIFYING_SOLVERS)
 def test_smooth_optima(smooth_problem, standardised, solver):
-    if not serves(solver, smooth_problem["loss"], l1_ratio=smooth_problem["l1_ratio"]):
-        pytest.skip("not a request for this solver")
-    tol = 1e-9
-    if solver == "saga":
-        if smooth_problem["alpha"] < 1e-3 or smooth_problem["delta"] > 1.0:
-            pytest.skip("ill-conditioned: not what a stochastic solver is for")
-        tol = 1e-6
+    tol = 1e-6 if solver == "saga" else 1e-9
     model = fit_problem(
         smooth_problem, standardised, solver=solver, tol=tol, max_iter=50_000
     )
@@ -69,10 +74,13 @@ def test_smooth_optima(smooth_problem, standardised, solver):
         assert (model.coef_[zeros] == 0.0).all()
 
 
+def solves_hinge_problem(solver, hinge_problem):
+    return serves(solver, "hinge", l1_ratio=hinge_problem["l1_ratio"])
+
+
+@only_where(solves_hinge_problem)
 @pytest.mark.parametrize("solver", CERTIFYING_SOLVERS)
 def test_hinge_optima(hinge_problem, standardised, solver):
-    if not serves(solver, "hinge", l1_ratio=hinge_problem["l1_ratio"]):
-        pytest.skip("not a request for this solver")
     model = fit_problem(
         hinge_problem, standardised, solver=solver, tol=1e-3, max_iter=50_000
     )
@@ -120,9 +128,8 @@ def test_identities_between_margins(golden, standardised):
         )
 
 
-def test_gradient_descent_trajectory(trajectory, iris):
-    if trajectory["mode"] == "subgradient":
-        pytest.skip("the estimators take proximal steps")
+def test_gradient_descent_trajectory(proximal_trajectory, iris):
+    trajectory = proximal_trajectory
     X, y = iris
     params = {"delta": trajectory["delta"]} if trajectory["loss"] != "softmax" else {}
     model = make(

@@ -106,15 +106,14 @@ def test_worked_example(sample_case):
     assert_worked_gradient(loss.gradient(*arguments), sample_case)
 
 
-def test_worked_example_compiled(sample_case):
-    scores = np.array([sample_case["scores"]], dtype=np.float64)
-    if scores.shape[1] == 2:
-        pytest.skip("two classes are compiled as one row")
-    y, delta = np.array([sample_case["y"]]), sample_case["delta"]
-    value, gradient = kernel_gradient(sample_case["loss"], scores, y, delta=delta)
-    assert value == pytest.approx(sample_case["value"], rel=1e-13, abs=1e-15)
-    assert_worked_gradient(gradient[0], sample_case)
-    assert kernel_value(sample_case["loss"], scores, y, delta=delta) == value
+def test_worked_example_compiled(compiled_sample_case):
+    case = compiled_sample_case
+    scores = np.array([case["scores"]], dtype=np.float64)
+    y, delta = np.array([case["y"]]), case["delta"]
+    value, gradient = kernel_gradient(case["loss"], scores, y, delta=delta)
+    assert value == pytest.approx(case["value"], rel=1e-13, abs=1e-15)
+    assert_worked_gradient(gradient[0], case)
+    assert kernel_value(case["loss"], scores, y, delta=delta) == value
 
 
 def test_worked_example_from_weights_to_loss(golden):

@@ -304,9 +304,8 @@ def test_stationarity_is_zero_at_a_known_minimum():
     assert value == pytest.approx(max(abs(grad_W).max(), abs(grad_b).max()))
 
 
-def test_subgradient_trajectory(trajectory, iris):
-    if trajectory["mode"] != "subgradient":
-        pytest.skip("the estimators' own steps serve this one")
+def test_subgradient_trajectory(subgradient_trajectory, iris):
+    trajectory = subgradient_trajectory
     X, y = iris
     alpha, step = trajectory["alpha"], trajectory["step"]
     f = make_objective(

@@ -252,10 +252,13 @@ def test_few_samples_of_many_classes(monkeypatch):
 
 
 @penalties
-@pytest.mark.parametrize("model", models(HINGES), ids=str)
+@pytest.mark.parametrize(
+    "model",
+    # Those that reach a tight tolerance.
+    [m for m in models(HINGES) if m.solver not in ("gd", "sgd", "saga")],
+    ids=str,
+)
 def test_the_solvers_of_a_hinge_agree(model, l1_ratio, breast_cancer):
-    if model.solver in ("gd", "sgd", "saga"):
-        pytest.skip("no tight tolerance")
     X, y = breast_cancer
     best = make(model.loss, alpha=1e-2, l1_ratio=l1_ratio, tol=1e-8).fit(X, y)
     other = model(alpha=1e-2, l1_ratio=l1_ratio, tol=1e-4, max_iter=20_000).fit(X, y)

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from _models import MODELS, SMOOTH_MODELS
+from _models import MODELS, SMOOTH_MODELS, serves
+from _tiers import only_where
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -16,6 +17,9 @@ tight_models = pytest.mark.parametrize(
 )
 class_counts = pytest.mark.parametrize("n_classes", [2, 3])
 mixes = pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+served_mixes = only_where(
+    lambda model, l1_ratio: serves(model.solver, model.loss, l1_ratio=l1_ratio)
+)
 seeds = st.integers(0, 10_000)
 
 
@@ -27,25 +31,18 @@ def small_data(seed, n_classes, n=30, d=4):
     return X, y, rng.uniform(0.3, 3.0, size=n)
 
 
-def serving(model, l1_ratio):
-    from _models import serves
-
-    if not serves(model.solver, model.loss, l1_ratio=l1_ratio):
-        pytest.skip("not a request for this solver")
-
-
 def assert_same(left, right, atol=ATOL):
     np.testing.assert_allclose(left.coef_, right.coef_, atol=atol)
     np.testing.assert_allclose(left.intercept_, right.intercept_, atol=atol)
     assert left.objective_ == pytest.approx(right.objective_, rel=1e-6)
 
 
+@served_mixes
 @mixes
 @class_counts
 @tight_models
 @given(seed=seeds)
 def test_sparse_equals_dense(model, n_classes, l1_ratio, seed):
-    serving(model, l1_ratio)
     X, y, weight = small_data(seed, n_classes)
     fit = model(l1_ratio=l1_ratio, **TIGHT).fit(X, y, weight)
     assert_same(
@@ -67,12 +64,12 @@ def test_float32_is_close_to_float64(model, n_classes, seed):
     assert (single.predict(X.astype(np.float32)) == double.predict(X)).mean() > 0.9
 
 
+@served_mixes
 @mixes
 @class_counts
 @tight_models
 @given(seed=seeds)
 def test_integer_weights_are_repeated_rows(model, n_classes, l1_ratio, seed):
-    serving(model, l1_ratio)
     X, y, _ = small_data(seed, n_classes)
     counts = np.random.default_rng(seed).integers(0, 4, size=len(y))
     counts[:n_classes] = 1
@@ -121,12 +118,9 @@ def test_a_shift_of_the_features_changes_the_intercept_alone(
 
 @given(seed=seeds, unequal=st.integers(1, 8))
 @class_counts
-@pytest.mark.parametrize(
-    "model", [m for m in SMOOTH_MODELS if m.loss == "softmax"], ids=str
-)
+@only_where(lambda model: model.loss == "softmax")
+@tight_models
 def test_huge_alpha_leaves_the_log_priors(model, n_classes, seed, unequal):
-    if not model.deterministic:
-        pytest.skip("the intercept of a stochastic fit is noisy")
     X, y, weight = small_data(seed, n_classes)
     weight = np.where(y == 0, unequal, 1.0) * weight
     params = TIGHT | {"alpha": 1e6}
@@ -150,13 +144,12 @@ def test_only_ratios_of_weights_count(model, n_classes, seed, factor):
 
 
 @given(seed=seeds, delta=st.floats(0.1, 10.0))
+@only_where(lambda model: model.loss == "squared_hinge")
 @class_counts
 @tight_models
 def test_the_margin_of_the_squared_hinge_scales_the_model(
     model, n_classes, seed, delta
 ):
-    if model.loss != "squared_hinge":
-        pytest.skip("no margin")
     X, y, weight = small_data(seed, n_classes)
     fit = model(**TIGHT).fit(X, y, weight)
     scaled = model(delta=delta, **TIGHT).fit(X, y, weight)

@@ -22,9 +22,10 @@ def test_subgradient_is_the_slope_of_the_objective(loss, n_rows):
     assert (up - down) / (2 * h) == pytest.approx(slope, rel=1e-6)
 
 
-def test_optima_of_the_golden_file_have_their_objective(problem, standardised):
-    if "coef" not in problem or problem["loss"] == "hinge":
-        pytest.skip("no unique model is stored")
+def test_optima_of_the_golden_file_have_their_objective(
+    problem_with_model, standardised
+):
+    problem = problem_with_model
     X, y = standardised(problem["dataset"])
     weight = reference.golden_weight(problem["sample_weight"], len(y))
     settings = (problem["loss"], problem["alpha"], problem["l1_ratio"])

@@ -1,0 +1,84 @@
+"""Which cases of a parametrized test run: CONTRIBUTING.md tells of the two tiers."""
+
+from collections import Counter
+from inspect import signature
+from itertools import combinations
+
+import pytest
+
+
+def only_where(holds):
+    """A mark: of the product of parameters only those cases exist for which this holds.
+
+    `holds` is called with those parameters that it names.
+    """
+    return pytest.mark.only_where.with_args(holds)
+
+
+def exists(item):
+    """Whether a case is among those that its test asks for."""
+    for mark in item.iter_markers("only_where"):
+        (holds,) = mark.args
+        named = {
+            name: item.callspec.params[name] for name in signature(holds).parameters
+        }
+        if not holds(**named):
+            return False
+    return True
+
+
+def default_tier(items):
+    """The set of those of the tests that run without --full."""
+    by_function = {}
+    for item in items:
+        by_function.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept = set()
+    for cases in by_function.values():
+        marks = {mark.name for mark in cases[0].iter_markers()}
+        if "slow" in marks:
+            continue
+        if hasattr(cases[0], "callspec") and "every_case" not in marks:
+            cases = [cases[k] for k in covering([parameters(case) for case in cases])]
+        kept.update(cases)
+    return kept
+
+
+def parameters(item):
+    """The rows that a case took, by the arguments of each list of rows.
+
+    Arguments of one list are one parameter, so that each row of a table counts.
+    """
+    values = item.callspec.params
+    lists = [mark.args[0] for mark in item.iter_markers("parametrize")]
+    lists = [
+        tuple(n.replace(",", " ").split()) if isinstance(n, str) else tuple(n)
+        for n in lists
+    ]
+    in_lists = {name for names in lists for name in names}
+    lists += [(name,) for name in values if name not in in_lists]
+    # The cases of a product share the objects of its lists.
+    return {names: tuple(id(values[name]) for name in names) for names in lists}
+
+
+def covering(cases):
+    """Positions of a few cases that hold each value of each parameter, in order.
+
+    Cases are dicts of parameters and values. One after another the case is taken with
+    the most values that no taken one has; among such cases the one whose values, and
+    pairs of values, were taken least often, and of these the first.
+    """
+    held = [set(case.items()) for case in cases]
+    with_pairs = [[*case.items(), *combinations(case.items(), 2)] for case in cases]
+    missing = set().union(*held)
+    uses = Counter()
+    chosen = []
+
+    def merit(k):
+        return len(held[k] & missing), -sum(uses[each] for each in with_pairs[k]), -k
+
+    while missing:
+        best = max(range(len(cases)), key=merit)
+        chosen.append(best)
+        missing -= held[best]
+        uses.update(with_pairs[best])
+    return sorted(chosen)

@@ -31,13 +31,12 @@ def default_tier(items):
     """The set of those of the tests that run without --full."""
     by_function = {}
     for item in items:
-        by_function.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        if item.get_closest_marker("slow") is None:
+            by_function.setdefault(item.nodeid.partition("[")[0], []).append(item)
     kept = set()
     for cases in by_function.values():
-        marks = {mark.name for mark in cases[0].iter_markers()}
-        if "slow" in marks:
-            continue
-        if hasattr(cases[0], "callspec") and "every_case" not in marks:
+        is_product = hasattr(cases[0], "callspec")
+        if is_product and cases[0].get_closest_marker("every_case") is None:
             cases = [cases[k] for k in covering([parameters(case) for case in cases])]
         kept.update(cases)
     return kept
@@ -49,11 +48,11 @@ def parameters(item):
     Arguments of one list are one parameter, so that each row of a table counts.
     """
     values = item.callspec.params
-    lists = [mark.args[0] for mark in item.iter_markers("parametrize")]
-    lists = [
-        tuple(n.replace(",", " ").split()) if isinstance(n, str) else tuple(n)
-        for n in lists
-    ]
+    lists = []
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0]
+        names = names.replace(",", " ").split() if isinstance(names, str) else names
+        lists.append(tuple(names))
     in_lists = {name for names in lists for name in names}
     lists += [(name,) for name in values if name not in in_lists]
     # The cases of a product share the objects of its lists.

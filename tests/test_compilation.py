@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 PROJECT = Path(__file__).parent.parent
+# Each process compiles anew; without --full one runs of those that differ in detail.
+slow = pytest.mark.slow
 
 # Prints the names of what each step compiles, the model, and what it warned of.
 STEPS = """
@@ -89,7 +91,11 @@ def result(process):
 
 @pytest.mark.parametrize(
     ("classifier", "is_sparse"),
-    [("SoftmaxClassifier", False), ("SVMClassifier", False), ("SVMClassifier", True)],
+    [
+        ("SoftmaxClassifier", False),
+        pytest.param("SVMClassifier", False, marks=slow),
+        ("SVMClassifier", True),
+    ],
 )
 def test_a_second_process_compiles_nothing(tmp_path, classifier, is_sparse):
     problem = classifier, is_sparse
@@ -142,7 +148,7 @@ def copy_of_the_package(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the folder is asked of Windows")
-@pytest.mark.parametrize("xdg", ["relative", None])
+@pytest.mark.parametrize("xdg", [pytest.param("relative", marks=slow), None])
 def test_the_package_is_not_written_to(tmp_path, xdg):
     site, home = copy_of_the_package(tmp_path / "site"), tmp_path / "home"
     home.mkdir()
@@ -271,7 +277,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
 """
 
 
-@pytest.mark.parametrize("limit", [0, 5000])
+@pytest.mark.parametrize("limit", [pytest.param(0, marks=slow), 5000])
 def test_no_space_is_left(tmp_path, filled, limit):
     pytest.importorskip("resource")
     code = QUOTA.format(limit=limit)
@@ -315,8 +321,8 @@ def break_files(cache, suffix, broken):
     ("suffix", "broken"),
     [
         (".nbi", emptied),
-        (".nbc", cut),
-        (".nbc", overwritten),
+        pytest.param(".nbc", cut, marks=slow),
+        pytest.param(".nbc", overwritten, marks=slow),
         (".nbc", one_bit_flipped),
     ],
 )
@@ -334,6 +340,7 @@ def test_broken_files_are_replaced(tmp_path, filled, suffix, broken):
     np.testing.assert_array_equal(coef, expected)
 
 
+@slow
 def test_processes_that_start_at_once_among_broken_files(tmp_path, filled):
     cache, expected = filled
     shutil.copytree(cache, tmp_path, dirs_exist_ok=True)

@@ -43,6 +43,10 @@ def test_whole_product(layout, number):
 def test_slow():
     pass
 
+@pytest.mark.parametrize("row", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_slow_row(row):
+    pass
+
 def test_alone():
     pass
 """
@@ -117,14 +121,14 @@ def test_the_full_tier_has_every_case_that_exists(names_of):
         }
         | {f"test_part_of_a_product[{case}]" for case in ("1-0", "2-0", "2-1")}
         | WHOLE
-        | {"test_slow", "test_alone"}
+        | {"test_slow", "test_slow_row[1]", "test_slow_row[2]", "test_alone"}
     )
 
 
 def test_the_default_tier_has_every_value_and_every_row(names_of):
     names = names_of()
-    assert WHOLE | {"test_alone"} <= names
-    assert "test_slow" not in names
+    assert WHOLE | {"test_alone", "test_slow_row[1]"} <= names
+    assert not {"test_slow", "test_slow_row[2]"} & names
     product_cases = {name for name in names if name.startswith("test_product")}
     assert len(product_cases) == 3
     for value in ("1-", "2-", "-dense", "-csr", "-list"):

@@ -789,6 +789,7 @@ def test_paths_are_kept_on_request(loss, iris):
     )
 
 
+@pytest.mark.slow
 def test_large_paths_are_not_kept_by_default():
     rng = np.random.default_rng(0)
     X = sparse.random(60, 40000, density=1e-3, format="csr", random_state=0)

@@ -469,6 +469,7 @@ def test_a_solver_that_cannot_serve_names_those_that_can():
     assert_unchanged(fitted, before)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("rate", ["auto", "constant", "invscaling", "adaptive"])
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("loss", LOSSES)

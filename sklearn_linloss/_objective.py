@@ -277,15 +277,15 @@ class LinearObjective:
 
         `dual` holds pi_i * a_i.
         """
-        if self.loss.name == "softmax":
+        if not self.loss.of_slacks:
             return partial(self._entropy, self.vector_form(dual))
         # The true class has minus the sum of the others.
         own = np.zeros(self.n_samples) if self.n_rows == 1 else self._of_true(dual)
         mass = self.delta * (np.abs(dual).sum() - np.abs(own).sum())
         square = 0.0
-        if self.loss.name == "squared_hinge":
+        if self.loss.bend > 0.0:
             squares = np.einsum("ij,ij->i", dual, dual) - own**2
-            square = 0.5 * (squares / self.weight).sum()
+            square = self.loss.bend * (squares / self.weight).sum()
         return lambda scale: (
             scale * (mass - 0.5 * scale * square),
             mass - scale * square,
@@ -321,8 +321,8 @@ class LinearObjective:
         largest, largest_sum = _kernels.adjust_flows(
             self.vector_form(dual), self.y, self.weight, factor, shift
         )
-        bound = {"hinge": largest, "softmax": largest_sum}.get(self.loss.name, 0.0)
-        return 1.0 / bound if bound > 0.0 else np.inf
+        size = self.loss.dual_size(largest, largest_sum)
+        return 1.0 / size if size > 0.0 else np.inf
 
     def intercept_hessian(self, pull):
         """Hessian of the mean of a smooth loss in the intercepts.
@@ -331,7 +331,7 @@ class LinearObjective:
         """
         weight = self.weight[:, None]
         relative = pull / weight
-        if self.loss.name == "softmax":
+        if self.loss.twice_differentiable:
             if self.n_rows == 1:
                 p = np.abs(relative)
                 return weight.T @ (p * (1.0 - p))

@@ -56,15 +56,18 @@ class Loss:
     ----------
     name : str
         The name that the estimators use.
-    smooth : bool
-        Whether the gradient is Lipschitz-continuous.
+    smooth, twice_differentiable : bool
+        Whether the gradient is Lipschitz-continuous, and differentiable in turn.
+    of_slacks : bool
+        Whether it is a sum over slacks ``s_j - s_y + delta``, of the maximum of ``a *
+        slack - bend / 2 * a^2`` over ``0 <= a <= cap`` for each.
     bend, cap : float
-        Of the hinges, which are the maximum of ``a * slack - bend / 2 * a^2`` over
-        ``0 <= a <= cap`` for each slack.
+        Those of the maximum, where there is one.
     """
 
     name: str
     smooth = True
+    twice_differentiable = of_slacks = False
     bend = cap = None
 
     def __repr__(self):
@@ -101,6 +104,21 @@ class Loss:
             Without a sign.
         """
         return 1.0
+
+    def dual_size(self, largest, largest_sum):
+        """Size of dual points of which 1 is the largest in the conjugate's domain.
+
+        Parameters
+        ----------
+        largest, largest_sum : float
+            Largest entry of a wrong class, and largest sum of those of a sample.
+
+        Returns
+        -------
+        size : float
+            Zero where the domain has no end.
+        """
+        raise NotImplementedError
 
     def value(self, scores, y, delta=1.0):
         """Loss of each sample.
@@ -202,11 +220,14 @@ class _Hinge(Loss):
     """
 
     name, smooth = "hinge", False
-    bend, cap = 0.0, 1.0
+    of_slacks, bend, cap = True, 0.0, 1.0
 
     def curvature(self, n_classes, width=0.0):
         largest = 1.0 if n_classes == 2 else float(n_classes)
         return largest / width if width > 0.0 else np.inf
+
+    def dual_size(self, largest, largest_sum):
+        return largest
 
     def _value(self, scores, y, delta):
         return np.maximum(_margins(scores, y, delta), 0.0).sum(axis=1)
@@ -222,13 +243,16 @@ class _SquaredHinge(Loss):
     """Squared hinge, sum_{j != y} max(0, s_j - s_y + delta)^2."""
 
     name = "squared_hinge"
-    bend, cap = 0.5, np.inf
+    of_slacks, bend, cap = True, 0.5, np.inf
 
     def curvature(self, n_classes, width=0.0):
         return 2.0 if n_classes == 2 else 2.0 * n_classes
 
     def steepest(self, slack):
         return 2.0 * slack
+
+    def dual_size(self, largest, largest_sum):
+        return 0.0
 
     def _value(self, scores, y, delta):
         return (np.maximum(_margins(scores, y, delta), 0.0) ** 2).sum(axis=1)
@@ -243,7 +267,7 @@ class _SquaredHinge(Loss):
 class _Softmax(Loss):
     """Cross-entropy of the softmax, logsumexp(s) - s_y, in natural logarithms."""
 
-    name = "softmax"
+    name, twice_differentiable = "softmax", True
 
     def curvature(self, n_classes, width=0.0):
         return 0.25 if n_classes == 2 else 0.5
@@ -265,6 +289,9 @@ class _Softmax(Loss):
         proba = np.exp(scores - scores.max(axis=-1, keepdims=True))
         proba /= proba.sum(axis=-1, keepdims=True)
         return proba
+
+    def dual_size(self, largest, largest_sum):
+        return largest_sum
 
     def _value(self, scores, y, delta):
         rows = np.arange(len(y))

@@ -67,7 +67,7 @@ def _refuse_rates(request):
 
 
 def _refuse_lbfgs(request):
-    if request.loss.name != "softmax":
+    if not request.loss.twice_differentiable:
         return f"loss={request.loss.name!r}"
     if request.penalty.l1 > 0.0:
         return "an L1 penalty (l1_ratio > 0)"
@@ -91,7 +91,7 @@ def _newton_iterates(request):
     penalty = request.penalty
     blocks = request.n_rows * request.n_features**2
     return (
-        request.loss.name == "softmax"
+        request.loss.twice_differentiable
         and penalty.l1 == 0.0
         and penalty.l2 > 0.0
         and blocks <= _NEWTON_LARGEST_BLOCKS
@@ -101,19 +101,19 @@ def _newton_iterates(request):
 def _newton_finishes(request):
     """Whether Newton's method can begin as dual ascent, and end so if it has to."""
     penalty = request.penalty
-    return request.loss.name == "hinge" and penalty.l1 == 0.0 and penalty.l2 > 0.0
+    return not request.loss.smooth and penalty.l1 == 0.0 and penalty.l2 > 0.0
 
 
 def only_by_pairs(loss, n_coefficients, n_pairs):
     """Whether Newton's matrix depends on how many pairs are active: too large else."""
-    return loss.name == "hinge" and min(n_coefficients, n_pairs) > _NEWTON_LARGEST
+    return not loss.smooth and min(n_coefficients, n_pairs) > _NEWTON_LARGEST
 
 
 def _refuse_newton(request):
     if _newton_iterates(request) or _newton_finishes(request):
         return _refuse_rates(request)
     largest = _NEWTON_LARGEST
-    by_pairs = request.loss.name != "softmax" and request.penalty.l1 == 0.0
+    by_pairs = request.loss.of_slacks and request.penalty.l1 == 0.0
     if request.n_coefficients > largest and not (
         by_pairs and request.n_pairs <= largest
     ):
@@ -192,7 +192,7 @@ def _newton_pays(request):
     """Whether a Newton step costs less than the gradient steps it replaces."""
     if _newton_iterates(request):
         return True
-    if request.loss.name != "softmax":
+    if request.loss.of_slacks:
         # Only active pairs enter its matrix, and first order is slow on kinks.
         return True
     size, n = request.n_coefficients, request.n_samples

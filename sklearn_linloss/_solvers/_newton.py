@@ -123,7 +123,7 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
     many pairs are active.
     """
     scores = f.scores(theta, np.float64)
-    model = (_AugmentedHinge if f.loss.bend is not None else _Softmax)(f)
+    model = (_AugmentedHinge if f.loss.of_slacks else _Softmax)(f)
     if dual is not None:
         model.start_from(dual, width)
     steps = _Steps(f, model, theta, options.tol)
@@ -216,7 +216,8 @@ class _Steps:
 
 def _iterations_pay(f):
     """Whether conjugate gradients solve Newton's systems for less than a factor."""
-    if f.loss.name != "softmax" or f.penalty.l1 > 0.0 or f.penalty.l2 == 0.0:
+    twice = f.loss.twice_differentiable
+    if not twice or f.penalty.l1 > 0.0 or f.penalty.l2 == 0.0:
         return False
     n, d, size = f.n_samples, f.n_features, f.size
     if size < _SMALL_SYSTEM:
@@ -517,14 +518,14 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def _total_curvature(f, second):
     """Sum over samples and classes of what `second` says, 1 where that is nothing."""
-    if f.loss.name == "softmax" and f.n_rows > 1:
+    if f.loss.twice_differentiable and f.n_rows > 1:
         second = f.weight[:, None] * second * (1.0 - second)
     return second.sum() or 1.0
 
 
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, by the cheapest way."""
-    if f.loss.name != "softmax":
+    if f.loss.of_slacks:
         few = np.count_nonzero(second) < _DUAL_FROM * f.size
         spread = (f.second_moment / f.feature_values(f.weights(ridge))).sum()
         exact = second.max() * spread < _MOST_CANCELLED

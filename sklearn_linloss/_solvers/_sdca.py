@@ -142,7 +142,7 @@ class DualAscent:
         self._nap = np.ones(f.n_samples, np.int64)
         self._wake = np.zeros(f.n_samples, np.int64)
         self._epoch = 0
-        in_rows = f.loss.name == "softmax" and f.n_rows > 1
+        in_rows = not f.loss.of_slacks and f.n_rows > 1
         self._scratch = (
             np.empty((4, f.n_rows)),
             (np.empty(f.n_rows),) if in_rows else (),

@@ -184,7 +184,7 @@ class _Problem:
         """
         moved = np.zeros((2, len(indices)))
         margins = None
-        if self.loss.name != "softmax":
+        if self.loss.of_slacks:
             scores = self.scores(W, b)
             rows = np.arange(len(self.y))
             margins = np.abs(scores - scores[rows, self.y][:, None] + self.delta)
@@ -202,7 +202,7 @@ class _Problem:
         crosses = margins <= h * x[:, None]
         # The score of its true class moves all margins of a sample.
         count = np.where(self.y == k, crosses.sum(axis=1), crosses[:, k])
-        jump = x / 2.0 if self.loss.name == "hinge" else h * x**2 / 2.0
+        jump = h * x**2 / 2.0 if self.loss.smooth else x / 2.0
         return self.weight @ (count * jump) / self.weight.sum()
 
     def _column(self, feature):

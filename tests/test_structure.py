@@ -1,0 +1,110 @@
+"""Rules of the house, read from the text of the package."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sklearn_linloss
+
+PACKAGE = Path(sklearn_linloss.__file__).parent
+# Who may import whom: each room those that stand before it, and what is in it.
+ROOMS = [
+    {"_version"},
+    {"_jit"},
+    {"_kernels"},
+    {"losses", "_penalty", "_compat", "_orbits"},
+    {"_objective"},
+    {"_certificate", "_intercept"},
+    {"_solvers"},
+    {"_empty_model"},
+    {"_watch"},
+    {"_base"},
+    {"_svm", "_softmax"},
+    {"_path", "_warmup"},
+    {"_cv"},
+    {"inspection", "onnx"},
+    {"__init__"},
+]
+
+
+def sources():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path):
+    """Rooms of this package that a file imports, inside functions too."""
+    package = list(path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or node.level == 0:
+            continue
+        base = package[: len(package) - node.level + 1]
+        base += node.module.split(".") if node.module else []
+        names = [[*base, alias.name] for alias in node.names] if not base else [base]
+        for name in names:
+            is_room = (PACKAGE / name[0]).is_dir() or (
+                PACKAGE / f"{name[0]}.py"
+            ).exists()
+            yield name[0] if is_room else "__init__"
+
+
+def test_every_file_has_a_room():
+    assert {room_of(path) for path in sources()} == set().union(*ROOMS)
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.stem)
+def test_imports_run_one_way(path):
+    level = {room: k for k, rooms in enumerate(ROOMS) for room in rooms}
+    own = room_of(path)
+    upward = {
+        room
+        for room in imported_rooms(path)
+        if room != own and level[room] >= level[own]
+    }
+    assert not upward
+
+
+def compared(tree):
+    """Attributes that a file compares with something."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for side in (node.left, *node.comparators):
+                if isinstance(side, ast.Attribute):
+                    yield side.attr
+
+
+def test_no_loss_is_told_by_its_name():
+    """Its attributes say what it is like; a name that nobody knows says nothing."""
+    for path in sources():
+        if room_of(path) != "_kernels":
+            assert "name" not in set(compared(ast.parse(path.read_text()))), path
+
+
+def test_integer_codes_of_losses_stay_with_the_kernels():
+    for path in sources():
+        if room_of(path) == "_kernels":
+            continue
+        names = {
+            node.id
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Name)
+        }
+        assert not names & {"HINGE", "SQUARED_HINGE", "SOFTMAX"}, path
+
+
+def test_numba_has_one_door():
+    for path in sources():
+        if room_of(path) in ("_kernels", "_jit"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [node.module]
+            assert not any(name.split(".")[0] == "numba" for name in modules), path

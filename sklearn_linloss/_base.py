@@ -25,17 +25,13 @@ from ._compat import (
     threads_of,
     with_callbacks,
 )
-from ._empty_model import best_intercept
+from ._fit import Fit, canonical, leave_out_empty, scaling_applies, smallest_tol, unpack
 from ._penalty import ElasticNet
-from ._solvers._common import Options, Progress, diverged
+from ._solvers._common import Options, Progress
 from ._solvers._sgd_state import Stream
 from ._watch import Validation, begin_callbacks
 
-# Products in float32 are off by about 1e-7 of the objective, times how many deviations
-# the features are away from zero.
-_SMALLEST_FLOAT32_TOL = 1e-6
 _TOL_OF_STEPS = 1e-4  # of solvers that do not aim at a gap
-_ROUNDING_OF_GAP = 1e-13
 _LARGEST_FEATURE = 1e100  # so that squares of squares are numbers
 # Decades of weights that one fit can tell apart.
 _MOST_DECADES = 100
@@ -355,7 +351,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if not kept.all():
             X, codes, weight = X[kept], codes[kept], weight[kept]
         if len(codes):
-            self._advance(stream, _canonical(X), codes, weight)
+            self._advance(stream, canonical(X), codes, weight)
         return self
 
     def _advance(self, stream, X, codes, weight):
@@ -466,7 +462,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
                 f"{classes[codes[least]]} beside {weight.max():.1e}. Give samples "
                 "that shall not count the weight zero."
             )
-        return _canonical(X), codes.astype(np.intp), classes, weight, by_class
+        return canonical(X), codes.astype(np.intp), classes, weight, by_class
 
     def _weights_by_class(self, classes, y=None, mass=None):
         """What `class_weight` says of each class; `mass` is the weight it has."""
@@ -497,7 +493,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if not weight.any():
             raise ValueError("The weights of all validation samples are zero.")
         if sparse.issparse(X):
-            X_val = _canonical(sparse.csr_matrix(X_val))
+            X_val = canonical(sparse.csr_matrix(X_val))
         elif sparse.issparse(X_val):
             X_val = X_val.toarray()
         return X_val, codes, weight
@@ -634,7 +630,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         # Steps at a rate of the user's own are as exact as the data ask for.
         by_rate = solver == "sgd" or self.learning_rate == "constant"
         tol = max(self.tol, _TOL_OF_STEPS) if by_rate else self.tol
-        return f.with_precision(np.float64) if tol < _smallest_tol(f) else f
+        return f.with_precision(np.float64) if tol < smallest_tol(f) else f
 
     def _progress(self, objective, solver, options, held_out, classes, callbacks):
         """What watches a fit, for the user's validation data and callbacks."""
@@ -720,119 +716,3 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
                 UserWarning,
                 stacklevel=7,
             )
-
-
-class Fit:
-    """A fitted model and its certificate.
-
-    Attributes
-    ----------
-    coef : ndarray of shape (n_rows, n_features)
-    intercept : ndarray of shape (n_rows,)
-    objective : float
-        Of the model as it is stored, whatever the precision of X.
-    gap : float
-        Its relative duality gap.
-    n_iter : int
-    solver : str
-        The one that ended the fit.
-    converged : bool
-        Whether its rule is met, by the model as it is stored.
-    unscaled : bool
-        Whether that is not so, and features of one scale might help.
-    dual : ndarray of shape (n_samples, n_rows) or None
-    """
-
-    def __init__(self, objective, solver, theta, options, progress):
-        result, certifier, self.solver = _solvers.run(
-            solver, objective, theta, options, progress
-        )
-        self.coef, self.intercept = unpack(objective, result.theta)
-        self.objective = self._value(objective)
-        if not np.isfinite(self.objective):
-            raise diverged(solver, progress.n_iter)
-        self.gap = float(certifier.gap(self.objective))
-        failed = result.by_gap and self.gap > options.tol > 0.0
-        if failed and options.hands_over and objective.fit_intercept:
-            self._consider_no_coefficients(objective)
-        certifier.check(self.objective, objective.pack(self.coef, self.intercept))
-        self.gap = float(certifier.gap(self.objective))
-        self.n_iter = progress.n_iter
-        self.dual = result.dual
-        # Rounding to the precision of X may have cost what was converged; without a
-        # penalty there is no gap.
-        far = self.gap > options.tol + _ROUNDING_OF_GAP
-        self.converged = result.converged and not (result.by_gap and far)
-        self.unscaled = not self.converged and scaling_applies(objective)
-
-    def _value(self, objective):
-        """The objective of the model as it is stored."""
-        return objective.value(objective.pack(self.coef, self.intercept), np.float64)
-
-    def _consider_no_coefficients(self, objective):
-        """Take the best intercept alone where a fit that failed, or rounding to the
-        precision of X, has left something worse: of "auto", which promises no iterates.
-        """
-        coef, intercept, value = self.coef, self.intercept, self.objective
-        self.coef = np.zeros_like(coef)
-        self.intercept = best_intercept(objective).astype(intercept.dtype)
-        self.objective = self._value(objective)
-        if not self.objective < value:
-            self.coef, self.intercept, self.objective = coef, intercept, value
-
-
-def _smallest_tol(f):
-    """The least relative gap that products in single precision can lead to.
-
-    They move scores, the more the further the features are from zero, and slopes, on
-    which a weak penalty does not look down.
-    """
-    of_scores = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
-    if f.penalty.l2 == 0.0:
-        return of_scores
-    slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()
-    of_slopes = slopes / (2.0 * f.penalty.l2 * f.value_at_zero)
-    return max(of_scores, of_slopes)
-
-
-def leave_out_empty(X):
-    """X without its columns that have no entries, where those are many, and the
-    `Columns` that are left; else X and None.
-    """
-    from ._objective import Columns
-
-    columns = Columns.of(X)
-    return (X, None) if columns is None else (columns.take(X), columns)
-
-
-def scaling_applies(objective):
-    """Whether to advise StandardScaler: dense data, and features far from its output.
-
-    That is, deviations beyond a factor of ten of one, or means beyond ten; constant
-    features do not count.
-    """
-    if objective.is_sparse:
-        return False
-    deviation = np.sqrt(objective.variance)
-    varies = deviation > 0.0
-    mean = np.sqrt(np.maximum(objective.second_moment - objective.variance, 0.0))
-    far = (deviation < 0.1) | (deviation > 10.0) | (mean > 10.0)
-    return bool(far[varies].any())
-
-
-def unpack(objective, theta):
-    """Coefficients and intercepts in the precision of X."""
-    W, b = objective.unpack(theta)
-    if len(b) > 1:
-        # A common constant changes no loss.
-        b = b - b.mean()
-    dtype = objective.X.dtype
-    return np.ascontiguousarray(W, dtype=dtype), b.astype(dtype)
-
-
-def _canonical(X):
-    """X with sorted indices and without duplicates; never in place."""
-    if sparse.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X

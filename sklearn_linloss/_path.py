@@ -8,8 +8,8 @@ from numbers import Real
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._base import Fit, leave_out_empty
 from ._empty_model import alpha_max_of
+from ._fit import Fit, leave_out_empty
 from ._softmax import SoftmaxClassifier
 from ._solvers._common import Progress
 from ._svm import SVMClassifier

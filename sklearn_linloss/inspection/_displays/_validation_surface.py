@@ -5,7 +5,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from ..._base import LinearLossClassifier
-from ..._cv import LinearLossClassifierCV
+from ..._cv_base import LinearLossClassifierCV
 from ..._orbits import at_unit_margin, find_orbits
 from ._common import axes_for
 

@@ -15,23 +15,34 @@ def only_where(holds):
     return pytest.mark.only_where.with_args(holds)
 
 
+def slow_where(holds):
+    """A mark: those cases for which this holds run with --full only."""
+    return pytest.mark.slow_where.with_args(holds)
+
+
 def exists(item):
     """Whether a case is among those that its test asks for."""
-    for mark in item.iter_markers("only_where"):
-        (holds,) = mark.args
-        named = {
-            name: item.callspec.params[name] for name in signature(holds).parameters
-        }
-        if not holds(**named):
-            return False
-    return True
+    return all(holds_for(item, mark) for mark in item.iter_markers("only_where"))
+
+
+def is_slow(item):
+    return item.get_closest_marker("slow") is not None or any(
+        holds_for(item, mark) for mark in item.iter_markers("slow_where")
+    )
+
+
+def holds_for(item, mark):
+    (holds,) = mark.args
+    return holds(
+        **{name: item.callspec.params[name] for name in signature(holds).parameters}
+    )
 
 
 def default_tier(items):
     """The set of those of the tests that run without --full."""
     by_function = {}
     for item in items:
-        if item.get_closest_marker("slow") is None:
+        if not is_slow(item):
             by_function.setdefault(item.nodeid.partition("[")[0], []).append(item)
     kept = set()
     for cases in by_function.values():

@@ -129,6 +129,7 @@ def all_start_at_once(cache, expected):
         np.testing.assert_array_equal(coef, expected)
 
 
+@slow
 def test_processes_that_start_at_once(tmp_path, filled):
     all_start_at_once(tmp_path, filled[1])
     (in_fit,), coef, messages = result(start(tmp_path))

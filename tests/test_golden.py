@@ -4,7 +4,7 @@ import _reference as reference
 import numpy as np
 import pytest
 from _models import make, models, serves
-from _tiers import only_where
+from _tiers import only_where, slow_where
 
 from sklearn_linloss._solvers import SOLVER_NAMES
 
@@ -149,6 +149,12 @@ def test_gradient_descent_trajectory(proximal_trajectory, iris):
     assert (np.abs(model.coef_) < 1e-3).sum() == trajectory["nearly_zero_1e_3"]
 
 
+# Pure L1 gives dual ascent no strong convexity: a minute and more at this tolerance.
+@slow_where(
+    lambda solver, alpha_max_case: (
+        solver == "sdca" and alpha_max_case["dataset"] == "digits"
+    )
+)
 @pytest.mark.parametrize(
     "solver", [s for s in CERTIFYING_SOLVERS if serves(s, "softmax", l1_ratio=1.0)]
 )

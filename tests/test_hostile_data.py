@@ -10,6 +10,7 @@ import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES, make
+from _tiers import slow_where
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 from sklearn.datasets import load_digits, load_wine
@@ -441,6 +442,7 @@ def complaints(seed, max_iter=1000):
     return wrong, bool(warned)
 
 
+@slow_where(lambda start: start >= 60)
 @pytest.mark.parametrize("start", range(0, 200, 20))
 def test_hostile_draws(start):
     wrong = {seed: complaints(seed, 300)[0] for seed in range(start, start + 20)}

@@ -13,7 +13,7 @@ pytest_plugins = ["pytester"]
 
 SUITE = """
 import pytest
-from _tiers import only_where
+from _tiers import only_where, slow_where
 
 numbers = pytest.mark.parametrize("number", [1, 2])
 
@@ -43,7 +43,8 @@ def test_whole_product(layout, number):
 def test_slow():
     pass
 
-@pytest.mark.parametrize("row", [1, pytest.param(2, marks=pytest.mark.slow)])
+@slow_where(lambda row: row == 3)
+@pytest.mark.parametrize("row", [1, pytest.param(2, marks=pytest.mark.slow), 3])
 def test_slow_row(row):
     pass
 
@@ -121,14 +122,15 @@ def test_the_full_tier_has_every_case_that_exists(names_of):
         }
         | {f"test_part_of_a_product[{case}]" for case in ("1-0", "2-0", "2-1")}
         | WHOLE
-        | {"test_slow", "test_slow_row[1]", "test_slow_row[2]", "test_alone"}
+        | {"test_slow", "test_alone"}
+        | {f"test_slow_row[{row}]" for row in (1, 2, 3)}
     )
 
 
 def test_the_default_tier_has_every_value_and_every_row(names_of):
     names = names_of()
     assert WHOLE | {"test_alone", "test_slow_row[1]"} <= names
-    assert not {"test_slow", "test_slow_row[2]"} & names
+    assert not {"test_slow", "test_slow_row[2]", "test_slow_row[3]"} & names
     product_cases = {name for name in names if name.startswith("test_product")}
     assert len(product_cases) == 3
     for value in ("1-", "2-", "-dense", "-csr", "-list"):

@@ -54,6 +54,11 @@ def solves_smooth_problem(solver, smooth_problem):
 
 
 @only_where(solves_smooth_problem)
+@slow_where(
+    lambda solver, smooth_problem: (
+        solver == "saga" and smooth_problem["dataset"] == "digits"
+    )
+)
 @pytest.mark.parametrize("solver", CERTIFYING_SOLVERS)
 def test_smooth_optima(smooth_problem, standardised, solver):
     tol = 1e-6 if solver == "saga" else 1e-9

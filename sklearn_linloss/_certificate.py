@@ -21,6 +21,7 @@ _NEGLIGIBLE = 1e-13  # of the objective
 _HALVINGS = 4
 _NOTHING = 1e-200  # of a flow
 _SEARCH_STEPS = 30
+_NARROWED = 0.6  # of a bracket: more than a half, which rounding would decide
 _STRIDE, _GROWTH, _LOWER = 0.06, 4.0, 0.1  # on the way to a bracket
 _REST, _FLAT = 0.01, 0.01
 _CANCELLED = 1e-11  # what sums over samples lose to rounding
@@ -328,7 +329,7 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         else:
             high, high_slope = t, slope
         width = high - t if slope > 0.0 else t - low
-        narrowed, span = high - low <= 0.5 * span, high - low
+        narrowed, span = high - low <= _NARROWED * span, high - low
         # At a cap the slope may be infinite.
         left = width * abs(slope) if 0.0 < width < np.inf else width
         high_enough = left <= _REST * min(ceiling - best_value, best_value - at_zero)

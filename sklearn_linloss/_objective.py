@@ -384,10 +384,13 @@ class LinearObjective:
     def squared_norms(self, centre):
         """|x_i - centre|^2 of each sample; with CSR the centre is ignored."""
         if self.is_sparse:
-            squares = np.square(self.X.data, dtype=np.float64)
-            parts = squares, self.X.indices, self.X.indptr
-            squares = sparse.csr_matrix(parts, shape=self.X.shape)
-            return squares @ np.ones(self.n_features)
+            norms = np.empty(self.n_samples)
+            for rows in self._row_blocks(8 * self.X.nnz // self.n_samples):
+                ends = self.X.indptr[rows.start : rows.stop + 1]
+                squares = np.square(self.X.data[ends[0] : ends[-1]], dtype=np.float64)
+                of_row = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+                norms[rows] = np.bincount(of_row, squares, len(ends) - 1)
+            return norms
         norms = np.empty(self.n_samples)
         for rows in self._row_blocks(8 * self.n_features):
             norms[rows] = row_norms(self.X[rows] - centre, squared=True)

@@ -407,7 +407,8 @@ class _AugmentedHinge:
         weights are repetitions, in all digits.
         """
         f = self._f
-        return self._width == 0.0 and f.n_samples * f.size < _TINY
+        plain = self._width == 0.0 and f.dtype == np.float64
+        return plain and f.n_samples * f.size < _TINY
 
     def expand(self, scores):
         """Value of the data part, its gradient in the scores, and the second
@@ -552,7 +553,8 @@ def _line_search(f, model, anchor, theta, scores, value, move, change, decrement
 
     start = -(value + f.penalty.value(w))
     decrement = max(decrement, 0.0)
-    length, _ = maximize_concave(along, np.inf, start, start + decrement, decrement)
-    if length == 0.0 and decrement <= _ROUNDING * abs(start):
+    rounding = _ROUNDING * abs(start)
+    if decrement <= rounding and along(1.0)[0] >= start - rounding:
         return 1.0  # rounding hides the descent, but the step is right
+    length, _ = maximize_concave(along, np.inf, start, start + decrement, decrement)
     return length

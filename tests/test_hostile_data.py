@@ -192,6 +192,20 @@ def test_float32_with_an_offset_of_thousands_of_deviations(loss, container):
 
 
 @losses
+def test_float32_with_heavy_tails(loss):
+    """Slopes of single rows, rounded, are more than a weak penalty holds."""
+    rng = np.random.default_rng(5)
+    X = np.exp(2.0 * rng.normal(size=(3000, 30)))
+    noise = 6.0 * rng.gumbel(size=(3000, 6))
+    y = (np.log(X) @ rng.normal(size=(30, 6)) + noise).argmax(axis=1)
+    X = X.astype(np.float32)
+    single = make(loss).fit(X, y)
+    double = make(loss).fit(X.astype(np.float64), y)
+    assert single.gap_ <= 1e-4
+    assert single.objective_ == pytest.approx(double.objective_, rel=2e-4)
+
+
+@losses
 def test_what_rounding_costs_is_said(loss):
     """An offset of a million deviations cannot be stored in float32."""
     rng = np.random.default_rng(1)

@@ -94,6 +94,11 @@ def solve(objective, theta, certifier, options, progress):
         result, ended = _take_steps(f, theta, dual, width, *common)
         if ended:
             break
+        if f.loss.smooth and f.dtype != np.float64:
+            # Perhaps it is only rounding that keeps the steps short.
+            f = f.with_precision(np.float64)
+            theta, ascends = result.theta, False
+            continue
         theta, dual, ascends, sent_back = result.theta, result.dual, True, True
     return result
 

@@ -12,7 +12,6 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -94,7 +93,9 @@ class LinearPredictor(ClassifierMixin):
         return self._labels(self.decision_function(X))
 
     def _scores(self, X):
-        scores = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        scores = X @ self.coef_.T
+        scores = scores.toarray() if sparse.issparse(scores) else scores
+        scores = scores + self.intercept_
         return scores.ravel() if scores.shape[1] == 1 else scores
 
     def _labels(self, scores):

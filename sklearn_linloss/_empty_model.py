@@ -3,7 +3,6 @@
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.sparsefuncs import min_max_axis
 from sklearn.utils.validation import check_X_y
@@ -267,7 +266,11 @@ def _sums_by_class(X, codes, weight):
     """Weighted sums of the rows of each class, of shape (n_classes, n_features)."""
     n = len(codes)
     of_class = sparse.csr_matrix((weight, (codes, np.arange(n))), (codes.max() + 1, n))
-    return safe_sparse_dot(of_class, X, dense_output=True)
+    return _dense(of_class @ X)
+
+
+def _dense(matrix):
+    return matrix.toarray() if sparse.issparse(matrix) else matrix
 
 
 class _Kinks:
@@ -295,7 +298,7 @@ class _Kinks:
             first[source].repeat(count) + np.arange(self.n) - begin.repeat(count)
         )
         self._X, self._weight, self._n_classes = X, weight, len(kinks)
-        self._mean = safe_sparse_dot(weight, X)
+        self._mean = weight @ X
 
     def _row(self, k, values):
         """What each of them, at 1, adds to class k; values are those of samples."""
@@ -310,8 +313,7 @@ class _Kinks:
 
     def pulls(self, k, feature):
         """What they add to the pull on a coefficient, with the feature centred."""
-        column = self._X[:, [feature]]
-        column = column.toarray() if sparse.issparse(column) else column
+        column = _dense(self._X[:, [feature]])
         return self._row(k, column.ravel() - self._mean[feature])
 
     def pull(self, a):
@@ -321,7 +323,7 @@ class _Kinks:
         groups = np.r_[self._group_of_kink, self._group_of_kink]
         moves = sparse.csr_matrix((np.r_[a, -a], (groups, places)), shape)
         moves = moves[self._group].multiply(self._weight[:, None]).tocsr()
-        pull = safe_sparse_dot(moves.T.tocsr(), self._X, dense_output=True)
+        pull = _dense(moves.T.tocsr() @ self._X)
         return pull - np.outer(moves.sum(axis=0), self._mean)
 
     def fractions(self, flows, mass):

@@ -219,6 +219,16 @@ def test_sparsify_and_densify(model, iris):
     fitted.densify()
 
 
+@pytest.mark.parametrize("precision", [np.float32, np.float64])
+def test_a_sparse_model_predicts_sparse_data_of_either_precision(precision, iris):
+    X, y = iris
+    X = sparse.csr_matrix(X.astype(np.float32))
+    fitted = SoftmaxClassifier(alpha=0.05, l1_ratio=1.0).fit(X, y)
+    expected = fitted.decision_function(X.toarray())
+    scores = fitted.sparsify().decision_function(X.astype(precision))
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
 # -- other processes -----------------------------------------------------------------
 
 

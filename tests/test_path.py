@@ -250,6 +250,16 @@ def test_where_the_path_of_the_hinge_begins(n_classes, fit_intercept):
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_path_of_sparse_data_in_single_precision(loss, iris):
+    X, y = iris
+    X = sparse.csr_matrix(X)
+    single = linear_path(X.astype(np.float32), y, loss=loss, l1_ratio=0.5, alphas=3)
+    double = linear_path(X, y, loss=loss, l1_ratio=0.5, alphas=3)
+    np.testing.assert_allclose(single.alphas, double.alphas, rtol=1e-5)
+    np.testing.assert_allclose(single.objectives, double.objectives, rtol=5e-4)
+
+
 @pytest.mark.parametrize("most", [1, 50, 400])
 def test_a_path_of_the_hinge_with_too_many_kinks(most, monkeypatch):
     rng = np.random.default_rng(0)

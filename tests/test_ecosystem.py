@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from _models import L1_MODELS, LOSSES, MODELS, make
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -223,7 +224,7 @@ def test_sparsify_and_densify(model, iris):
 def test_a_sparse_model_predicts_sparse_data_of_either_precision(precision, iris):
     X, y = iris
     X = sparse.csr_matrix(X.astype(np.float32))
-    fitted = SoftmaxClassifier(alpha=0.05, l1_ratio=1.0).fit(X, y)
+    fitted = make("softmax", alpha=0.05, l1_ratio=1.0).fit(X, y)
     expected = fitted.decision_function(X.toarray())
     scores = fitted.sparsify().decision_function(X.astype(precision))
     np.testing.assert_allclose(scores, expected, atol=1e-5)

@@ -11,29 +11,27 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from . import _solvers
-from ._compat import (
-    CallbackSupportMixin,
-    check_sample_weight,
-    fit_context,
-    threads_of,
-    with_callbacks,
-)
-from ._fit import Fit, canonical, leave_out_empty, scaling_applies, smallest_tol, unpack
+from ._compat import CallbackSupportMixin, fit_context, with_callbacks
+from ._design import canonical
+from ._fit import Fit, scaling_applies, unpack
 from ._penalty import ElasticNet
+from ._problem import (
+    Problem,
+    Settings,
+    check_data,
+    check_held_out,
+    check_weight,
+    weigh,
+    weights_by_class,
+)
 from ._solvers._common import Options, Progress
 from ._solvers._sgd_state import Stream
 from ._watch import Validation, begin_callbacks
 
-_TOL_OF_STEPS = 1e-4  # of solvers that do not aim at a gap
-_LARGEST_FEATURE = 1e100  # so that squares of squares are numbers
-# Decades of weights that one fit can tell apart.
-_MOST_DECADES = 100
 # Attributes of a fit that a stream has not, and those that not every fit has.
 _OF_A_FIT = ("objective_", "gap_", "loss_curve_")
 _OF_SOME_FITS = ("batch_loss_curve_", "validation_loss_curve_", "t_", "_stream")
@@ -75,7 +73,8 @@ class LinearPredictor(ClassifierMixin):
             For two classes one number, positive where `classes_[1]` is predicted.
         """
         check_is_fitted(self)
-        return self._scores(validate_data(self, X, accept_sparse="csr", reset=False))
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        return scores_of(self, X)
 
     def predict(self, X):
         """Most likely class of each sample.
@@ -90,18 +89,22 @@ class LinearPredictor(ClassifierMixin):
         labels : ndarray of shape (n_samples,)
             The class of the largest score.
         """
-        return self._labels(self.decision_function(X))
+        return labels_of(self, self.decision_function(X))
 
-    def _scores(self, X):
-        scores = X @ self.coef_.T
-        scores = scores.toarray() if sparse.issparse(scores) else scores
-        scores = scores + self.intercept_
-        return scores.ravel() if scores.shape[1] == 1 else scores
 
-    def _labels(self, scores):
-        if scores.ndim == 1:
-            return self.classes_[(scores > 0.0).astype(np.intp)]
-        return self.classes_[scores.argmax(axis=1)]
+def scores_of(model, X):
+    """Scores of valid data."""
+    scores = X @ model.coef_.T
+    scores = scores.toarray() if sparse.issparse(scores) else scores
+    scores = scores + model.intercept_
+    return scores.ravel() if scores.shape[1] == 1 else scores
+
+
+def labels_of(model, scores):
+    """The class of the largest score; of two the second, where its one is positive."""
+    if scores.ndim == 1:
+        return model.classes_[(scores > 0.0).astype(np.intp)]
+    return model.classes_[scores.argmax(axis=1)]
 
 
 class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator):
@@ -271,34 +274,26 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
     @with_callbacks
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, validation):
         previous = self.__dict__.copy()
-        X, y = self._check_data(X, y)
+        X, y = check_data(self, X, y)
+        weight = check_weight(sample_weight, X)
         callbacks = begin_callbacks(self, X, y, sample_weight)
-        weight = self._check_weight(sample_weight, X)
-        X, codes, classes, weight, by_class = self._weigh(X, y, weight)
-        n_rows = 1 if len(classes) == 2 else len(classes)
-        n_features = X.shape[1]
-        X, columns = leave_out_empty(X)
-        W, b = self._start(
-            previous, classes, (n_rows, n_features), coef_init, intercept_init
-        )
-        solver = self._choose_solver(X.shape, n_rows)
+        problem, settings = weigh(X, y, weight, self.class_weight), settings_of(self)
+        shape = problem.n_rows, problem.X.shape[1]
+        problem = problem.without_empty_columns()
+        W, b = self._start(previous, problem.classes, shape, coef_init, intercept_init)
+        solver = problem.choose_solver(settings)
         self._warn_of_unread(solver)
-        options = self._options()
-        held_out = self._check_validation(X, classes, by_class, *validation)
+        options = options_of(self)
+        held_out = check_held_out(self, problem, *validation)
         if held_out is None and self.early_stopping:
-            train, test = self._split(codes, options.seed)
-            held_out = X[test], codes[test], weight[test]
-            X, codes, weight = X[train], codes[train], weight[train]
-        elif held_out is not None and columns is not None:
-            held_out = columns.take(held_out[0]), *held_out[1:]
-        objective = self._solver_objective(
-            solver, X, codes, weight, len(classes), columns
-        )
+            train, test = self._split(problem.codes, options.seed)
+            problem, held_out = problem.part(train), problem.part(test)
+        objective = problem.objective_for(solver, settings)
         progress = self._progress(
-            objective, solver, options, held_out, classes, callbacks
+            objective, solver, settings, options, held_out, problem.classes, callbacks
         )
         fit = Fit(objective, solver, objective.pack(W, b), options, progress)
-        self.classes_ = classes
+        self.classes_ = problem.classes
         self.coef_, self.intercept_ = fit.coef, fit.intercept
         self.solver_ = fit.solver
         self.n_iter_ = progress.n_iter
@@ -329,19 +324,24 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         stream = self.__dict__.get("_stream")
         self._check_unchanged(stream)
         classes = self._stream_classes(classes)
-        X, y = self._check_data(
-            X, y, reset="classes_" not in self.__dict__, dtype=stream and stream.dtype
+        X, y = check_data(
+            self,
+            X,
+            y,
+            reset="classes_" not in self.__dict__,
+            dtype=stream and stream.dtype,
         )
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise ValueError(f"y has labels that are not in classes: {unknown}.")
         if sample_weight is None or np.any(sample_weight):
-            weight = self._check_weight(sample_weight, X)
+            weight = check_weight(sample_weight, X)
         else:
             check_consistent_length(X, sample_weight)
             weight = np.zeros(len(y))
         codes = np.searchsorted(classes, y)
-        weight = weight * self._weights_by_class(classes)[codes]
+        by_class = weights_by_class(self.class_weight, classes)
+        weight = weight * by_class[codes]
         if "classes_" not in self.__dict__:
             shape = (1 if len(classes) == 2 else len(classes), X.shape[1])
             self.classes_ = classes
@@ -352,31 +352,32 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if not kept.all():
             X, codes, weight = X[kept], codes[kept], weight[kept]
         if len(codes):
-            self._advance(stream, canonical(X), codes, weight)
+            chunk = Problem(canonical(X), codes, weight, classes, by_class)
+            self._advance(stream, chunk)
         return self
 
-    def _advance(self, stream, X, codes, weight):
+    def _advance(self, stream, chunk):
         """One pass over a chunk that has weight."""
         from ._solvers._sgd import advance
 
-        is_sparse = sparse.issparse(X)
-        centre = self.learning_rate == "auto" and not is_sparse
+        design = chunk.design()
+        centre = self.learning_rate == "auto" and design.counts_from_centre
         if stream is not None:
-            if stream.is_sparse != is_sparse:
+            if stream.counts_from_centre != design.counts_from_centre:
                 raise ValueError(
                     "The chunks of a stream must be all dense or all sparse."
                 )
             centre = False if stream.centre is None else stream.centre
-        f = self._objective(X, codes, weight, len(self.classes_), X.dtype, centre)
+        f = chunk.objective(settings_of(self), design, centre=centre)
         if stream is None:
             coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-            stream = Stream(f, f.pack(coef, self.intercept_), self._options())
+            stream = Stream(f, f.pack(coef, self.intercept_), options_of(self))
         else:
             # An error, or Ctrl-C, leaves the old one.
             stream = deepcopy(stream)
             # Its generator goes on: there is no seed to draw.
-            stream.follow(f, self._options(seed=0))
-        batch_losses = advance(f, stream, weight, self.shuffle)
+            stream.follow(f, options_of(self, seed=0))
+        batch_losses = advance(f, stream, chunk.weight, self.shuffle)
         for name in (*_OF_A_FIT, *_OF_SOME_FITS):
             self.__dict__.pop(name, None)
         self._stream = stream
@@ -410,94 +411,6 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if len(classes) < 2:
             raise ValueError(f"At least 2 classes are needed, got {classes}.")
         return classes
-
-    def _check_data(self, X, y, reset=True, dtype=None):
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32] if dtype is None else dtype,
-            order="C",
-        )
-        check_classification_targets(y)
-        return X, y
-
-    def _check_weight(self, weight, X):
-        return check_sample_weight(
-            weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-
-    def _weigh(self, X, y, weight):
-        """Drop what has no weight, apply the class weights, encode the labels."""
-        # By a power of two, which rounds nothing: sums of large ones must be finite.
-        weight = np.ldexp(weight, -np.frexp(weight.max(initial=0.0))[1])
-        kept = weight > 0.0
-        if not kept.all():
-            X, y, weight = X[kept], y[kept], weight[kept]
-        if len(y) == 0:  # newer scikit-learn has said so before
-            raise ValueError("sample_weight must have at least one non-zero entry.")
-        classes, codes = np.unique(y, return_inverse=True)
-        mass = np.bincount(codes, weights=weight)
-        by_class = self._weights_by_class(classes, y, mass)
-        weight = weight * by_class[codes]
-        present = by_class > 0.0
-        if not present.any():
-            raise ValueError("The class weights of all samples are zero.")
-        if not present.all():
-            kept = present[codes]
-            X, weight = X[kept], weight[kept]
-            codes = (np.cumsum(present) - 1)[codes[kept]]
-            classes, by_class = classes[present], by_class[present]
-        if len(classes) < 2:
-            raise ValueError(
-                "This solver needs samples of at least 2 classes in the data, but the "
-                f"data contains only one class: {classes[0]!r}"
-            )
-        least = weight.argmin()
-        if weight[least] < 10.0**-_MOST_DECADES * weight.max():
-            raise ValueError(
-                "The weights of the samples, times those of their classes, span more "
-                f"than {_MOST_DECADES} decades: {weight[least]:.1e} of class "
-                f"{classes[codes[least]]} beside {weight.max():.1e}. Give samples "
-                "that shall not count the weight zero."
-            )
-        return canonical(X), codes.astype(np.intp), classes, weight, by_class
-
-    def _weights_by_class(self, classes, y=None, mass=None):
-        """What `class_weight` says of each class; `mass` is the weight it has."""
-        if isinstance(self.class_weight, dict):
-            y = classes if y is None else y
-            weights = compute_class_weight(self.class_weight, classes=classes, y=y)
-            if (weights < 0.0).any():
-                raise ValueError("Negative values in class_weight.")
-            return weights
-        if self.class_weight == "balanced":
-            return mass.sum() / (len(classes) * mass)
-        return np.ones(len(classes))
-
-    def _check_validation(self, X, classes, by_class, X_val, y_val, weight_val):
-        """Validation data like the training data, or None."""
-        if X_val is None:
-            if y_val is not None or weight_val is not None:
-                raise ValueError("y_val and sample_weight_val need X_val.")
-            return None
-        if y_val is None:
-            raise ValueError("X_val needs y_val.")
-        X_val, y_val = self._check_data(X_val, y_val, reset=False, dtype=X.dtype)
-        unknown = np.setdiff1d(y_val, classes)
-        if len(unknown):
-            raise ValueError(f"y_val has labels that y has not: {unknown}.")
-        codes = np.searchsorted(classes, y_val)
-        weight = self._check_weight(weight_val, X_val) * by_class[codes]
-        if not weight.any():
-            raise ValueError("The weights of all validation samples are zero.")
-        if sparse.issparse(X):
-            X_val = canonical(sparse.csr_matrix(X_val))
-        elif sparse.issparse(X_val):
-            X_val = X_val.toarray()
-        return X_val, codes, weight
 
     def _split(self, codes, seed):
         """Rows to train on and rows to hold out, both with every class."""
@@ -542,106 +455,15 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             )
         return array
 
-    def _choose_solver(self, shape, n_rows):
-        if self.early_stopping and self.solver not in ("auto", "sgd"):
-            raise ValueError(
-                f"early_stopping=True does not work with solver={self.solver!r}; use "
-                "solver='sgd' or 'auto'."
-            )
-        if self.early_stopping:
-            return "sgd"
-        return _solvers.choose(self.solver, self._request(shape, n_rows))
-
-    def _request(self, shape, n_rows):
-        return _solvers.Request(
-            self._loss(), self._penalty(), self.learning_rate, *shape, n_rows
-        )
-
-    def _penalty(self):
-        return ElasticNet(float(self.alpha), float(self.l1_ratio))
-
-    def _options(self, seed=None):
-        if seed is None:
-            generator = check_random_state(self.random_state)
-            seed = generator.randint(np.iinfo(np.int32).max)
-        return Options(
-            tol=self.tol,
-            max_iter=self.max_iter,
-            learning_rate=self.learning_rate,
-            eta0=self.eta0,
-            power_t=self.power_t,
-            momentum=self.momentum,
-            batch_size=self.batch_size,
-            average=self.average,
-            shuffle=self.shuffle,
-            early_stopping=self.early_stopping,
-            n_iter_no_change=self.n_iter_no_change,
-            seed=seed,
-            verbose=self.verbose,
-            hands_over=self.solver == "auto",
-        )
-
-    def _objective(
-        self, X, codes, weight, n_classes, dtype, centre, n_threads=1, columns=None
+    def _progress(
+        self, objective, solver, settings, options, held_out, classes, callbacks
     ):  # fmt: skip
-        # Compiled code is imported here and not before: predicting needs none.
-        from ._objective import LinearObjective
-
-        return LinearObjective(
-            X,
-            codes,
-            weight,
-            loss=self._loss(),
-            penalty=self._penalty(),
-            delta=float(self._delta()),
-            n_classes=n_classes,
-            fit_intercept=self.fit_intercept,
-            dtype=dtype,
-            n_threads=n_threads,
-            centre=centre,
-            columns=columns,
-        )
-
-    def _solver_objective(self, solver, X, codes, weight, n_classes, columns=None):
-        """The objective as a solver wants it: its precision, and its centre."""
-        request = self._request(X.shape, 1 if n_classes == 2 else n_classes)
-        # The textbook's steps are those of the user's coordinates, and centring would
-        # turn sparse steps into dense ones.
-        centre = self.learning_rate == "auto" and not (
-            sparse.issparse(X) and _solvers.visits_rows(solver, request)
-        )
-        f = self._objective(
-            X,
-            codes,
-            weight,
-            n_classes,
-            X.dtype,
-            centre,
-            threads_of(self.n_jobs),
-            columns,
-        )
-        if not f.second_moment.max() < _LARGEST_FEATURE**2:
-            raise ValueError(
-                "X has entries so large that powers of them overflow: the root mean "
-                f"square of a feature must be below {_LARGEST_FEATURE:.0e}. Scale the "
-                "features, for example with StandardScaler."
-            )
-        if X.dtype == np.float64:
-            return f
-        # Steps at a rate of the user's own are as exact as the data ask for.
-        by_rate = solver == "sgd" or self.learning_rate == "constant"
-        tol = max(self.tol, _TOL_OF_STEPS) if by_rate else self.tol
-        return f.with_precision(np.float64) if tol < smallest_tol(f) else f
-
-    def _progress(self, objective, solver, options, held_out, classes, callbacks):
         """What watches a fit, for the user's validation data and callbacks."""
         validation = None
         if held_out is not None:
             centre = False if objective.mean is None else objective.mean
-            validation = Validation(
-                self._objective(*held_out, len(classes), objective.dtype, centre),
-                options,
-            )
+            seen = held_out.objective(settings, dtype=objective.dtype, centre=centre)
+            validation = Validation(seen, options)
         if callbacks is not None:
 
             def attributes(theta):
@@ -655,10 +477,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
 
     def _warn(self, objective):
         """Warn that the solver did not meet its rule, with remedies that apply."""
-        by_plateau = self.solver_ == "sgd" or (
-            self.solver_ == "gd"
-            and self.learning_rate == "constant"
-            and not objective.loss.smooth
+        by_plateau = not _solvers.SOLVERS[self.solver_].ends_by_gap or (
+            self.learning_rate == "constant" and not objective.loss.smooth
         )
         if self.early_stopping:
             state = "before the validation loss stopped falling"
@@ -672,7 +492,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             limit, remedies = f"max_iter={self.max_iter}", ["increase max_iter or tol"]
         else:
             limit, remedies = "limit of precision", ["increase tol"]
-            if objective.X.dtype == np.float32:
+            if objective.design.dtype == np.float32:
                 remedies.append("give X in float64")
         if self.learning_rate != "auto":
             remedies.append("use another eta0")
@@ -695,9 +515,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if self.solver != "auto":
             return
         rate = self.learning_rate
-        read = {"sgd": {"momentum", "batch_size", "average", "shuffle"}}
-        read["saga"] = {"batch_size"}
-        unread = set(_OF_STEPS) - read.get(solver, set())
+        unread = set(_OF_STEPS) - set(_solvers.SOLVERS[solver].reads)
         if rate != "auto":
             unread.discard("eta0")
         if rate == "invscaling":
@@ -717,3 +535,40 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
                 UserWarning,
                 stacklevel=7,
             )
+
+
+def settings_of(estimator):
+    """What the parameters of an estimator say of its problem and solver."""
+    return Settings(
+        loss=estimator._loss(),
+        penalty=ElasticNet(float(estimator.alpha), float(estimator.l1_ratio)),
+        fit_intercept=estimator.fit_intercept,
+        solver=estimator.solver,
+        learning_rate=estimator.learning_rate,
+        early_stopping=estimator.early_stopping,
+        tol=estimator.tol,
+        n_jobs=estimator.n_jobs,
+    )
+
+
+def options_of(estimator, seed=None):
+    """What its parameters say to a solver; a seed is drawn where none is given."""
+    if seed is None:
+        generator = check_random_state(estimator.random_state)
+        seed = generator.randint(np.iinfo(np.int32).max)
+    return Options(
+        tol=estimator.tol,
+        max_iter=estimator.max_iter,
+        learning_rate=estimator.learning_rate,
+        eta0=estimator.eta0,
+        power_t=estimator.power_t,
+        momentum=estimator.momentum,
+        batch_size=estimator.batch_size,
+        average=estimator.average,
+        shuffle=estimator.shuffle,
+        early_stopping=estimator.early_stopping,
+        n_iter_no_change=estimator.n_iter_no_change,
+        seed=seed,
+        verbose=estimator.verbose,
+        hands_over=estimator.solver == "auto",
+    )

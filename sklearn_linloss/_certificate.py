@@ -53,13 +53,13 @@ class Certifier:
 
     Parameters
     ----------
-    objective : LinearObjective
+    objective : Objective
     dtype : float dtype, default=float64
         Precision of the products with X. In float32 the result is an estimate.
 
     Attributes
     ----------
-    objective : LinearObjective
+    objective : Objective
     bound : float
         The largest proven lower bound of the optimum; nan for alpha = 0.
     """
@@ -70,7 +70,7 @@ class Certifier:
         self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
         self._zero_stationarity = None
         # a = 0 is feasible, and the losses are not negative.
-        self.bound = 0.0 if objective.penalty.alpha > 0.0 else np.nan
+        self.bound = np.nan if objective.penalty.is_zero else 0.0
 
     def gap(self, value):
         """Relative duality gap of a model whose objective is `value`."""
@@ -124,7 +124,7 @@ class Certifier:
             value, gradient = f.loss_value(scores), dual
         else:
             value, gradient = f.loss_gradient(scores)
-        if f.penalty.alpha == 0.0:
+        if f.penalty.is_zero:
             criterion = self._stationarity(theta, gradient)
             if not f.loss.smooth:
                 criterion = max(criterion, self._slackness(value, gradient, scores))
@@ -144,7 +144,7 @@ class Certifier:
         objective, where it is known, and `known` goes to `certify`.
         """
         certificate = self.certify(theta, **known)
-        if self.objective.penalty.alpha == 0.0:
+        if self.objective.penalty.is_zero:
             return certificate.criterion
         if value is None:
             value = self.objective.value(theta, self._dtype)
@@ -170,9 +170,9 @@ class Certifier:
         f = self.objective
         if value == 0.0:
             return 0.0
-        mass = dual[dual > 0.0].sum() if f.n_rows > 1 else np.abs(dual).sum()
+        dual_value, _ = f.dual_value(dual)(1.0)
         work = np.vdot(dual, scores)
-        excess = max(value - f.delta * mass - work, 0.0)
+        excess = max(value - dual_value - work, 0.0)
         return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
     def _fit_intercept(self, scores, value, gradient):
@@ -222,7 +222,7 @@ class Certifier:
             return
         value, _ = data_part(scale)
         V *= scale
-        if self._dual is not None and f.penalty.l2 > 0.0:
+        if self._dual is not None and f.penalty.convexity > 0.0:
             value, V, bound = self._mix(value, V, objective)
         if bound > self.bound:
             self.bound, self._dual = bound, (value, V)
@@ -260,7 +260,7 @@ def balance_flows(flows, class_weight):
     Returns
     -------
     factor, shift : ndarrays of shape (n_classes, n_classes)
-        For `LinearObjective.adjust_flows`.
+        For `Objective.adjust_flows`.
     """
     factor = np.ones_like(flows)
     shift = np.zeros_like(flows)

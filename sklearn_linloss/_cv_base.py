@@ -24,7 +24,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from ._base import LinearLossClassifier, LinearPredictor
+from ._base import LinearLossClassifier, LinearPredictor, settings_of
 from ._compat import (
     accepts_sample_weight,
     check_sample_weight,
@@ -39,6 +39,7 @@ from ._path import (
     strengths,
     warn_of_gaps,
 )
+from ._problem import check_problem
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 
 # What the fits take over from their parent.
@@ -290,10 +291,12 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             check_count(self.alphas, self.eps)
             if self.preprocessor is not None:
                 X = clone(self.preprocessor).fit_transform(X, y, **preprocessor_params)
+            model = clone(model)
+            problem = check_problem(model, X, y, sample_weight)
+            loss = settings_of(model).loss
             alphas = []
             for l1_ratio in l1_ratios:
-                model = clone(model).set_params(l1_ratio=l1_ratio)
-                largest, _ = alpha_max(model, X, y, sample_weight)
+                largest, _ = alpha_max(problem, loss, l1_ratio, self.fit_intercept)
                 alphas.append(strengths(largest, self.alphas, self.eps))
             alphas = np.array(alphas if len(alphas) > 1 else alphas[0])
         return Grid(model, alphas, deltas, l1_ratios)

@@ -3,12 +3,11 @@
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.sparsefuncs import min_max_axis
-from sklearn.utils.validation import check_X_y
 
-from ._compat import check_sample_weight
+from ._design import design_of
 from ._penalty import ElasticNet
+from ._solvers import SOLVERS
 
 # alpha_max is rounded, and must not let a coefficient in.
 _ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
@@ -31,43 +30,58 @@ def best_intercept(objective):
     """
     f = objective
     mass = np.bincount(f.y, weights=f.weight)
-    if not f.loss.smooth:
-        b = best_levels(mass)
-        return f.delta * (b[1:] - b[:1] if len(mass) == 2 else b - b.mean())
+    if has_kinks(f.loss):
+        return _levels_of_rows(best_levels(mass), f.loss.delta)
     from ._certificate import Certifier
-    from ._objective import LinearObjective
     from ._solvers._common import Options, Progress
-    from ._solvers._newton import solve
 
-    # Without coefficients the samples of a class are one sample.
-    alone = LinearObjective(
-        np.zeros((len(mass), 1)),
-        np.arange(len(mass)),
-        mass,
-        loss=f.loss,
-        penalty=ElasticNet(1.0, 0.0),
-        delta=f.delta,
-        n_classes=f.n_classes,
-        fit_intercept=True,
-        dtype=np.float64,
-        centre=False,
-    )
+    alone = _one_sample_a_class(mass, f.loss, fit_intercept=True)
+    # Few coefficients are Newton's, where the loss is one that it knows.
+    solver = "newton" if f.loss.code is not None else "gd"
     options = Options(tol=0.0, max_iter=_INTERCEPT_STEPS)
-    zero = np.zeros(alone.size)
-    theta = solve(alone, zero, Certifier(alone), options, Progress("newton")).theta
+    solve, zero = SOLVERS[solver].solve, np.zeros(alone.size)
+    theta = solve(alone, zero, Certifier(alone), options, Progress(solver)).theta
     b = alone.intercepts(theta)
     return b - b.mean() * (f.n_rows > 1)
 
 
-def alpha_max(model, X, y, sample_weight=None):
-    """The smallest strength at which every coefficient of a model is zero.
+def has_kinks(loss):
+    """Whether it is the hinge, whose best intercepts are found as a flow."""
+    return loss.of_slacks and not loss.smooth
+
+
+def _levels_of_rows(levels, delta):
+    """Intercepts of the rows from levels of the classes."""
+    rows = levels[1:] - levels[:1] if len(levels) == 2 else levels - levels.mean()
+    return delta * rows
+
+
+def _one_sample_a_class(mass, loss, fit_intercept):
+    """The objective without coefficients: the samples of a class are one sample."""
+    from ._objective import Objective
+
+    return Objective(
+        design_of(np.zeros((len(mass), 1))),
+        np.arange(len(mass)),
+        mass,
+        loss=loss,
+        penalty=ElasticNet(1.0, 0.0),
+        n_classes=len(mass),
+        fit_intercept=fit_intercept,
+        dtype=np.float64,
+        centre=False,
+    )
+
+
+def alpha_max(problem, loss, l1_ratio, fit_intercept):
+    """The smallest strength at which every coefficient is zero.
 
     Parameters
     ----------
-    model : SVMClassifier or SoftmaxClassifier
-        Unfitted; its `alpha` is ignored.
-    X, y, sample_weight
-        As for `fit`.
+    problem : Problem
+    loss : sklearn_linloss._losses.Loss
+    l1_ratio : float
+    fit_intercept : bool
 
     Returns
     -------
@@ -76,36 +90,25 @@ def alpha_max(model, X, y, sample_weight=None):
     intercept : ndarray of shape (n_rows,)
         The best intercept without coefficients.
     """
-    X, y = check_X_y(X, y, accept_sparse="csr")
-    check_classification_targets(y)
-    weight = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    X, codes, classes, weight, _ = model._weigh(X, y, weight)
-    return alpha_max_of(model, X, codes, weight, len(classes))
+    of_loss = _alpha_max_of_hinge if has_kinks(loss) else _alpha_max_of_others
+    largest, b = of_loss(problem, loss, l1_ratio, fit_intercept)
+    return largest / (l1_ratio or 1.0), b
 
 
-def alpha_max_of(model, X, codes, weight, n_classes):
-    """The same for data as `model._weigh` returns them."""
-    if not model._loss().smooth:
-        largest, b = _alpha_max_of_hinge(model, X, codes, weight / weight.sum())
-    else:
-        largest, b = _alpha_max_of_smooth(model, X, codes, weight, n_classes)
-    largest /= model.l1_ratio or 1.0
-    return largest, b
-
-
-def _alpha_max_of_smooth(model, X, codes, weight, n_classes):
+def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept):
     """The same for ``l1_ratio=1``, where the loss has a gradient."""
-    # Without coefficients the samples of a class are one sample.
+    X, codes, weight, n_classes = (
+        problem.X,
+        problem.codes,
+        problem.weight,
+        problem.n_classes,
+    )
     mass = np.bincount(codes, weights=weight)
-    each = np.arange(n_classes)
-    nothing = np.zeros((n_classes, 1))
-    f = model._objective(nothing, each, mass, n_classes, np.float64, centre=False)
-    b = best_intercept(f) if model.fit_intercept else np.zeros(f.n_rows)
+    f = _one_sample_a_class(mass, loss, fit_intercept)
+    b = best_intercept(f) if fit_intercept else np.zeros(f.n_rows)
     _, pull = f.loss_gradient(np.tile(b, (n_classes, 1)))
     means = _sums_by_class(X, codes, weight / mass[codes])
-    if model.fit_intercept:
+    if fit_intercept:
         # The pulls on the best intercept have sum zero: the features may be centred.
         means -= mass @ means / mass.sum()
     largest = _largest_slope(pull.T @ means, X, np.abs(pull).sum(axis=0).max())
@@ -127,7 +130,7 @@ def _largest_slope(slopes, X, mass):
     return float(size.max(where=size > least, initial=0.0))
 
 
-def _alpha_max_of_hinge(model, X, codes, weight):
+def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept):
     """The same for the hinge, whose slope at zero is not unique.
 
     The best dual variables of the empty model are a face of their domain; alpha_max is
@@ -136,11 +139,13 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     does. With more than _MOST_KINKS free variables the result may be larger, of a point
     of the face that is not the best.
     """
+    X, codes, weight = problem.X, problem.codes, problem.weight
+    weight = weight / weight.sum()
     mass = np.bincount(codes, weights=weight)
     K = len(mass)
     b, flows = np.zeros(K), mass[:, None] * (1.0 - np.eye(K))
     sums = _sums_by_class(X, codes, weight)
-    if model.fit_intercept:
+    if fit_intercept:
         b = best_levels(mass)
         flows = best_flows(mass, b)
         # As much flows into a class as out of it: the features may be centred.
@@ -155,12 +160,11 @@ def _alpha_max_of_hinge(model, X, codes, weight):
     np.fill_diagonal(slack, -1.0)
     at_kinks = np.abs(slack) <= _KINK
     solvable = 0 < np.count_nonzero(at_kinks) <= _MOST_KINKS
-    if largest > 0.0 and model.l1_ratio > 0.0 and solvable:
+    if largest > 0.0 and l1_ratio > 0.0 and solvable:
         settled = np.where(at_kinks, 0.0, flows)
         kinks = _Kinks(X, codes, weight, at_kinks)
         largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))
-    intercept = model.delta * (b[1:] - b[:1] if K == 2 else b - b.mean())
-    return largest * (1.0 + _ROUNDING_OF_LP), intercept
+    return largest * (1.0 + _ROUNDING_OF_LP), _levels_of_rows(b, loss.delta)
 
 
 def best_levels(mass):

@@ -1,15 +1,11 @@
 """A fit: a solver's model as it is stored, and its certificate."""
 
 import numpy as np
-from scipy import sparse
 
 from . import _solvers
 from ._empty_model import best_intercept
 from ._solvers._common import diverged
 
-# Products in float32 are off by about 1e-7 of the objective, times how many deviations
-# the features are away from zero.
-_SMALLEST_FLOAT32_TOL = 1e-6
 _ROUNDING_OF_GAP = 1e-13
 
 
@@ -72,37 +68,13 @@ class Fit:
             self.coef, self.intercept, self.objective = coef, intercept, value
 
 
-def smallest_tol(f):
-    """The least relative gap that products in single precision can lead to.
-
-    They move scores, the more the further the features are from zero, and slopes, on
-    which a weak penalty does not look down.
-    """
-    of_scores = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
-    if f.penalty.l2 == 0.0:
-        return of_scores
-    slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()
-    of_slopes = slopes / (2.0 * f.penalty.l2 * f.value_at_zero)
-    return max(of_scores, of_slopes)
-
-
-def leave_out_empty(X):
-    """X without its columns that have no entries, where those are many, and the
-    `Columns` that are left; else X and None.
-    """
-    from ._objective import Columns
-
-    columns = Columns.of(X)
-    return (X, None) if columns is None else (columns.take(X), columns)
-
-
 def scaling_applies(objective):
     """Whether to advise StandardScaler: dense data, and features far from its output.
 
     That is, deviations beyond a factor of ten of one, or means beyond ten; constant
     features do not count.
     """
-    if objective.is_sparse:
+    if not objective.design.counts_from_centre:
         return False
     deviation = np.sqrt(objective.variance)
     varies = deviation > 0.0
@@ -117,13 +89,5 @@ def unpack(objective, theta):
     if len(b) > 1:
         # A common constant changes no loss.
         b = b - b.mean()
-    dtype = objective.X.dtype
+    dtype = objective.design.dtype
     return np.ascontiguousarray(W, dtype=dtype), b.astype(dtype)
-
-
-def canonical(X):
-    """X with sorted indices and without duplicates; never in place."""
-    if sparse.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X

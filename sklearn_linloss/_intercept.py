@@ -40,12 +40,12 @@ def central_intercept(objective, theta, certifier, tol):
     gap = certifier.gap(total)
     room = tol - gap if gap <= tol else tol
     allowed = value + min(_PART * tol, 0.99 * room) * total
-    if allowed <= value or f.delta == 0.0:
+    if allowed <= value or f.loss.delta == 0.0:
         return theta
     scores -= b
     if _is_the_only_one(f, scores, b):
         return theta
-    widths = _WIDTHS * f.delta
+    widths = _WIDTHS * f.loss.delta
     point, hessian = _descend(f, scores, b, widths[_SKIPPED], _ROUGH)
     least = _SEEN / (f.n_samples * widths[_SKIPPED])
     if hessian is None or _bends(f, hessian)[0] < least:
@@ -77,7 +77,7 @@ def central_intercept(objective, theta, certifier, tol):
 
 def _is_the_only_one(f, scores, b):
     """Whether kinks on all sides hold the intercept where it is."""
-    width = _FINE * f.delta
+    width = _FINE * f.loss.delta
     point, hessian = _descend(f, scores, b, width, _ROUGH)
     if hessian is None or np.abs(point - b).max() > _NEAR * width:
         return False
@@ -131,10 +131,10 @@ class _SmoothHinge:
         there = scores + point
         if f.n_rows == 1:
             self._sign = np.where(f.y == 1, -1.0, 1.0)[:, None]
-            slack = f.delta + self._sign * there
+            slack = f.loss.delta + self._sign * there
         else:
             samples = np.arange(f.n_samples)
-            slack = there - there[samples, f.y][:, None] + f.delta
+            slack = there - there[samples, f.y][:, None] + f.loss.delta
             slack[samples, f.y] = -np.inf
         near = (np.abs(slack) <= _REACH * width).any(axis=1)
         self._slack, self._y = slack[near], f.y[near]

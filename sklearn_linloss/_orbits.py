@@ -19,24 +19,18 @@ _SAME = 1e-12  # relative
 
 def objective_scale(loss, delta):
     """What the objective at ``delta=1`` is multiplied by."""
-    if loss == "hinge":
-        return delta
-    if loss == "squared_hinge":
-        return delta**2
-    if loss == "softmax":
-        return 1.0
-    raise ValueError(f"Unknown loss: {loss!r}.")
+    return 1.0 if loss.degree is None else delta**loss.degree
 
 
 def at_unit_margin(loss, alpha, l1_ratio, delta):
-    """alpha' and l1_ratio' of the same problem at ``delta=1``."""
+    """alpha' and l1_ratio' of the same problem at ``delta=1``.
+
+    A loss that has no degree has no margin.
+    """
     l1, l2 = alpha * l1_ratio, alpha * (1.0 - l1_ratio)
-    if loss == "hinge":
-        l2 *= delta
-    elif loss == "squared_hinge":
-        l1 /= delta
-    elif loss != "softmax":
-        raise ValueError(f"Unknown loss: {loss!r}.")
+    if loss.degree is not None:
+        l1 *= delta ** (1 - loss.degree)
+        l2 *= delta ** (2 - loss.degree)
     total = l1 + l2
     return total, (l1 / total if total > 0.0 else l1_ratio)
 

@@ -8,8 +8,10 @@ from numbers import Real
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._empty_model import alpha_max_of
-from ._fit import Fit, leave_out_empty
+from ._base import options_of, settings_of
+from ._empty_model import alpha_max
+from ._fit import Fit
+from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
 from ._solvers._common import Progress
 from ._svm import SVMClassifier
@@ -131,16 +133,15 @@ def linear_path(
         alphas = check_strengths(alphas)
         if alphas.ndim > 1:
             raise ValueError(f"alphas must be one list, got the shape {alphas.shape}.")
-    X, y = model._check_data(X, y)
-    weight = model._check_weight(sample_weight, X)
-    X, codes, classes, weight, _ = model._weigh(X, y, weight)
+    problem = check_problem(model, X, y, sample_weight)
     start = None
     if np.ndim(alphas) == 0:
-        largest, intercept = alpha_max_of(model, X, codes, weight, len(classes))
+        loss = settings_of(model).loss
+        largest, b = alpha_max(problem, loss, l1_ratio, model.fit_intercept)
         alphas = strengths(largest, alphas, eps)
-        start = intercept if model.fit_intercept else None
+        start = b if model.fit_intercept else None
     alphas = np.sort(alphas)[::-1]
-    follower = PathFollower(model, X, codes, weight, len(classes))
+    follower = PathFollower(model, problem)
     if start is not None:
         follower.start(start)
     fits = []
@@ -155,7 +156,7 @@ def linear_path(
             np.array([getattr(fit, name) for fit in fits])
             for name in ("coef", "intercept", "objective", "gap", "n_iter")
         ),
-        classes=classes,
+        classes=problem.classes,
     )
 
 
@@ -210,16 +211,14 @@ class PathFollower:
     ----------
     model : SVMClassifier or SoftmaxClassifier
         Whose parameters, as they are at each fit, are those of the fit.
-    X, codes, weight, n_classes
-        The data as `model._weigh` returns them.
+    problem : Problem
     """
 
-    def __init__(self, model, X, codes, weight, n_classes):
+    def __init__(self, model, problem):
         self._model = model
-        self._n_features = X.shape[1]
-        X, columns = leave_out_empty(X)
-        self._data = X, codes, weight, n_classes, columns
-        self._options = model._options()
+        self._n_features = problem.X.shape[1]
+        self._problem = problem.without_empty_columns()
+        self._options = options_of(model)
         self._objectives = {}
         self._known = []  # (log alpha, coef, intercept, dual), the last one last
 
@@ -239,14 +238,13 @@ class PathFollower:
         -------
         fit : Fit
         """
-        model = self._model
-        X, _, _, n_classes, _ = self._data
-        n_rows = 1 if n_classes == 2 else n_classes
-        solver = model._choose_solver(X.shape, n_rows)
+        settings, problem = settings_of(self._model), self._problem
+        solver = problem.choose_solver(settings)
         if solver not in self._objectives:
-            self._objectives[solver] = model._solver_objective(solver, *self._data)
-        f = self._objectives[solver].with_penalty(model._penalty(), model._delta())
-        log_alpha = np.log(model.alpha) if model.alpha > 0.0 else -np.inf
+            self._objectives[solver] = problem.objective_for(solver, settings)
+        f = self._objectives[solver].with_terms(settings.loss, settings.penalty)
+        alpha = self._model.alpha
+        log_alpha = np.log(alpha) if alpha > 0.0 else -np.inf
         theta, dual = self._predict(f, log_alpha)
         options = replace(self._options, dual=dual)
         progress = Progress(solver, options.verbose, options.n_iter_no_change)
@@ -293,7 +291,7 @@ def _multiple(f, dual, theta):
     """
     w = f.weights(theta)
     pull = np.where(w != 0.0, f.weights(f.backward(dual)), 0.0)
-    slope = f.penalty.l2 * w + f.penalty.l1 * np.sign(w)
+    slope = f.penalty.gradient(w)
     square = pull @ pull
     return min(max(-(pull @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
 

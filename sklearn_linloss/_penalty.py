@@ -1,16 +1,70 @@
-"""The elastic-net penalty and everything the solvers ask of it."""
+"""Penalties, and everything the solvers ask of them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class ElasticNet:
-    """R(w) = alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2).
+class Penalty:
+    """R(w) = G(w) + H(w), convex, with a smooth G and an H whose proximal map is easy.
 
     All methods work elementwise on arrays of any shape.
+
+    Attributes
+    ----------
+    is_zero : bool
+    is_smooth : bool
+        Whether H is zero.
+    convexity : float
+        The largest c for which R - c/2 |w|_2^2 is convex.
     """
+
+    is_zero = is_smooth = False
+    convexity = 0.0
+
+    def value(self, w):
+        """R(w)."""
+        raise NotImplementedError
+
+    def smooth_gradient(self, w):
+        """Gradient of G."""
+        raise NotImplementedError
+
+    def gradient(self, w):
+        """A gradient of R where it has one; at kinks that of what is smooth there."""
+        raise NotImplementedError
+
+    def prox_rest(self, w, step):
+        """argmin_u H(u) + |u - w|^2 / (2 * step)."""
+        raise NotImplementedError
+
+    def prox(self, w, step):
+        """argmin_u R(u) + |u - w|^2 / (2 * step); `step` broadcasts against `w`."""
+        raise NotImplementedError
+
+    def min_norm_subgradient(self, w, gradient):
+        """Smallest element of gradient + dR(w)."""
+        raise NotImplementedError
+
+    def conjugate(self, v, scale=1.0):
+        """R*(scale * v), for `scale >= 0`, and its derivative in `scale`.
+
+        Zero where that is an indicator: the caller keeps to `max_scale`.
+        """
+        raise NotImplementedError
+
+    def conjugate_gradient(self, v):
+        """The model that belongs to v: gradient of R*, for a positive `convexity`."""
+        raise NotImplementedError
+
+    def max_scale(self, v):
+        """Largest scale for which R*(scale * v) is finite."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ElasticNet(Penalty):
+    """R(w) = alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2)."""
 
     alpha: float
     l1_ratio: float
@@ -25,8 +79,19 @@ class ElasticNet:
         """Weight of |w|_2^2 / 2."""
         return self.alpha * (1.0 - self.l1_ratio)
 
+    @property
+    def is_zero(self):
+        return self.alpha == 0.0
+
+    @property
+    def is_smooth(self):
+        return self.l1 == 0.0
+
+    @property
+    def convexity(self):
+        return self.l2
+
     def value(self, w):
-        """R(w)."""
         value = 0.0
         if self.l1 > 0.0:
             value += self.l1 * np.abs(w).sum(dtype=np.float64)
@@ -34,19 +99,23 @@ class ElasticNet:
             value += 0.5 * self.l2 * np.vdot(w, w)
         return float(value)
 
-    def prox(self, w, step):
-        """argmin_u R(u) + |u - w|^2 / (2 * step); `step` broadcasts against `w`."""
-        return self.prox_l1(w, step) / (1.0 + step * self.l2)
+    def smooth_gradient(self, w):
+        return self.l2 * w
 
-    def prox_l1(self, w, step):
-        """The same for the L1 part alone: soft thresholding, with exact zeros."""
+    def gradient(self, w):
+        return self.l2 * w + self.l1 * np.sign(w)
+
+    def prox_rest(self, w, step):
+        # Soft thresholding, with exact zeros.
         if self.l1 == 0.0:
             return w
         threshold = step * self.l1
         return w - np.clip(w, -threshold, threshold)
 
+    def prox(self, w, step):
+        return self.prox_rest(w, step) / (1.0 + step * self.l2)
+
     def min_norm_subgradient(self, w, gradient):
-        """Smallest element of gradient + dR(w)."""
         g = gradient + self.l2 * w
         if self.l1 == 0.0:
             return g
@@ -54,11 +123,7 @@ class ElasticNet:
         return np.where(w == 0.0, at_zero, g + self.l1 * np.sign(w))
 
     def conjugate(self, v, scale=1.0):
-        """R*(scale * v), for `scale >= 0`, and its derivative in `scale`.
-
-        For the pure L1 norm it is the indicator of max|v| <= l1 (and for alpha = 0
-        that of v = 0): the caller keeps to `max_scale` and the value is zero.
-        """
+        # For the pure L1 norm the indicator of max|v| <= l1, for alpha = 0 that of 0.
         if self.l2 == 0.0:
             return 0.0, 0.0
         if self.l1 == 0.0:
@@ -70,11 +135,9 @@ class ElasticNet:
         return float(value), float(np.vdot(size, excess) / self.l2)
 
     def conjugate_gradient(self, v):
-        """The model that belongs to v: gradient of R*, for l2 > 0."""
-        return self.prox_l1(v, 1.0) / self.l2
+        return self.prox_rest(v, 1.0) / self.l2
 
     def max_scale(self, v):
-        """Largest scale for which R*(scale * v) is finite."""
         if self.l2 > 0.0:
             return np.inf
         largest = np.abs(v).max(initial=0.0)

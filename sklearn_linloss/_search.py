@@ -16,16 +16,15 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import validate_data
 
-from ._base import LinearLossClassifier
+from ._base import LinearLossClassifier, labels_of, scores_of, settings_of
 from ._compat import (
     needs_all_labels,
     safe_indexing,
     scores_labels_only,
 )
 from ._orbits import at_unit_margin, find_orbits, objective_scale
-from ._path import (
-    PathFollower,
-)
+from ._path import PathFollower
+from ._problem import check_problem
 
 
 class Grid:
@@ -45,7 +44,7 @@ class Grid:
 
     def __init__(self, model, alphas, deltas, l1_ratios):
         self.alphas = alphas
-        self.loss = model._loss().name
+        self.loss = settings_of(model).loss
         _validate(model, alpha=alphas, delta=deltas, l1_ratio=l1_ratios)
         by_mix = np.broadcast_to(alphas, (len(l1_ratios), alphas.shape[-1]))
         self.shape = (alphas.shape[-1], len(deltas), len(l1_ratios))
@@ -172,11 +171,9 @@ class Run:
             params = _part(self.preprocessor_params, train)
             X = preprocessor.fit_transform(X, y, **params)
         model = copy(self.model)
-        X, y = model._check_data(X, y)
-        weight = model._check_weight(_rows(sample_weight, train), X)
-        X, codes, model.classes_, weight, _ = model._weigh(X, y, weight)
-        follower = PathFollower(model, X, codes, weight, len(model.classes_))
-        return model, follower, preprocessor
+        problem = check_problem(model, X, y, _rows(sample_weight, train))
+        model.classes_ = problem.classes
+        return model, PathFollower(model, problem), preprocessor
 
     def _test_part(self, model, preprocessor, X, test):
         """The data to score on."""
@@ -233,7 +230,7 @@ def _accuracy(model, X, y, sample_weight=None):
     """What the scorer of that name gives, for valid data."""
     if sample_weight is not None and not np.any(sample_weight):
         raise ValueError("The weights of all test samples are zero.")
-    hits = model._labels(model._scores(X)) == y
+    hits = labels_of(model, scores_of(model, X)) == y
     return np.average(hits, weights=sample_weight)
 
 

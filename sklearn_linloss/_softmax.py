@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 
-from . import losses
 from ._base import LinearLossClassifier
+from ._losses.softmax import Softmax, probabilities
 
 
 class ProbabilityPredictor:
@@ -26,7 +26,7 @@ class ProbabilityPredictor:
         scores = self.decision_function(X)
         if scores.ndim == 1:
             return np.column_stack([expit(-scores), expit(scores)])
-        return losses.softmax.predict_proba(scores)
+        return probabilities(scores)
 
     def predict_log_proba(self, X):
         """Natural logarithms of the probabilities of the classes.
@@ -259,7 +259,4 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         self.verbose = verbose
 
     def _loss(self):
-        return losses.softmax
-
-    def _delta(self):
-        return 0.0  # the softmax has no margin
+        return Softmax()

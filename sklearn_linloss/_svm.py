@@ -4,8 +4,8 @@ from numbers import Real
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from . import losses
 from ._base import LinearLossClassifier
+from ._losses import Hinge, SquaredHinge
 
 
 class SVMClassifier(LinearLossClassifier):
@@ -236,7 +236,4 @@ class SVMClassifier(LinearLossClassifier):
         self.verbose = verbose
 
     def _loss(self):
-        return {"hinge": losses.hinge, "squared_hinge": losses.squared_hinge}[self.loss]
-
-    def _delta(self):
-        return self.delta
+        return {"hinge": Hinge, "squared_hinge": SquaredHinge}[self.loss](self.delta)

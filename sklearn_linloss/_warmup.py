@@ -7,6 +7,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
 
+from ._base import settings_of
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 
@@ -62,7 +63,8 @@ def warmup(
     both = SVMClassifier(), SoftmaxClassifier()
     for model in both if estimator is None else [clone(estimator)]:
         n_rows = 1 if n_classes == 2 else n_classes
-        solver = model._choose_solver((n_samples, n_features), n_rows)
+        settings = settings_of(model)
+        solver = settings.choose_solver(n_samples, n_features, n_rows)
         model.set_params(
             solver=solver, verbose=0, tol=min(model.tol, _TOL), max_iter=_ITERATIONS
         )

@@ -46,11 +46,22 @@ The estimators run compiled versions of the same formulas (`_kernels`).
 
 import numpy as np
 
+from . import _losses
+from ._losses._base import balanced, of_wrong_classes
+from ._losses.softmax import probabilities
+
 __all__ = ["hinge", "softmax", "squared_hinge"]
+
+_OUTSIDE = 1e-12  # how far dual points may be by rounding
 
 
 class Loss:
     """A loss L(s, y) of the scores of one sample with true class y.
+
+    Parameters
+    ----------
+    kind : type
+        What makes it at a margin.
 
     Attributes
     ----------
@@ -58,20 +69,31 @@ class Loss:
         The name that the estimators use.
     smooth, twice_differentiable : bool
         Whether the gradient is Lipschitz-continuous, and differentiable in turn.
-    of_slacks : bool
-        Whether it is a sum over slacks ``s_j - s_y + delta``, of the maximum of ``a *
-        slack - bend / 2 * a^2`` over ``0 <= a <= cap`` for each.
-    bend, cap : float
-        Those of the maximum, where there is one.
     """
 
-    name: str
-    smooth = True
-    twice_differentiable = of_slacks = False
-    bend = cap = None
+    def __init__(self, kind):
+        self._kind = kind
+        self.name = kind.name
+        self.smooth = kind.smooth
+        self.twice_differentiable = kind.twice_differentiable
 
     def __repr__(self):
         return f"<loss {self.name!r}>"
+
+    def at_margin(self, delta=1.0):
+        """The loss as fits take it.
+
+        Parameters
+        ----------
+        delta : float, default=1.0
+            Margin of the hinges, in the unit of the scores; the softmax has none.
+
+        Returns
+        -------
+        loss : sklearn_linloss._losses.Loss
+            With all that solvers and certificates ask of it.
+        """
+        return self._kind(delta)
 
     def curvature(self, n_classes, width=0.0):
         """Largest eigenvalue of the Hessian in the scores.
@@ -88,37 +110,7 @@ class Loss:
         curvature : float
             Infinite for the hinge itself.
         """
-        raise NotImplementedError
-
-    def steepest(self, slack):
-        """Largest slope in one score.
-
-        Parameters
-        ----------
-        slack : float
-            The largest ``s_j - s_y + delta``.
-
-        Returns
-        -------
-        slope : float
-            Without a sign.
-        """
-        return 1.0
-
-    def dual_size(self, largest, largest_sum):
-        """Size of dual points of which 1 is the largest in the conjugate's domain.
-
-        Parameters
-        ----------
-        largest, largest_sum : float
-            Largest entry of a wrong class, and largest sum of those of a sample.
-
-        Returns
-        -------
-        size : float
-            Zero where the domain has no end.
-        """
-        raise NotImplementedError
+        return self.at_margin().curvature(n_classes, width)
 
     def value(self, scores, y, delta=1.0):
         """Loss of each sample.
@@ -138,7 +130,7 @@ class Loss:
             Not averaged; a number for one sample.
         """
         scores, y, single = _as_rows(scores, y)
-        value = self._value(scores, y, delta)
+        value = self.at_margin(delta).value(scores, y)
         return float(value[0]) if single else value
 
     def gradient(self, scores, y, delta=1.0):
@@ -159,11 +151,7 @@ class Loss:
             The entries of a row sum to zero.
         """
         scores, y, single = _as_rows(scores, y)
-        gradient = self._gradient(scores, y, delta)
-        # Written as minus the sum of the others, the true class loses no digits.
-        rows = np.arange(len(y))
-        gradient[rows, y] = 0.0
-        gradient[rows, y] = -gradient.sum(axis=1)
+        gradient = balanced(self.at_margin(delta).gradient(scores, y), y)
         return gradient[0] if single else gradient
 
     def conjugate(self, dual, y, delta=1.0):
@@ -184,93 +172,23 @@ class Loss:
             Infinite outside the domain.
         """
         dual, y, single = _as_rows(dual, y)
-        rows = np.arange(len(y))
-        others = dual.copy()
-        others[rows, y] = 0.0
-        total = others.sum(axis=1)
-        outside = (others < 0.0).any(axis=1) | ~np.isclose(dual[rows, y], -total)
-        value = self._conjugate(np.maximum(others, 0.0), total, delta)
+        loss = self.at_margin(delta)
+        others, total = of_wrong_classes(dual, y)
+        inside = np.maximum(others, 0.0)
+        value, _ = loss.conjugate(inside, y)
+        outside = (others < 0.0).any(axis=1)
+        outside |= ~np.isclose(dual[np.arange(len(y)), y], -total)
+        size = loss.dual_size(inside.max(axis=1), inside.sum(axis=1))
+        outside |= size > 1.0 + _OUTSIDE
         value[outside] = np.inf
         return float(value[0]) if single else value
 
 
-class _Hinge(Loss):
-    """Weston-Watkins hinge, sum_{j != y} max(0, s_j - s_y + delta) [1]_.
-
-    References
-    ----------
-    .. [1] J. Weston and C. Watkins, "Support vector machines for multi-class pattern
-       recognition", ESANN 1999, equation 5.
-
-    Examples
-    --------
-    The true class in the sum would add `delta`, and would not move the gradient.
-
-    >>> import numpy as np
-    >>> from sklearn_linloss import losses
-    >>> scores = np.array([[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]])
-    >>> all_classes = np.maximum(scores - scores.diagonal()[:, None] + 1.0, 0.0)
-    >>> (all_classes.sum(axis=1) - losses.hinge.value(scores, [0, 1, 2])).round(10)
-    array([1., 1., 1.])
-
-    Twice the weights keep a loss of zero, and no other.
-
-    >>> losses.hinge.value(2.0 * scores, [0, 1, 2]).round(10)
-    array([ 4.8,  0. , 23.8])
-    """
-
-    name, smooth = "hinge", False
-    of_slacks, bend, cap = True, 0.0, 1.0
-
-    def curvature(self, n_classes, width=0.0):
-        largest = 1.0 if n_classes == 2 else float(n_classes)
-        return largest / width if width > 0.0 else np.inf
-
-    def dual_size(self, largest, largest_sum):
-        return largest
-
-    def _value(self, scores, y, delta):
-        return np.maximum(_margins(scores, y, delta), 0.0).sum(axis=1)
-
-    def _gradient(self, scores, y, delta):
-        return (_margins(scores, y, delta) > 0.0).astype(np.float64)
-
-    def _conjugate(self, others, total, delta):
-        return np.where((others > 1.0).any(axis=1), np.inf, -delta * total)
-
-
-class _SquaredHinge(Loss):
-    """Squared hinge, sum_{j != y} max(0, s_j - s_y + delta)^2."""
-
-    name = "squared_hinge"
-    of_slacks, bend, cap = True, 0.5, np.inf
-
-    def curvature(self, n_classes, width=0.0):
-        return 2.0 if n_classes == 2 else 2.0 * n_classes
-
-    def steepest(self, slack):
-        return 2.0 * slack
-
-    def dual_size(self, largest, largest_sum):
-        return 0.0
-
-    def _value(self, scores, y, delta):
-        return (np.maximum(_margins(scores, y, delta), 0.0) ** 2).sum(axis=1)
-
-    def _gradient(self, scores, y, delta):
-        return 2.0 * np.maximum(_margins(scores, y, delta), 0.0)
-
-    def _conjugate(self, others, total, delta):
-        return (others**2).sum(axis=1) / 4.0 - delta * total
-
-
 class _Softmax(Loss):
-    """Cross-entropy of the softmax, logsumexp(s) - s_y, in natural logarithms."""
+    """The softmax, which has no margin and has probabilities."""
 
-    name, twice_differentiable = "softmax", True
-
-    def curvature(self, n_classes, width=0.0):
-        return 0.25 if n_classes == 2 else 0.5
+    def at_margin(self, delta=1.0):
+        return self._kind()
 
     def predict_proba(self, scores):
         """Softmax of the scores, along the last axis.
@@ -285,30 +203,7 @@ class _Softmax(Loss):
         proba : ndarray of the shape of `scores`
             Entries in [0, 1] that sum to one in each row.
         """
-        scores = _as_float(scores)
-        proba = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        proba /= proba.sum(axis=-1, keepdims=True)
-        return proba
-
-    def dual_size(self, largest, largest_sum):
-        return largest_sum
-
-    def _value(self, scores, y, delta):
-        rows = np.arange(len(y))
-        relative = scores - scores[rows, y][:, None]
-        largest = relative.max(axis=1)
-        exponentials = np.exp(relative - largest[:, None])
-        top = relative.argmax(axis=1)
-        exponentials[rows, top] = 0.0
-        return np.log1p(exponentials.sum(axis=1)) + largest
-
-    def _gradient(self, scores, y, delta):
-        return self.predict_proba(scores)
-
-    def _conjugate(self, others, total, delta):
-        true = np.maximum(1.0 - total, 0.0)
-        value = _xlogx(others).sum(axis=1) + _xlogx(true)
-        return np.where(total > 1.0 + 1e-12, np.inf, value)
+        return probabilities(_as_float(scores))
 
 
 def _as_float(array):
@@ -337,18 +232,6 @@ def _as_rows(scores, y):
     return np.atleast_2d(scores), np.atleast_1d(y), scores.ndim == 1
 
 
-def _margins(scores, y, delta):
-    """s_j - s_y + delta for j != y, and minus infinity at the true class."""
-    rows = np.arange(len(y))
-    margins = scores - scores[rows, y][:, None] + delta
-    margins[rows, y] = -np.inf
-    return margins
-
-
-def _xlogx(p):
-    return p * np.log(np.where(p > 0.0, p, 1.0))
-
-
-hinge = _Hinge()
-squared_hinge = _SquaredHinge()
-softmax = _Softmax()
+hinge = Loss(_losses.Hinge)
+squared_hinge = Loss(_losses.SquaredHinge)
+softmax = _Softmax(_losses.Softmax)

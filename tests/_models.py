@@ -40,7 +40,7 @@ class Model:
 def serves(solver, loss, *, alpha=0.1, l1_ratio=0.0, learning_rate="auto"):
     """Whether a solver takes such a request for a small data set."""
     request = _solvers.Request(
-        getattr(losses, loss),
+        getattr(losses, loss).at_margin(),
         ElasticNet(alpha, l1_ratio),
         learning_rate,
         n_samples=100,

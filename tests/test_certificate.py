@@ -2,9 +2,9 @@ import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES
+from _objectives import make_objective
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_objective import make_objective
 
 from sklearn_linloss._certificate import Certifier, balance_flows, maximize_concave
 
@@ -64,7 +64,7 @@ def test_no_bound_on_a_path_exceeds_the_optimum_and_they_rise(problem, standardi
         f.weights(gradient)[:] += f.penalty.l2 * f.weights(theta)
         step = 0.02 / (1.0 + 0.1 * t) / f.value_at_zero
         theta = theta - step * gradient
-        f.weights(theta)[:] = f.penalty.prox_l1(f.weights(theta), step)
+        f.weights(theta)[:] = f.penalty.prox_rest(f.weights(theta), step)
     assert (np.diff(bounds) >= 0.0).all()
     assert bounds[-1] > 0.0
 

@@ -294,13 +294,13 @@ def test_the_failing_part_is_named(monkeypatch, loss, numerics):
     model = make(loss, alpha=0.1)
     assert check_gradient(model, X, y, W, b, reference=numerics).passed
     with monkeypatch.context() as patch:
-        right = _objective.LinearObjective.loss_gradient
+        right = _objective.Objective.loss_gradient
 
         def doubled(self, scores, width=0.0):
             value, gradient = right(self, scores, width)
             return value, 2.0 * gradient
 
-        patch.setattr(_objective.LinearObjective, "loss_gradient", doubled)
+        patch.setattr(_objective.Objective, "loss_gradient", doubled)
         check = check_gradient(model, X, y, W, b, reference=numerics)
         assert not check.passed
         assert not check.parts["data"].passed
@@ -318,16 +318,16 @@ def test_the_failing_part_is_named(monkeypatch, loss, numerics):
 def test_an_estimator_whose_objective_is_consistently_wrong(monkeypatch):
     X, y, W, b, _ = problem(3)
     model = make("softmax", alpha=0.1)
-    right = _objective.LinearObjective.loss_gradient
-    right_value = _objective.LinearObjective.loss_value
+    right = _objective.Objective.loss_gradient
+    right_value = _objective.Objective.loss_value
 
     def larger_gradient(self, scores, width=0.0):
         value, gradient = right(self, scores, width)
         return 60 / 59 * value, 60 / 59 * gradient
 
-    monkeypatch.setattr(_objective.LinearObjective, "loss_gradient", larger_gradient)
+    monkeypatch.setattr(_objective.Objective, "loss_gradient", larger_gradient)
     monkeypatch.setattr(
-        _objective.LinearObjective,
+        _objective.Objective,
         "loss_value",
         lambda self, scores, width=0.0: 60 / 59 * right_value(self, scores, width),
     )

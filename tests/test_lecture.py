@@ -8,7 +8,7 @@ from _models import LOSSES, make
 from sklearn.datasets import load_digits, load_iris
 
 from sklearn_linloss import losses
-from sklearn_linloss._objective import LinearObjective
+from sklearn_linloss._objective import Objective
 from sklearn_linloss.inspection import numerical_gradient
 
 # Scores of a cat, a car and a frog; the true class is on the diagonal.
@@ -142,13 +142,13 @@ def test_a_step_is_one_gradient(loss, monkeypatch):
     X, y = load_digits(return_X_y=True)
     calls = Counter()
     for name in ("data_gradient", "scores", "backward", "loss_gradient"):
-        method = getattr(LinearObjective, name)
+        method = getattr(Objective, name)
 
         def counted(self, *args, name=name, method=method):
             calls[name] += 1
             return method(self, *args)
 
-        monkeypatch.setattr(LinearObjective, name, counted)
+        monkeypatch.setattr(Objective, name, counted)
 
     def work(n_steps):
         calls.clear()

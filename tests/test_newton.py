@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from _objectives import make_objective
 from scipy import sparse
 
-from sklearn_linloss import losses
-from sklearn_linloss._objective import LinearObjective
 from sklearn_linloss._penalty import ElasticNet
 from sklearn_linloss._solvers import _newton, _systems
 
@@ -13,17 +12,8 @@ pytestmark = pytest.mark.plain_python
 
 
 def objective(X, y, loss, fit_intercept):
-    return LinearObjective(
-        X,
-        y.astype(np.intp),
-        1.0 + np.arange(len(y)) % 3,
-        loss=getattr(losses, loss),
-        penalty=ElasticNet(0.1, 0.0),
-        delta=1.0,
-        n_classes=int(y.max()) + 1,
-        fit_intercept=fit_intercept,
-        dtype=np.float64,
-    )
+    weight = 1.0 + np.arange(len(y)) % 3
+    return make_objective(X, y, loss, weight=weight, fit_intercept=fit_intercept)
 
 
 def dense_hessian(f, score_hessians):

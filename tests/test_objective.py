@@ -2,40 +2,10 @@ import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES
+from _objectives import make_objective
 from scipy import sparse
 
-from sklearn_linloss import _objective, losses
-from sklearn_linloss._objective import LinearObjective
-from sklearn_linloss._penalty import ElasticNet
-
-
-def make_objective(
-    X, y, loss, alpha=0.1, l1_ratio=0.0, delta=1.0, weight=None, **options
-):
-    options = {"fit_intercept": True, "dtype": X.dtype} | options
-    return LinearObjective(
-        X,
-        y.astype(np.intp),
-        np.ones(len(y)) if weight is None else weight,
-        loss=getattr(losses, loss),
-        penalty=ElasticNet(alpha, l1_ratio),
-        delta=delta,
-        n_classes=int(y.max()) + 1,
-        **options,
-    )
-
-
-class Perceptron(losses.Loss):
-    name = "perceptron"
-
-
-def test_a_loss_that_kernels_do_not_know(monkeypatch):
-    monkeypatch.setattr(losses, "perceptron", Perceptron(), raising=False)
-    expected = (
-        "do not know the loss 'perceptron', only 'hinge', 'squared_hinge', 'softmax'"
-    )
-    with pytest.raises(ValueError, match=expected):
-        make_objective(np.eye(3), np.arange(3), "perceptron")
+from sklearn_linloss._design import _base, dense
 
 
 def golden_point(n_classes, n_features):
@@ -47,8 +17,7 @@ def golden_point(n_classes, n_features):
 def gradient_in_user_coordinates(f, theta):
     """Gradient of the data part by W and b, where theta holds (W, b + W mean)."""
     value, flat = f.data_gradient(theta)
-    grad_W = f.weights(flat).reshape(f.matrix_shape)
-    grad_W = grad_W.T if f.is_sparse else grad_W
+    grad_W = f.coefficients(flat)
     grad_b = f.intercepts(flat)
     if f.mean is not None:
         grad_W = grad_W + np.outer(grad_b, f.mean)
@@ -109,8 +78,8 @@ def random_problem(n_classes, kind, dtype=np.float64, offset=0.0):
 def as_if_large(monkeypatch):
     """Compiled products, and sums in parts, for problems of any size."""
     for name in ("_SMALL", "_FEWEST_FEATURES"):
-        monkeypatch.setattr(_objective, name, 0)
-    monkeypatch.setattr(_objective, "_SMALL_PART", 1)
+        monkeypatch.setattr(dense, name, 0)
+    monkeypatch.setattr(_base, "_SMALL_PART", 1)
 
 
 @pytest.mark.plain_python

@@ -10,10 +10,19 @@ from scipy import sparse
 from scipy.optimize import linprog, minimize
 
 from sklearn_linloss import _empty_model, linear_path
+from sklearn_linloss._base import settings_of
 from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
 from sklearn_linloss._path import _extrapolate
+from sklearn_linloss._problem import check_problem
 
 ALPHAS = np.geomspace(1.0, 1e-4, 7)
+
+
+def largest_alpha(model, X, y, sample_weight=None):
+    """Where the path of a model begins, and the intercept there."""
+    problem = check_problem(model, X, y, sample_weight)
+    loss = settings_of(model).loss
+    return alpha_max(problem, loss, model.l1_ratio, model.fit_intercept)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -226,7 +235,7 @@ def test_memory_for_many_classes():
     X[:40], y[:40] = X[:40] + 1.0, 0
     model = make("hinge")
     tracemalloc.start()
-    largest, intercept = alpha_max(model, X, y)
+    largest, intercept = largest_alpha(model, X, y)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 100e6
@@ -245,7 +254,7 @@ def test_where_the_path_of_the_hinge_begins(n_classes, fit_intercept):
     X = rng.standard_normal((len(y), 3)) + y[:, None]
     weight = rng.uniform(0.5, 2.0, len(y))
     model = make("hinge", l1_ratio=0.5, fit_intercept=fit_intercept)
-    found, _ = alpha_max(model, X, y, weight)
+    found, _ = largest_alpha(model, X, y, weight)
     expected = 2.0 * smallest_pull(X, y, weight / weight.sum(), fit_intercept)
     assert found == pytest.approx(expected, rel=1e-5)
 
@@ -266,9 +275,9 @@ def test_a_path_of_the_hinge_with_too_many_kinks(most, monkeypatch):
     y = rng.integers(5, size=200) * rng.integers(2, size=200)
     X = rng.standard_normal((200, 6)) + y[:, None]
     model = make("hinge", l1_ratio=0.5)
-    exact, _ = alpha_max(model, X, y)
+    exact, _ = largest_alpha(model, X, y)
     monkeypatch.setattr(_empty_model, "_MOST_KINKS", most)
-    bound, _ = alpha_max(model, X, y)
+    bound, _ = largest_alpha(model, X, y)
     assert exact * (1.0 - 1e-6) <= bound <= 10.0 * exact
     fit = model.set_params(alpha=bound, tol=1e-6).fit(X, y)
     alone = by_linear_program(np.bincount(y) / len(y))

@@ -63,7 +63,7 @@ def test_prox_of_l1_gives_exact_zeros_and_shrinks_the_rest():
     shrunk = ElasticNet(1.0, 1.0).prox(w, 0.7)
     np.testing.assert_array_equal(shrunk[[0, 1, 2, 3, 5]], 0.0)
     assert shrunk[4] == pytest.approx(1.3)
-    np.testing.assert_array_equal(ElasticNet(1.0, 1.0).prox_l1(w, 0.7), shrunk)
+    np.testing.assert_array_equal(ElasticNet(1.0, 1.0).prox_rest(w, 0.7), shrunk)
 
 
 def test_prox_of_no_penalty_is_the_identity_and_of_a_penalty_is_not():

@@ -3,27 +3,19 @@
 import _reference as reference
 import numpy as np
 import pytest
+from _objectives import make_objective
 from scipy import optimize, sparse
 
-from sklearn_linloss import SoftmaxClassifier, SVMClassifier, losses
-from sklearn_linloss._objective import LinearObjective
-from sklearn_linloss._penalty import ElasticNet
+from sklearn_linloss import SoftmaxClassifier, SVMClassifier
 from sklearn_linloss._solvers._sdca import DualAscent
 
 ALPHA = 0.3
 
 
 def ascent_on(X, y, loss, l1_ratio=0.0, fit_intercept=False, delta=1.5):
-    f = LinearObjective(
-        X,
-        y,
-        1.0 + np.arange(len(y)) % 2,
-        loss=getattr(losses, loss),
-        penalty=ElasticNet(ALPHA, l1_ratio),
-        delta=delta,
-        n_classes=int(y.max()) + 1,
-        fit_intercept=fit_intercept,
-        dtype=np.float64,
+    weight = 1.0 + np.arange(len(y)) % 2
+    f = make_objective(
+        X, y, loss, ALPHA, l1_ratio, delta, weight, fit_intercept=fit_intercept
     )
     ascent = DualAscent(f, np.random.default_rng(0))
     # Without a proximal term, unless a test wants one, and every change is made.
@@ -36,12 +28,12 @@ def dual_objective(f, ascent, loss):
     signed = ascent.signed_dual()
     return reference.dual_value(
         signed / f.weight[:, None],
-        f.X,
+        f.design.rows(slice(None)),
         f.y,
         loss,
         f.penalty.alpha,
         l1_ratio=f.penalty.l1_ratio,
-        delta=f.delta,
+        delta=f.loss.delta,
         sample_weight=f.weight,
     )
 
@@ -175,7 +167,7 @@ def test_the_gap_is_that_of_model_and_dual_variables(loss, l1_ratio):
             loss,
             ALPHA,
             l1_ratio=l1_ratio,
-            delta=f.delta,
+            delta=f.loss.delta,
             sample_weight=f.weight,
         )
         scores = X @ W.T

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_linloss
 from sklearn_linloss import _kernels, losses
-from sklearn_linloss._objective import readonly
+from sklearn_linloss._design import readonly
 
 PROJECT = Path(sklearn_linloss.__file__).parents[1]
 all_losses = pytest.mark.parametrize("loss", LOSSES)

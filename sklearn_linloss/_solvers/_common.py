@@ -288,7 +288,7 @@ def batch_curvature(f, batch_size, width, rng):
     """
     whole, row = curvature_scales(f, rng)
     curvature = f.loss.curvature(f.n_classes, width)
-    return curvature * (whole + (row + whole) / batch_size) + f.penalty.l2, whole
+    return curvature * (whole + (row + whole) / batch_size) + f.penalty.convexity, whole
 
 
 def curvature_scales(f, rng, basis=None, damping=None):
@@ -347,7 +347,7 @@ def _some_rows(f, rng):
     """Rows of X in float64, and the centre of the features."""
     rows = rng.choice(f.n_samples, min(f.n_samples, _PROBE_ROWS), replace=False)
     centre = f.mean if f.mean is not None else np.zeros(f.n_features)
-    return f.X[np.sort(rows)].astype(np.float64), centre
+    return f.design.rows(np.sort(rows)).astype(np.float64), centre
 
 
 def _product(Z, directions):

@@ -7,6 +7,8 @@ optimization", 2006, sections 5.1 and 7.1).
 
 import numpy as np
 
+from . import _costs
+
 _MOST_ROWS = 4.0  # a feature, for a block
 # What may be left of a step's descent: of it, and of the target.
 _FINEST, _COARSEST, _ENOUGH = 1e-3, 1e-2, 0.1
@@ -20,13 +22,13 @@ class Preconditioner:
 
     Parameters
     ----------
-    f : LinearObjective
+    f : Objective
     second : ndarray of shape (n_samples, n_rows)
         Probabilities, or for the one-row form the second derivatives.
     """
 
     def __init__(self, f, second):
-        curvature = _class_curvature(f, second)
+        curvature = f.loss.class_curvature(second, f.weight)
         centre = np.zeros(f.n_features) if f.mean is None else f.mean
         centre = centre.astype(f.dtype)
         d, most = f.n_features, _most_rows(f)
@@ -38,8 +40,7 @@ class Preconditioner:
                 rows = np.sort(np.argpartition(-weights, most)[:most])
                 total = weights[rows].sum()
                 scale = weights.sum() / total if total > 0.0 else 0.0
-            X = f.X[rows]
-            X = (X.toarray() if f.is_sparse else X).astype(f.dtype, copy=False) - centre
+            X = f.design.dense_rows(rows, f.dtype) - centre
             X *= np.sqrt(scale * weights[rows])[:, None].astype(f.dtype)
             self._blocks[k] = X.T @ X
         bend = curvature.sum(axis=0)
@@ -51,12 +52,12 @@ class Preconditioner:
     @staticmethod
     def cost(f):
         """Floating-point operations to make one."""
-        d = f.n_features
-        return 2.0 * f.n_rows * d**2 * (_most_rows(f) + d)
+        return _costs.class_blocks(_most_rows(f), f.n_features, f.n_rows)
 
     def is_worn(self, f):
         """Whether its use has cost more than a new one would."""
-        return self._applications * 4.0 * f.n_samples * f.size > self.cost(f)
+        used = self._applications * _costs.gradient(f.n_samples, f.size)
+        return used > self.cost(f)
 
     def prepare(self, ridge):
         """Take the ridge of each feature."""
@@ -70,10 +71,9 @@ class Preconditioner:
         """Approximately (H + ridge)^-1 residual."""
         self._applications += 1
         solution = np.empty(f.size)
-        R = f.weights(residual).reshape(f.matrix_shape)
-        R = (R.T if f.is_sparse else R).astype(f.dtype)
+        R = f.coefficients(residual).astype(f.dtype)
         S = np.matmul(self._inverses, R[:, :, None])[:, :, 0]
-        f.weights(solution).reshape(f.matrix_shape)[:] = S.T if f.is_sparse else S
+        f.coefficients(solution)[:] = S
         if f.fit_intercept:
             f.intercepts(solution)[:] = f.intercepts(residual) / self._intercepts
         return solution
@@ -101,7 +101,7 @@ def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, tar
     enough = _COARSEST * descent
     if within_reach(descent, target):
         enough = min(max(_FINEST * descent, _ENOUGH * target), enough)
-    bend = _Bend(f, second)
+    bend = f.loss.bend(second, f.weight, f.dtype)
     for _ in range(_MOST_STEPS):
         bent = f.backward(bend(f.scores(direction))) + ridge * direction
         curvature = direction @ bent
@@ -116,27 +116,3 @@ def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, tar
             break
         direction = scaled + product / before * direction
     return solution
-
-
-class _Bend:
-    """The map by pi_i (Hessian of L_i), in the precision of the products with X."""
-
-    def __init__(self, f, second):
-        self._second = second.astype(f.dtype)
-        self._weighted = self._second
-        if f.n_rows > 1:
-            self._weighted = (f.weight[:, None] * second).astype(f.dtype)
-
-    def __call__(self, change):
-        """Of changes of the scores, shape (n_samples, n_rows), in place."""
-        if change.shape[1] > 1:
-            change -= np.einsum("ik,ik->i", self._second, change)[:, None]
-        change *= self._weighted
-        return change
-
-
-def _class_curvature(f, second):
-    """The diagonal of pi_i (Hessian of L_i), shape (n_samples, n_rows)."""
-    if f.n_rows == 1:
-        return second
-    return f.weight[:, None] * second * (1.0 - second)

@@ -32,7 +32,7 @@ def _accelerated(f, theta, certifier, options, progress):
     smoothed hinge is an epsilon-subgradient of the hinge. The best iterate is returned.
     """
     smooth = f.loss.smooth
-    width = 0.0 if smooth else f.delta
+    width = 0.0 if smooth else f.loss.delta
     metric = feature_metric(f)
     curvature = _LocalCurvature(f, metric)
     slack = 10.0 * np.finfo(f.dtype).eps * f.value_at_zero
@@ -76,7 +76,7 @@ def _accelerated(f, theta, certifier, options, progress):
             best, best_value = theta, objective
         progress.record(best_value, best)
         checkpoint = due(t)
-        if smooth and f.penalty.alpha > 0.0:
+        if smooth and not f.penalty.is_zero:
             # Without a penalty the slope decides, which may vanish while F still falls.
             checkpoint = checkpoint and progress.slowed(options.tol)
         last = t == options.max_iter or progress.stopped
@@ -94,7 +94,7 @@ def _accelerated(f, theta, certifier, options, progress):
             _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
             criterion = certifier.criterion(theta, best_value, dual=dual)
             smoothing = data_value - trial_value
-            if f.penalty.alpha == 0.0:
+            if f.penalty.is_zero:
                 # No gap: a plateau decides, once what was smoothed is negligible.
                 still = progress.plateaued(options.tol) or criterion <= options.tol
                 blurred = smoothing > options.tol * data_value and data_value > 0.0
@@ -194,9 +194,9 @@ def _constant(f, theta, certifier, options, progress):
         if not progress.proceeds(options.max_iter):
             break
         w = f.weights(theta)
-        f.weights(gradient)[:] += f.penalty.l2 * w
+        f.weights(gradient)[:] += f.penalty.smooth_gradient(w)
         theta = theta - rate * gradient
-        f.weights(theta)[:] = f.penalty.prox_l1(f.weights(theta), rate)
+        f.weights(theta)[:] = f.penalty.prox_rest(f.weights(theta), rate)
     if not f.loss.smooth:
         _certify_hinge(f, theta, certifier)
         return SolverResult(theta, converged=False)
@@ -208,5 +208,5 @@ def _certify_hinge(f, theta, certifier):
     """Try the slopes of hinges smoothed over several widths: its own prove little."""
     scores = f.scores(theta, np.float64)
     for width in _WIDTHS:
-        _, dual = f.loss_gradient(scores, width * f.delta)
+        _, dual = f.loss_gradient(scores, width * f.loss.delta)
         certifier.certify(theta, dual, scores)

@@ -18,7 +18,7 @@ def solve(objective, theta, certifier, options, progress):
     """
     f = objective
     curvature = f.loss.curvature(f.n_classes) * feature_metric(f)
-    f.weights(curvature)[:] += f.penalty.l2
+    f.weights(curvature)[:] += f.penalty.convexity
     scale = 1.0 / np.sqrt(curvature)
     due = Checkpoints()
     certified_result = None
@@ -29,11 +29,11 @@ def solve(objective, theta, certifier, options, progress):
         theta = scale * u
         value, gradient = f.data_gradient(theta)
         w = f.weights(theta)
-        f.weights(gradient)[:] += f.penalty.l2 * w
-        if f.penalty.l2 > 0.0:
+        f.weights(gradient)[:] += f.penalty.smooth_gradient(w)
+        if f.penalty.convexity > 0.0:
             # The gap if the gradient of the loss were a dual point as it is.
             slope = f.weights(gradient)
-            distance = (slope @ slope) / (2.0 * f.penalty.l2)
+            distance = (slope @ slope) / (2.0 * f.penalty.convexity)
         return value + f.penalty.value(w), scale * gradient
 
     def after_iteration(intermediate_result):

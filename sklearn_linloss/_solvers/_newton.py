@@ -19,9 +19,8 @@ from functools import partial
 
 import numpy as np
 
-from .. import _kernels
 from .._certificate import maximize_concave
-from . import only_by_pairs
+from . import _costs
 from ._common import (
     Best,
     Checkpoints,
@@ -35,6 +34,7 @@ from ._conjugate_gradients import (
     solve_by_conjugate_gradients,
     within_reach,
 )
+from ._registry import only_by_pairs
 from ._sdca import DualAscent, ascend
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
@@ -145,7 +145,7 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
             certificate = certifier.certify(theta, dual, scores)
             best.consider(certificate.theta, certificate.objective)
             criterion = certifier.gap(best.value)
-            if f.penalty.alpha == 0.0:
+            if f.penalty.is_zero:
                 criterion = certificate.criterion
         else:
             best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
@@ -227,9 +227,8 @@ def _iterations_pay(f):
     n, d, size = f.n_samples, f.n_features, f.size
     if size < _SMALL_SYSTEM:
         return False  # whatever the samples: weights are then repetitions exactly
-    pairs = max((f.n_rows - 1) / 2.0, 1.0)
-    factor = size**3 / 3.0 + 2.0 * n * size * (d + 1) * pairs
-    return factor > _CG_STEPS * 4.0 * n * size + Preconditioner.cost(f)
+    iterations = _CG_STEPS * _costs.gradient(n, size) + Preconditioner.cost(f)
+    return _costs.newton_matrix(n, d, f.n_rows, size) > iterations
 
 
 def _ascent_pays(f, warm):
@@ -291,8 +290,8 @@ class _Ascended:
         pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
         if pairs > _MOST_PAIRS:
             return np.inf
-        factor, gram = pairs**3 / 3.0, rows**2 * f.n_features
-        return _FLOP * (factor + gram) / (4.0 * f.n_samples * f.size)
+        step = _costs.pair_matrix(pairs, rows, f.n_features)
+        return _FLOP * step / _costs.gradient(f.n_samples, f.size)
 
 
 class _Anchor:
@@ -327,13 +326,7 @@ class _Softmax:
         """
         f = self._f
         value, pull = f.loss_gradient(scores)
-        weight = f.weight[:, None]
-        relative = pull / weight
-        if f.n_rows == 1:
-            p = np.abs(relative)
-            return value, pull, weight * p * (1.0 - p)
-        relative[np.arange(f.n_samples), f.y] += 1.0
-        return value, pull, relative
+        return value, pull, f.loss.second(pull, f.y, f.weight)
 
     def along(self, scores, change, t):
         """Value of the data part at scores + t * change, and its derivative in t."""
@@ -373,7 +366,7 @@ class _AugmentedHinge:
     def __init__(self, f):
         self._f = f
         self._largest_variance = feature_metric(f).max()
-        self._unit = f.delta  # of the width
+        self._unit = f.loss.delta  # of the width
         self._width = 0.0 if f.loss.smooth else _LARGEST_WIDTH * self._unit
         self._centre = np.zeros((f.n_samples, f.n_rows))
         self._pull = np.empty_like(self._centre)
@@ -384,10 +377,10 @@ class _AugmentedHinge:
     @property
     def proximal(self):
         f = self._f
-        if f.delta == 0.0 or self._width == 0.0:
+        if f.loss.delta == 0.0 or self._width == 0.0:
             return 0.0
         held = f.penalty.l2 / self._largest_variance
-        return max(_PROXIMAL * self._width / f.delta**2 - held, 0.0)
+        return max(_PROXIMAL * self._width / f.loss.delta**2 - held, 0.0)
 
     def start_from(self, dual, width):
         """Take multipliers near the best ones, and a width in units of the margin; of
@@ -397,7 +390,7 @@ class _AugmentedHinge:
         self._centre = wrong_class_shares(f, dual)
         if f.loss.smooth:
             size = f.weight @ self._centre.max(axis=1)
-            self._unit = f.delta / size if size > 0.0 else f.delta
+            self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
         self._width = width * self._unit
 
     @property
@@ -421,14 +414,11 @@ class _AugmentedHinge:
         """
         f = self._f
         arrays = (self._centre, self._pull, self._second)
-        value = _kernels.proximal_hinge(
+        value = f.loss.augmented(
             f.vector_form(scores),
             f.y,
             f.weight,
-            f.delta,
             self._width,
-            f.loss.bend,
-            f.loss.cap,
             *map(f.vector_form, arrays),
         )
         return value, self._pull, self._second
@@ -436,16 +426,13 @@ class _AugmentedHinge:
     def along(self, scores, change, t):
         """Value of the data part at scores + t * change, and its derivative in t."""
         f = self._f
-        return _kernels.proximal_hinge_along(
+        return f.loss.augmented_along(
             f.vector_form(scores),
             f.vector_form(change),
             t,
             f.y,
             f.weight,
-            f.delta,
             self._width,
-            f.loss.bend,
-            f.loss.cap,
             f.vector_form(self._centre),
         )
 
@@ -486,7 +473,7 @@ class _AugmentedHinge:
             self._width *= 0.3
         elif self._steps <= 6:
             self._width *= 0.5
-        self._width = max(self._width, _SMALLEST_WIDTH * self._f.delta)
+        self._width = max(self._width, _SMALLEST_WIDTH * self._f.loss.delta)
         self._steps = 0
         return True
 
@@ -503,7 +490,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     residual = gradient.copy()
     f.weights(residual)[:] = f.penalty.min_norm_subgradient(w, f.weights(gradient))
     if anchor.strength == 0.0:
-        unit = f.delta if f.delta > 0.0 else 1.0
+        unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / anchor.metric).sum())
         bend = _total_curvature(f, second)
         ridge = max(_DAMPING * size / unit, _SMALLEST_DAMPING * bend) * anchor.metric
@@ -524,8 +511,8 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def _total_curvature(f, second):
     """Sum over samples and classes of what `second` says, 1 where that is nothing."""
-    if f.loss.twice_differentiable and f.n_rows > 1:
-        second = f.weight[:, None] * second * (1.0 - second)
+    if f.loss.twice_differentiable:
+        second = f.loss.class_curvature(second, f.weight)
     return second.sum() or 1.0
 
 

@@ -7,9 +7,7 @@ holds one gradient in the scores a sample, (n_samples, n_rows) numbers.
 
 import numpy as np
 
-from .. import _kernels
 from .._certificate import Certifier
-from .._objective import readonly
 from ._common import (
     Checkpoints,
     SolverResult,
@@ -137,19 +135,15 @@ class _State:
         common = (
             f.y,
             self._weight,
-            f.delta,
+            f.loss.delta,
             order,
             self.batch_size,
             number(step),
             number(f.penalty.l1),
             number(f.penalty.l2),
-            *(f.weights(v).reshape(f.matrix_shape) for v in (self._theta, self._mean)),
+            *(f.matrix(v) for v in (self._theta, self._mean)),
             *(f.intercepts(v).reshape(-1, f.n_rows) for v in (self._theta, self._mean)),
             number(intercept_scale),
             self._table,
         )
-        if f.is_sparse:
-            _kernels.saga_epoch_csr(f.code, *f.csr, *common)
-        else:
-            X = readonly(f.X)
-            _kernels.saga_epoch_dense(f.code, X, self._centre, *common)
+        f.design.saga_epoch(f.loss, self._centre, *common)

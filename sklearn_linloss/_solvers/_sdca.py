@@ -16,8 +16,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from .. import _kernels
-from .._objective import readonly
 from ._common import Best, Checkpoints, SolverResult, Stall, wrong_class_shares
 
 # Of the mean squared norm of the rows, and of the L2 penalty.
@@ -97,7 +95,7 @@ class DualAscent:
 
     Parameters
     ----------
-    f : LinearObjective
+    f : Objective
     rng : numpy.random.Generator
     accelerated : bool
         Whether a proximal term strengthens a weak penalty. Not worth it for a few
@@ -112,7 +110,7 @@ class DualAscent:
     def __init__(self, f, rng, accelerated=True):
         self._f = f
         # In whose coordinates the rows are: those of CSR are never centred.
-        self._of_rows = f.uncentred() if f.is_sparse else f
+        self._of_rows = f if f.design.counts_from_centre else f.uncentred()
         self._rng = rng
         self._accelerated = accelerated
         hinge = not f.loss.smooth
@@ -120,12 +118,12 @@ class DualAscent:
         centre = zeros if self._of_rows.mean is None else f.mean
         self._centre = centre.astype(f.dtype)
         if "squared_norms" not in f.workspace:
-            f.workspace["squared_norms"] = f.squared_norms(self._centre)
+            f.workspace["squared_norms"] = f.design.squared_norms(self._centre)
         self._squares = f.workspace["squared_norms"]
         # Without features any number does.
         mean_square = self._squares.mean() or 1.0
         # Of the rows, or what moves scores by ten where the penalty stops the rest.
-        unit = f.delta if hinge and f.delta > 0.0 else 1.0
+        unit = f.loss.delta if hinge and f.loss.delta > 0.0 else 1.0
         reach = _INTERCEPT_REACH * f.penalty.l2 * unit
         scale = max(_INTERCEPT_SCALE * mean_square, reach)
         self._b_scale = scale * f.fit_intercept
@@ -146,12 +144,12 @@ class DualAscent:
         self._scratch = (
             np.empty((4, f.n_rows)),
             (np.empty(f.n_rows),) if in_rows else (),
-            np.empty(f.n_rows if f.is_sparse else f.n_features, f.dtype),
+            np.empty(f.matrix_shape[1], f.dtype),
         )
         self._still = _LARGEST_STILL if f.loss.smooth else _SMALLEST_STILL
         self._patience, self._distance = 1.0, np.inf
-        stored = f.X.nnz if f.is_sparse else f.X.size
-        self._visits_a_move = _MOVE_COSTS * f.n_features * f.n_samples / max(stored, 1)
+        stored = max(f.design.n_stored, 1)
+        self._visits_a_move = _MOVE_COSTS * f.n_features * f.n_samples / stored
         self._visits_since_move = 0
 
     def _first_strength(self, mean_square, unit):
@@ -180,10 +178,7 @@ class DualAscent:
         """
         f = self._f
         rows = self._rng.choice(f.n_samples, min(f.n_samples, _SAMPLE), replace=False)
-        X = f.X[rows] if f.is_sparse else f.X[rows] - self._centre
-        X = X.astype(np.float64)
-        gram = X @ X.T
-        gram = gram.toarray() if f.is_sparse else gram
+        gram = f.design.gram(rows, rows, np.ones(f.n_features), self._of_rows.mean)
         np.fill_diagonal(gram, 0.0)
         pairs = max(len(rows) * (len(rows) - 1), 1)
         return f.n_samples * np.vdot(gram, gram) / (pairs * mean_square**2)
@@ -203,7 +198,7 @@ class DualAscent:
         """Take the dual variables of a model: the slopes of its loss."""
         f = self._f
         scores = f.scores(theta, np.float64)
-        _, slopes = f.loss_gradient(scores, _START_WIDTH * f.delta)
+        _, slopes = f.loss_gradient(scores, _START_WIDTH * f.loss.delta)
         self.start_from(slopes, theta)
 
     def start_from(self, dual, theta):
@@ -211,7 +206,7 @@ class DualAscent:
         f = self._of_rows
         theta = f.join(*self._f.parts(theta))
         self.dual = wrong_class_shares(f, dual)
-        self._W_centre[:] = f.weights(theta).reshape(f.matrix_shape)
+        self._W_centre[:] = f.matrix(theta)
         self._b_centre[:] = f.intercepts(theta).reshape(self._b.shape)
         self._W_last[:], self._b_last[:] = self._W_centre, self._b_centre
         self.refresh()
@@ -220,10 +215,10 @@ class DualAscent:
         """Compute the model from the dual variables, without the errors of updates."""
         f = self._of_rows
         pulled = f.backward(self.signed_dual())
-        U = self._proximal * self._W_centre - f.weights(pulled).reshape(f.matrix_shape)
+        U = self._proximal * self._W_centre - f.matrix(pulled)
         if self._U is not None:
             self._U[:] = U
-        self._W[:] = f.penalty.prox_l1(U, 1.0) / self._strength
+        self._W[:] = f.penalty.prox_rest(U, 1.0) / self._strength
         self._b[:] = self._b_centre
         total = f.intercepts(pulled).reshape(self._b.shape)
         self._b -= self._b_scale / self._strength * total
@@ -281,10 +276,9 @@ class DualAscent:
 
     def model(self):
         """Coefficients and intercepts as one vector."""
-        f = self._f
-        if f.is_sparse:
-            return f.join(self._W.T, self._b.sum(axis=0))
-        return np.concatenate([self._W, self._b], axis=None, dtype=np.float64)
+        f, of_rows = self._f, self._of_rows
+        theta = np.concatenate([self._W, self._b], axis=None, dtype=np.float64)
+        return theta if of_rows is f else f.join(*of_rows.parts(theta))
 
     def signed_dual(self):
         """pi_i * a_i for all classes, as the certificate takes it."""
@@ -302,7 +296,7 @@ class DualAscent:
         common = (
             f.y,
             f.weight,
-            f.delta,
+            f.loss.delta,
             self._still,
             order,
             number(f.penalty.l1),
@@ -316,10 +310,7 @@ class DualAscent:
             self._moved,
             *self._scratch,
         )
-        if f.is_sparse:
-            _kernels.sdca_epoch_csr(f.code, *f.csr, *common)
-        else:
-            _kernels.sdca_epoch_dense(f.code, readonly(f.X), self._centre, *common)
+        f.design.sdca_epoch(f.loss, self._centre, *common)
 
     def _let_sleep(self, rows):
         """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""
@@ -340,7 +331,7 @@ class DualAscent:
             self._W += less / strength * (self._W - self._W_centre)
         else:
             self._U -= less * self._W_centre
-            self._W[:] = f.penalty.prox_l1(self._U, 1.0) / strength
+            self._W[:] = f.penalty.prox_rest(self._U, 1.0) / strength
         self._strength = strength
 
     def _move_centres(self):
@@ -362,7 +353,7 @@ class DualAscent:
                 self._W += step / self._strength
             else:
                 self._U += step
-                self._W[:] = f.penalty.prox_l1(self._U, 1.0) / self._strength
+                self._W[:] = f.penalty.prox_rest(self._U, 1.0) / self._strength
 
 
 def _moved(centre, point, last, ahead):

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from .. import _kernels
-from .._objective import readonly
 from ._common import SolverResult, diverged, snapshot
 from ._sgd_state import SCHEDULES, State
 
@@ -76,7 +74,7 @@ def run_epoch(f, state, weight, order, rates):
     common = (
         f.y,
         weight,
-        f.delta,
+        f.loss.delta,
         order,
         min(state.batch_size, f.n_samples),
         rates,
@@ -89,20 +87,9 @@ def run_epoch(f, state, weight, order, rates):
     )
     vectors = (state.theta, state.velocity, state.mean)
     models = (
-        *(f.weights(v).reshape(f.matrix_shape) for v in vectors),
+        *(f.matrix(v) for v in vectors),
         *(f.intercepts(v).reshape(-1, f.n_rows) for v in vectors),
         batch_losses,
     )
-    if f.is_sparse:
-        _kernels.sgd_epoch_csr(f.code, *f.csr, *common, *models)
-    else:
-        _kernels.sgd_epoch_dense(
-            f.code,
-            readonly(f.X),
-            state.centre,
-            *common,
-            state.basis,
-            state.damping,
-            *models,
-        )
+    f.design.sgd_epoch(f.loss, common, state, models)
     return batch_losses

@@ -97,7 +97,7 @@ class Stream:
 
     Parameters
     ----------
-    f : LinearObjective
+    f : Objective
         Of the first chunk: the automatic rate is taken from it, and what the features
         count from.
     theta : ndarray
@@ -112,7 +112,7 @@ class Stream:
     """
 
     def __init__(self, f, theta, options):
-        self.is_sparse = f.is_sparse
+        self.counts_from_centre = f.design.counts_from_centre
         self.centre = f.mean
         self.fixed = {
             "fit_intercept": f.fit_intercept,
@@ -231,14 +231,14 @@ class Automatic(Constant):
 
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
-        if f.penalty.l1 == 0.0 and not f.is_sparse:
+        if f.penalty.is_smooth and f.design.counts_from_centre:
             basis, damping = leading_directions(f, rng)
             state.basis, state.damping = basis.astype(f.dtype), damping.astype(f.dtype)
         self._whole, self._row = curvature_scales(f, rng, state.basis, state.damping)
         state.intercept_scale = self._whole
         self._batch_size = state.batch_size
         self._rate = self._safe_rate(f)
-        self._longest_row = f.squared_norms(state.centre).mean()
+        self._longest_row = f.design.squared_norms(state.centre).mean()
         self._growth = _GROWTH
         n_updates = state.updates_in(f.n_samples)
         epochs = max(
@@ -255,7 +255,7 @@ class Automatic(Constant):
         return self._rate * (self._start + self._length - epoch + left) / self._length
 
     def stream_rates(self, f, updates):
-        row = f.squared_norms(f.mean if f.mean is not None else 0.0).mean()
+        row = f.design.squared_norms(f.mean if f.mean is not None else 0.0).mean()
         if row > self._longest_row:
             if self._longest_row > _SAYS_NOTHING * row:
                 longer = row / self._longest_row
@@ -268,7 +268,7 @@ class Automatic(Constant):
 
     def follow(self, f, state, options):
         self._batch_size = state.batch_size
-        if f.penalty.l1 > 0.0 and len(state.damping):
+        if not f.penalty.is_smooth and len(state.damping):
             # What the damping had flattened to about the steepest of the rest.
             steep = self._whole / (1.0 - state.damping.astype(np.float64))
             self._row += state.damping @ steep
@@ -312,8 +312,8 @@ class Automatic(Constant):
         """From the eigenvalue and the trace of the second moments of X."""
         batch = self._whole + (self._row + self._whole) / self._batch_size
         # The hinge bends over about a margin.
-        curvature = f.loss.curvature(f.n_classes, f.delta)
-        return _START / (curvature * batch + f.penalty.l2)
+        curvature = f.loss.curvature(f.n_classes, f.loss.delta)
+        return _START / (curvature * batch + f.penalty.convexity)
 
     def _fit_cycle(self, start, length):
         """The cycle's length, so that no rest too short for a cycle remains."""

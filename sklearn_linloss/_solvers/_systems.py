@@ -21,9 +21,9 @@ def hessian(f, second):
     K, d = f.n_rows, f.n_features
     centre = f.mean if f.mean is not None else np.zeros(d)
     grams = np.zeros((K, K, d + 1, d + 1))
-    for rows, X in f.dense_blocks():
+    for rows, X in f.design.dense_blocks():
         _kernels.add_pair_grams(
-            f.code,
+            f.loss.code,
             X,
             centre,
             np.argsort(f.y[rows], kind="stable"),
@@ -39,14 +39,15 @@ def hessian(f, second):
         grams[np.arange(K), np.arange(K)] = total
     H = np.empty((f.size, f.size))
     n_weights = f.n_weights
-    inner = (2, 0, 3, 1) if f.is_sparse else (0, 2, 1, 3)
+    first = f.design.features_first
+    inner = (2, 0, 3, 1) if first else (0, 2, 1, 3)
     corner = grams[:, :, :d, :d].transpose(inner)
     H[:n_weights, :n_weights] = corner.reshape(n_weights, n_weights)
     if f.fit_intercept:
         # A common constant of all classes has no effect; this makes it definite.
         common = (K > 1) * grams[:, :, d, d].trace() / K
         H[n_weights:, n_weights:] = grams[:, :, d, d] + common
-        side = grams[:, :, :d, d].transpose((2, 0, 1) if f.is_sparse else (0, 2, 1))
+        side = grams[:, :, :d, d].transpose((2, 0, 1) if first else (0, 2, 1))
         H[:n_weights, n_weights:] = side.reshape(n_weights, K)
         H[n_weights:, :n_weights] = H[:n_weights, n_weights:].T
     return H
@@ -128,7 +129,7 @@ def _pair_system(f, sample, true, other, root, ridge):
     system = np.empty((len(sample), len(sample)))
     for start in range(0, len(rows), _ROWS):
         stop = min(start + _ROWS, len(rows))
-        gram = f.gram(rows[start:stop], rows[:stop], by_feature)
+        gram = f.design.gram(rows[start:stop], rows[:stop], by_feature, f.mean)
         if f.fit_intercept:
             gram += 1.0 / f.intercepts(ridge)[0]
         pairs = np.arange(ends[start], ends[stop])

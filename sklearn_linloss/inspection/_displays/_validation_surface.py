@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from ... import losses
 from ..._base import LinearLossClassifier
 from ..._cv_base import LinearLossClassifierCV
 from ..._orbits import at_unit_margin, find_orbits
@@ -334,7 +335,7 @@ def _orbits(search, points, shown, names):
         return None
     unit = [
         at_unit_margin(
-            known[f"{prefix}loss"],
+            getattr(losses, known[f"{prefix}loss"]).at_margin(),
             points[k][alpha_name],
             known[f"{prefix}l1_ratio"],
             points[k][delta_name],

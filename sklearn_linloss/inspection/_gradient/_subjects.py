@@ -9,8 +9,12 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.extmath import safe_sparse_dot
 
 from ... import losses
+from ..._base import settings_of
 from ..._compat import check_sample_weight
+from ..._design import canonical, design_of
+from ..._losses import Loss
 from ..._penalty import ElasticNet
+from ..._problem import check_problem
 from ._differences import one_number
 
 
@@ -19,8 +23,10 @@ def of_function(fun, X, y, W, b, loss, options, reference):
     if loss is not None:
         loss = getattr(losses, loss)
         if _is_transposed(W, X):
-            return _Function(fun), _Transposed(_problem(loss, X, y, W.T, b, **options))
-        return _Function(fun), _problem(loss, X, y, W, b, **options)
+            return _Function(fun), _Transposed(
+                _reference(loss, X, y, W.T, b, **options)
+            )
+        return _Function(fun), _reference(loss, X, y, W, b, **options)
     given = [name for name, value in options.items() if value is not None]
     given += ["reference"] if reference else []
     if given:
@@ -32,10 +38,10 @@ def of_loss(fun, X, y, W, b, loss, options):
     """The compiled objective with a loss, and its reference."""
     if loss is not None:
         raise ValueError(f"fun is {fun!r}: loss must not be given as well.")
-    problem = _problem(fun, X, y, W, b, **options)
+    reference = _reference(fun, X, y, W, b, **options)
     if len(W) == 2:
         raise ValueError("W must have one row for two classes, got two.")
-    return _Compiled(problem.compiled(b is not None)), problem
+    return _Compiled(reference.compiled(b is not None)), reference
 
 
 def of_estimator(estimator, X, y, W, b, loss, options):
@@ -56,21 +62,17 @@ def of_estimator(estimator, X, y, W, b, loss, options):
         )
     model = clone(estimator)
     model._validate_params()
-    X, y = model._check_data(X, y)
-    weight = model._check_weight(sample_weight, X)
-    X, codes, classes, weight, _ = model._weigh(X, y, weight)
-    _check_shapes(W, b, len(classes), X.shape[1], "fitted")
-    problem = _Problem(
-        X,
-        codes,
-        weight,
-        model._loss(),
-        float(model._delta()),
-        model._penalty(),
-        len(classes),
+    problem, settings = check_problem(model, X, y, sample_weight), settings_of(model)
+    _check_shapes(W, b, problem.n_classes, problem.X.shape[1], "fitted")
+    reference = _Reference(
+        problem.X,
+        problem.codes,
+        problem.weight,
+        settings.loss,
+        settings.penalty,
+        problem.n_classes,
     )
-    f = model._objective(X, codes, weight, len(classes), np.float64, centre=True)
-    return _Compiled(f), problem
+    return _Compiled(problem.objective(settings, dtype=np.float64)), reference
 
 
 class _Function:
@@ -118,8 +120,7 @@ class _Compiled:
         f = self.objective
         theta = self._theta(W, b)
         value, gradient = f.data_gradient(theta)
-        grad_W = f.weights(gradient).reshape(f.matrix_shape)
-        grad_W = grad_W.T if f.is_sparse else grad_W
+        grad_W = f.coefficients(gradient)
         grad_b = f.intercepts(gradient)
         if f.mean is not None:
             # theta has centred features: its intercepts are b + W mean.
@@ -151,14 +152,13 @@ class _Transposed:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _Reference:
     """The reference: the objective in NumPy, as the terms data and penalty."""
 
     X: object
     y: np.ndarray
     weight: np.ndarray
-    loss: losses.Loss
-    delta: float
+    loss: Loss
     penalty: ElasticNet
     n_classes: int
 
@@ -171,7 +171,7 @@ class _Problem:
         return scores
 
     def values(self, W, b):
-        values = self.loss.value(self.scores(W, b), self.y, self.delta)
+        values = self.loss.value(self.scores(W, b), self.y)
         alpha, l1_ratio = self.penalty.alpha, self.penalty.l1_ratio
         mix = l1_ratio * np.abs(W).sum() + (1.0 - l1_ratio) / 2.0 * (W**2).sum()
         return [self.weight @ values / self.weight.sum(), alpha * mix]
@@ -185,10 +185,7 @@ class _Problem:
         moved = np.zeros((2, len(indices)))
         margins = None
         if self.loss.of_slacks:
-            scores = self.scores(W, b)
-            rows = np.arange(len(self.y))
-            margins = np.abs(scores - scores[rows, self.y][:, None] + self.delta)
-            margins[rows, self.y] = np.inf
+            margins = np.abs(self.loss.slacks(self.scores(W, b), self.y))
         for i, (k, feature) in enumerate(indices):
             if feature is not None and abs(W[k, feature]) <= h:
                 moved[1, i] = self.penalty.l1
@@ -215,29 +212,26 @@ class _Problem:
 
     def compiled(self, fit_intercept):
         # Compiled code is imported here and not before.
-        from ..._objective import LinearObjective
+        from ..._objective import Objective
 
-        return LinearObjective(
-            self.X,
+        return Objective(
+            design_of(self.X),
             self.y,
             self.weight,
             loss=self.loss,
             penalty=self.penalty,
-            delta=self.delta,
             n_classes=self.n_classes,
             fit_intercept=fit_intercept,
             dtype=np.float64,
         )
 
 
-def _problem(loss, X, y, W, b, *, alpha, l1_ratio, delta, sample_weight):
+def _reference(loss, X, y, W, b, *, alpha, l1_ratio, delta, sample_weight):
     """The reference for data whose labels are indices."""
     if X is None or y is None:
         raise ValueError("X and y are needed where the loss is known.")
     X = check_array(X, accept_sparse="csr", dtype=np.float64, order="C")
-    if sparse.issparse(X) and not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
+    X = canonical(X)
     y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
     check_consistent_length(X, y)
     if W.ndim != 2:
@@ -254,12 +248,11 @@ def _problem(loss, X, y, W, b, *, alpha, l1_ratio, delta, sample_weight):
     if not weight.any():
         raise ValueError("The weights of all samples are zero.")
     _check_shapes(W, b, None, X.shape[1], "checked")
-    return _Problem(
+    return _Reference(
         X,
         y.astype(np.intp),
         weight,
-        loss,
-        1.0 if delta is None else float(delta),
+        loss.at_margin(1.0 if delta is None else float(delta)),
         ElasticNet(float(alpha or 0.0), float(l1_ratio or 0.0)),
         n_classes,
     )

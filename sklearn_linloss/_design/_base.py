@@ -1,0 +1,171 @@
+"""What a design has to offer, and the sums over parts of its rows."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+# Rows converted at a time where X is stored in another precision than is computed.
+_BLOCK_BYTES = 1 << 20
+# Sums over samples have so many parts, whatever the number of threads, so that the
+# result does not depend on it; fewer where their accumulators would be large.
+_PARTS, _ACCUMULATORS, _SMALL_PART = 16, 1 << 20, 1e4
+
+
+class Design:
+    """n_samples rows of n_features numbers, of which only products are asked.
+
+    A new kind subclasses this one and defines `scores`, `add_adjoint` and `moments`,
+    which serve the solvers "gd" and "lbfgs" and the certificate. Solvers that visit
+    rows or need matrices of second derivatives ask for more, and say what is missing.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (n_samples, n_features).
+    dtype : dtype
+        In which the numbers are stored, float32 or float64.
+    n_threads : int, default=1
+        How many share the passes over the samples.
+
+    Attributes
+    ----------
+    features_first : bool
+        Whether products want matrices of coefficients as (n_features, n_rows), with the
+        classes contiguous, and not as (n_rows, n_features).
+    counts_from_centre : bool
+        Whether steps on single rows may take them relative to a centre of the features
+        for free. It would turn steps on the stored entries of a row into full ones.
+    n_stored : int
+        Numbers that a pass over the rows reads.
+    """
+
+    features_first = False
+    counts_from_centre = True
+
+    def __init__(self, shape, dtype, n_threads=1):
+        self.n_samples, self.n_features = shape
+        self.dtype = np.dtype(dtype)
+        self.n_threads = n_threads
+        self.n_stored = self.n_samples * self.n_features
+
+    def scores(self, W, b):
+        """X @ W.T + b of shape (n_samples, n_rows), in the precision of W.
+
+        W is (n_rows, n_features), b is (n_rows,).
+        """
+        raise self._lacks("scores")
+
+    def add_adjoint(self, gradient, total):
+        """total += gradient.T @ X, for `total` in float64 and in the layout that
+        `features_first` says.
+        """
+        raise self._lacks("add_adjoint")
+
+    def moments(self, weight):
+        """Weighted mean and variance of each feature; infinite beyond its range."""
+        raise self._lacks("moments")
+
+    def reads_once(self, n_rows):
+        """Whether `loss_gradient` is worth while: it reads X once."""
+        return False
+
+    def loss_gradient(self, loss, y, weight, W, b, dtype):
+        """sum_i pi_i L_i and its gradients in W and b, in one pass over the rows.
+
+        With products in the precision `dtype`, and gradients in float64.
+        """
+        raise self._lacks("loss_gradient")
+
+    def squared_norms(self, centre):
+        """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre."""
+        raise self._lacks("squared_norms")
+
+    def gram(self, rows, others, by_feature, centre=None):
+        """(x_i - centre) @ diag(by_feature) @ (x_j - centre) for rows i and others j.
+
+        In float64.
+        """
+        raise self._lacks("gram")
+
+    def rows(self, rows):
+        """Some rows as they are stored, for products and sums."""
+        raise self._lacks("rows")
+
+    def dense_rows(self, rows, dtype):
+        """Some rows as an ndarray of a precision."""
+        raise self._lacks("dense_rows")
+
+    def dense_blocks(self):
+        """Slices of rows, and X over them as read-only dense float64."""
+        raise self._lacks("dense_blocks")
+
+    def sgd_epoch(self, *arguments):
+        """A pass of mini-batch SGD."""
+        raise self._lacks("sgd_epoch")
+
+    def saga_epoch(self, *arguments):
+        """A pass of mini-batch SAGA."""
+        raise self._lacks("saga_epoch")
+
+    def sdca_epoch(self, *arguments):
+        """A pass of dual coordinate ascent."""
+        raise self._lacks("sdca_epoch")
+
+    def _lacks(self, method):
+        return NotImplementedError(
+            f"The design {type(self).__name__} does not define {method}."
+        )
+
+    # -- sums over samples -----------------------------------------------------------
+
+    def over_parts(self, work, entries, accumulators=1):
+        """The results of `work`, a function of a slice of samples, in their order.
+
+        `entries` says how much there is to do, and `accumulators` how large a result
+        is.
+        """
+        n_parts = min(_PARTS, entries // _SMALL_PART, _ACCUMULATORS // accumulators)
+        if n_parts < 2:
+            return [work(slice(0, self.n_samples))]
+        ends = np.linspace(0, self.n_samples, int(n_parts) + 1).astype(int)
+        parts = [slice(*pair) for pair in pairwise(ends)]
+        if self.n_threads == 1:
+            return list(map(work, parts))
+        results, waiting = [None] * len(parts), deque(enumerate(parts))
+
+        def take_parts():
+            while True:
+                try:
+                    place, rows = waiting.popleft()
+                except IndexError:
+                    return
+                results[place] = work(rows)
+
+        # This thread works, too: waking one up for each part costs more.
+        others = [self._pool.submit(take_parts) for _ in range(self.n_threads - 1)]
+        take_parts()
+        for other in others:
+            other.result()
+        return results
+
+    @cached_property
+    def _pool(self):
+        """Further threads that wait for work until the design is gone."""
+        return ThreadPoolExecutor(self.n_threads - 1)
+
+    def row_blocks(self, row_bytes, start=0, stop=None):
+        """Slices of rows that take about a block each."""
+        stop = self.n_samples if stop is None else stop
+        step = max(1, int(_BLOCK_BYTES / row_bytes))
+        for first in range(start, stop, step):
+            yield slice(first, min(first + step, stop))
+
+
+def readonly(array):
+    """A view of the one type that kernels compile for, memory maps included."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

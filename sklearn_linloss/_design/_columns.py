@@ -1,0 +1,58 @@
+"""X in the form that a design takes: sorted, and without columns that say nothing."""
+
+import numpy as np
+from scipy import sparse
+
+# Columns of a CSR for each one with entries, from where on the others are left out.
+_FEW = 2
+
+
+class Columns:
+    """The columns of a CSR that have entries; the others need no coefficient.
+
+    Attributes
+    ----------
+    places : ndarray of int
+        Which they are.
+    """
+
+    def __init__(self, places, n_columns):
+        self.places = places
+        self._n_columns = n_columns
+
+    @classmethod
+    def of(cls, X):
+        """Those of X where they are few, else None."""
+        if not sparse.issparse(X):
+            return None
+        used = np.zeros(X.shape[1], dtype=bool)
+        used[X.indices] = True
+        places = np.flatnonzero(used)
+        # A matrix without columns is no matrix.
+        places = places if len(places) else np.zeros(1, dtype=np.intp)
+        return cls(places, X.shape[1]) if _FEW * len(places) <= X.shape[1] else None
+
+    def take(self, X):
+        """X without the others."""
+        return X[:, self.places]
+
+    def fill(self, W):
+        """Coefficients of all columns, zero for the others."""
+        full = np.zeros((len(W), self._n_columns), W.dtype)
+        full[:, self.places] = W
+        return full
+
+
+def like(X, other):
+    """X of the kind of another one."""
+    if sparse.issparse(other):
+        return canonical(sparse.csr_matrix(X))
+    return X.toarray() if sparse.issparse(X) else X
+
+
+def canonical(X):
+    """X with sorted indices and without duplicates; never in place."""
+    if sparse.issparse(X) and not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X

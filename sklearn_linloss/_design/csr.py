@@ -1,0 +1,109 @@
+"""A CSR with sorted indices and without duplicates."""
+
+import numpy as np
+from scipy import sparse
+
+from .. import _kernels
+from ._base import Design, readonly
+
+
+class Csr(Design):
+    """Rows in a CSR, used as it is."""
+
+    features_first = True
+    counts_from_centre = False
+
+    def __init__(self, X, n_threads=1):
+        super().__init__(X.shape, X.dtype, n_threads)
+        self._X = X
+        self.n_stored = X.nnz
+
+    def scores(self, W, b):
+        scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
+        W = readonly(np.ascontiguousarray(W.T))
+        data, indices, indptr = self._arrays
+
+        def part(rows):
+            ends = indptr[rows.start : rows.stop + 1]
+            _kernels.csr_scores(data, indices, ends, W, scores[rows])
+
+        self.over_parts(part, self.n_stored * len(b))
+        if b.any():
+            scores += b
+        return scores
+
+    def add_adjoint(self, gradient, total):
+        gradient = readonly(np.ascontiguousarray(gradient))
+        _kernels.csr_adjoint(*self._arrays, gradient, total)
+
+    def moments(self, weight):
+        X, d = self._X, self.n_features
+
+        def total(values, entries):
+            columns = X.indices[entries.start : entries.stop]
+            return np.bincount(columns, weights=values, minlength=d).astype(np.float64)
+
+        def over_entries(rows):
+            ends = X.indptr[rows.start : rows.stop + 1].astype(np.int64)
+            entries = slice(int(ends[0]), int(ends[-1]))
+            of_entry = np.repeat(weight[rows], np.diff(ends))
+            return entries, of_entry, X.data[entries].astype(np.float64)
+
+        def first(rows):
+            entries, of_entry, x = over_entries(rows)
+            return np.array([total(of_entry, entries), total(of_entry * x, entries)])
+
+        stored, mean = sum(self.over_parts(first, self.n_stored, 2 * d))
+
+        def second(rows):
+            entries, of_entry, x = over_entries(rows)
+            x -= mean[X.indices[entries]]
+            return total(of_entry * x * x, entries)
+
+        variance = sum(self.over_parts(second, self.n_stored, 2 * d))
+        variance += np.maximum(1.0 - stored, 0.0) * mean**2
+        return mean, variance
+
+    def squared_norms(self, centre):
+        norms = np.empty(self.n_samples)
+        for rows in self.row_blocks(8 * max(self.n_stored // self.n_samples, 1)):
+            ends = self._X.indptr[rows.start : rows.stop + 1]
+            squares = np.square(self._X.data[ends[0] : ends[-1]], dtype=np.float64)
+            of_row = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+            norms[rows] = np.bincount(of_row, squares, len(ends) - 1)
+        return norms
+
+    def gram(self, rows, others, by_feature, centre=None):
+        X = self._X[rows].astype(np.float64)
+        Y = self._X[others].astype(np.float64)
+        gram = (X @ sparse.diags(by_feature) @ Y.T).toarray()
+        if centre is not None:
+            weighted = by_feature * centre
+            gram += weighted @ centre
+            gram -= np.add.outer(X @ weighted, Y @ weighted)
+        return gram
+
+    def rows(self, rows):
+        return self._X[rows]
+
+    def dense_rows(self, rows, dtype):
+        return self._X[rows].toarray().astype(dtype, copy=False)
+
+    def dense_blocks(self):
+        for rows in self.row_blocks(8 * self.n_features):
+            yield rows, readonly(self._X[rows].astype(np.float64).toarray())
+
+    def sgd_epoch(self, loss, pass_, state, models):
+        _kernels.sgd_epoch_csr(loss.code, *self._arrays, *pass_, *models)
+
+    def saga_epoch(self, loss, centre, *pass_):
+        _kernels.saga_epoch_csr(loss.code, *self._arrays, *pass_)
+
+    def sdca_epoch(self, loss, centre, *pass_):
+        _kernels.sdca_epoch_csr(loss.code, *self._arrays, *pass_)
+
+    @property
+    def _arrays(self):
+        """The three arrays, as kernels take them."""
+        X = self._X
+        return tuple(map(readonly, (X.data, X.indices, X.indptr)))

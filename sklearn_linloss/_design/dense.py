@@ -1,0 +1,172 @@
+"""A C-contiguous ndarray."""
+
+import numpy as np
+from sklearn.utils.extmath import row_norms
+
+from .. import _kernels
+from ._base import _BLOCK_BYTES, Design, readonly
+
+# Shapes where compiled products beat BLAS (benchmarks/README.md); small ones are not
+# worth a compilation.
+_MOST_ROWS, _FEWEST_FEATURES, _SMALL = 32, 64, 1e6
+# Rows that stand for all where only the order of magnitude matters.
+_MIDDLE_OF = 33
+# Rows whose scores and gradient are computed before the next are read.
+_CACHED_ROWS = 48
+
+
+class Dense(Design):
+    """Rows in an ndarray, used as it is."""
+
+    def __init__(self, X, n_threads=1):
+        super().__init__(X.shape, X.dtype, n_threads)
+        self._X = X
+
+    def scores(self, W, b):
+        scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
+        if not self._is_skinny(len(W)):
+            for rows, X in self._blocks(W.dtype):
+                scores[rows] = X @ W.T
+            if b.any():
+                scores += b
+            return scores
+        W = readonly(W)
+
+        def part(rows):
+            for block, X in self._blocks(W.dtype, rows):
+                each = np.arange(len(X))
+                _kernels.dense_scores(readonly(X), each, W, b, scores[block])
+
+        self.over_parts(part, self.n_stored)
+        return scores
+
+    def add_adjoint(self, gradient, total):
+        if not self._is_skinny(gradient.shape[1]):
+            for rows, X in self._blocks(gradient.dtype):
+                total += gradient[rows].T @ X
+            return
+
+        def part(rows):
+            result = np.zeros(total.shape)
+            scratch = np.empty(total.shape, gradient.dtype)
+            for block, X in self._blocks(gradient.dtype, rows):
+                each, slopes = np.arange(len(X)), readonly(gradient[block])
+                _kernels.dense_adjoint(readonly(X), each, slopes, scratch, result)
+            return result
+
+        total += sum(self.over_parts(part, self.n_stored, total.size))
+
+    def reads_once(self, n_rows):
+        return n_rows <= _MOST_ROWS and self.n_stored >= _SMALL
+
+    def loss_gradient(self, loss, y, weight, W, b, dtype):
+        n_rows = len(W)
+        if n_rows > 1:
+            # Losses see differences of scores only, and their gradient sums to zero.
+            W, b = W[:-1] - W[-1], b[:-1] - b[-1]
+        W, b = readonly(W.astype(dtype)), readonly(b.astype(dtype))
+
+        def part(rows):
+            value, total, b_total = 0.0, np.zeros(W.shape), np.zeros(n_rows)
+            scratch = np.zeros((2, _CACHED_ROWS, n_rows), dtype)
+            for block, X in self._blocks(dtype, rows):
+                value += _kernels.dense_loss_gradient(
+                    loss.code,
+                    readonly(X),
+                    np.arange(len(X)),
+                    y[block],
+                    weight[block],
+                    loss.delta,
+                    W,
+                    b,
+                    *scratch,
+                    np.empty(W.shape, dtype),
+                    total,
+                    b_total,
+                )
+            return value, total, b_total
+
+        parts = self.over_parts(part, self.n_stored, W.size)
+        value, total, b_total = map(sum, zip(*parts, strict=True))
+        if n_rows > 1:
+            total = np.vstack([total, -total.sum(axis=0)])
+        return value, total, b_total
+
+    def moments(self, weight):
+        # Around an entry in the middle, a large mean costs no digits.
+        some = np.linspace(0, self.n_samples - 1, _MIDDLE_OF).astype(np.intp)
+        origin = np.median(self._X[some].astype(np.float64), axis=0)
+
+        def part(rows):
+            sums = np.zeros((2, self.n_features))
+            for block in self.row_blocks(8 * self.n_features, rows.start, rows.stop):
+                X = self._X[block] - origin
+                sums[0] += weight[block] @ X
+                sums[1] += weight[block] @ np.square(X, out=X)
+            return sums
+
+        mean, square = sum(self.over_parts(part, self.n_stored, 2 * self.n_features))
+        return mean + origin, np.maximum(square - mean**2, 0.0)
+
+    def squared_norms(self, centre):
+        norms = np.empty(self.n_samples)
+        for rows in self.row_blocks(8 * self.n_features):
+            norms[rows] = row_norms(self._X[rows] - centre, squared=True)
+        return norms
+
+    def gram(self, rows, others, by_feature, centre=None):
+        # Block by block of the features.
+        gram = np.zeros((len(rows), len(others)))
+        step = max(1, 4 * _BLOCK_BYTES // (8 * len(others)))
+        for start in range(0, self.n_features, step):
+            block = slice(start, start + step)
+            mean = 0.0 if centre is None else centre[block]
+            Z = (self._X[rows, block] - mean) * by_feature[block]
+            gram += Z @ (self._X[others, block] - mean).T
+        return gram
+
+    def rows(self, rows):
+        return self._X[rows]
+
+    def dense_rows(self, rows, dtype):
+        return self._X[rows].astype(dtype, copy=False)
+
+    def dense_blocks(self):
+        if self.dtype == np.float64:
+            yield slice(0, self.n_samples), readonly(self._X)
+            return
+        for rows in self.row_blocks(8 * self.n_features):
+            yield rows, readonly(self._X[rows].astype(np.float64))
+
+    def sgd_epoch(self, loss, pass_, state, models):
+        _kernels.sgd_epoch_dense(
+            loss.code,
+            readonly(self._X),
+            state.centre,
+            *pass_,
+            state.basis,
+            state.damping,
+            *models,
+        )
+
+    def saga_epoch(self, loss, centre, *pass_):
+        _kernels.saga_epoch_dense(loss.code, readonly(self._X), centre, *pass_)
+
+    def sdca_epoch(self, loss, centre, *pass_):
+        _kernels.sdca_epoch_dense(loss.code, readonly(self._X), centre, *pass_)
+
+    def _is_skinny(self, n_rows):
+        """Whether products with X have too few columns for BLAS to be at its best."""
+        skinny = self.n_features >= _FEWEST_FEATURES
+        return skinny and n_rows > 1 and self.reads_once(n_rows)
+
+    def _blocks(self, dtype, part=slice(None)):
+        """Slices of the samples of a part, and X over them in `dtype`; one slice where
+        X has it.
+        """
+        start, stop, _ = part.indices(self.n_samples)
+        if self.dtype == dtype:
+            yield slice(start, stop), self._X[start:stop]
+            return
+        for rows in self.row_blocks(12 * self.n_features, start, stop):
+            yield rows, self._X[rows].astype(dtype)

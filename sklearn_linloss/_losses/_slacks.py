@@ -1,0 +1,84 @@
+"""What the two hinges share: they are sums over slacks."""
+
+import numpy as np
+
+from ._base import of_wrong_classes
+from ._compiled import CompiledLoss, kernels
+
+
+class SlackLoss(CompiledLoss):
+    """A sum over the slacks ``s_j - s_y + delta`` of the wrong classes j.
+
+    For each it is the maximum of ``a * slack - bend / 2 * a^2`` over ``0 <= a <= cap``.
+
+    Attributes
+    ----------
+    bend, cap : float
+    """
+
+    of_slacks = True
+    bend: float
+    cap: float
+
+    def slacks(self, scores, y):
+        """s_j - s_y + delta for j != y, and minus infinity at the true class."""
+        rows = np.arange(len(y))
+        slacks = scores - scores[rows, y][:, None] + self.delta
+        slacks[rows, y] = -np.inf
+        return slacks
+
+    def conjugate(self, dual, y):
+        others, total = of_wrong_classes(dual, y)
+        square, linear = self.bend * (others**2).sum(axis=1), self.delta * total
+        return 0.5 * square - linear, square - linear
+
+    def dual_value(self, dual, y, weight):
+        own, square = 0.0, 0.0
+        if dual.ndim > 1:
+            # The true class has minus the sum of the others.
+            own = dual[np.arange(len(y)), y]
+        mass = self.delta * (np.abs(dual).sum() - np.abs(own).sum())
+        if self.bend > 0.0:
+            squares = dual**2 if dual.ndim == 1 else np.einsum("ij,ij->i", dual, dual)
+            square = self.bend * ((squares - own**2) / weight).sum()
+        return lambda scale: (
+            scale * (mass - 0.5 * scale * square),
+            mass - scale * square,
+        )
+
+    # -- in an augmented Lagrangian --------------------------------------------------
+
+    def augmented(self, scores, y, weight, width, multipliers, pull, second):
+        """sum_i pi_i of the loss with multipliers of the slacks.
+
+        For each slack that is the maximum of ``a * slack - bend / 2 * a^2 - width / 2 *
+        (a - multiplier)^2``. Writes pi_i times its gradient in the scores to `pull`,
+        and pi_i times its second derivatives in the slacks to `second`.
+        """
+        return kernels().proximal_hinge(
+            scores,
+            y,
+            weight,
+            self.delta,
+            width,
+            self.bend,
+            self.cap,
+            multipliers,
+            pull,
+            second,
+        )
+
+    def augmented_along(self, scores, change, t, y, weight, width, multipliers):
+        """The same at scores + t * change, and its derivative in t."""
+        return kernels().proximal_hinge_along(
+            scores,
+            change,
+            t,
+            y,
+            weight,
+            self.delta,
+            width,
+            self.bend,
+            self.cap,
+            multipliers,
+        )

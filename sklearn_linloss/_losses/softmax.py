@@ -1,0 +1,103 @@
+"""The cross-entropy of the softmax."""
+
+import numpy as np
+
+from ._base import of_wrong_classes
+from ._compiled import CompiledLoss, kernels
+
+
+class Softmax(CompiledLoss):
+    """Cross-entropy of the softmax, logsumexp(s) - s_y, in natural logarithms."""
+
+    name, twice_differentiable = "softmax", True
+
+    def __init__(self):
+        super().__init__(delta=0.0)  # it has no margin
+
+    def value(self, scores, y):
+        rows = np.arange(len(y))
+        relative = scores - scores[rows, y][:, None]
+        largest = relative.max(axis=1)
+        exponentials = np.exp(relative - largest[:, None])
+        top = relative.argmax(axis=1)
+        exponentials[rows, top] = 0.0
+        return np.log1p(exponentials.sum(axis=1)) + largest
+
+    def gradient(self, scores, y):
+        return probabilities(scores)
+
+    def conjugate(self, dual, y):
+        others, total = of_wrong_classes(dual, y)
+        rest = np.maximum(1.0 - total, 0.0)
+        with np.errstate(divide="ignore"):
+            slopes = _xlogx(others).sum(axis=1) - total * np.log(rest)
+        return _xlogx(others).sum(axis=1) + _xlogx(rest), slopes
+
+    def curvature(self, n_classes, width=0.0):
+        return 0.25 if n_classes == 2 else 0.5
+
+    def steepest(self, spread):
+        return 1.0
+
+    def dual_size(self, largest, largest_sum):
+        return largest_sum
+
+    def dual_value(self, dual, y, weight):
+        return lambda scale: kernels().entropy(dual, y, weight, scale)
+
+    def intercept_hessian(self, pull, y, weight, sum_by_class):
+        p = self.probabilities_of(pull, y, weight)
+        if p.shape[1] == 1:
+            return weight @ (p * (1.0 - p)) * np.eye(1)
+        weighted = weight[:, None] * p
+        return np.diag(weighted.sum(axis=0)) - p.T @ weighted
+
+    # -- second derivatives, for Newton's method -------------------------------------
+    #
+    # They are determined by the probabilities; of two classes by that of the wrong one.
+
+    def probabilities_of(self, pull, y, weight):
+        """What made the gradient in the scores `pull`, (n, n_rows)."""
+        relative = pull / weight[:, None]
+        if pull.shape[1] == 1:
+            return np.abs(relative)
+        relative[np.arange(len(y)), y] += 1.0
+        return relative
+
+    def second(self, pull, y, weight):
+        """The probabilities, or for one row pi_i times the second derivatives: what
+        the kernels of Newton's method take.
+        """
+        p = self.probabilities_of(pull, y, weight)
+        return p if p.shape[1] > 1 else weight[:, None] * p * (1.0 - p)
+
+    def class_curvature(self, second, weight):
+        """The diagonal of pi_i (Hessian of L_i), shape (n_samples, n_rows)."""
+        if second.shape[1] == 1:
+            return second
+        return weight[:, None] * second * (1.0 - second)
+
+    def bend(self, second, weight, dtype):
+        """The map of changes of the scores by pi_i (Hessian of L_i), in place."""
+        p = second.astype(dtype)
+        if p.shape[1] == 1:
+            return lambda change: np.multiply(change, p, out=change)
+        weighted = (weight[:, None] * second).astype(dtype)
+
+        def bent(change):
+            change -= np.einsum("ik,ik->i", p, change)[:, None]
+            change *= weighted
+            return change
+
+        return bent
+
+
+def probabilities(scores):
+    """Softmax of the scores, along the last axis."""
+    proba = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    proba /= proba.sum(axis=-1, keepdims=True)
+    return proba
+
+
+def _xlogx(p):
+    return p * np.log(np.where(p > 0.0, p, 1.0))

@@ -1,0 +1,36 @@
+"""The squared hinge."""
+
+import numpy as np
+
+from ._slacks import SlackLoss
+
+
+class SquaredHinge(SlackLoss):
+    """Squared hinge, sum_{j != y} max(0, s_j - s_y + delta)^2."""
+
+    name, degree = "squared_hinge", 2
+    bend, cap = 0.5, np.inf
+
+    def value(self, scores, y):
+        return (np.maximum(self.slacks(scores, y), 0.0) ** 2).sum(axis=1)
+
+    def gradient(self, scores, y):
+        return 2.0 * np.maximum(self.slacks(scores, y), 0.0)
+
+    def curvature(self, n_classes, width=0.0):
+        return 2.0 if n_classes == 2 else 2.0 * n_classes
+
+    def steepest(self, spread):
+        return 2.0 * (self.delta + spread)
+
+    def dual_size(self, largest, largest_sum):
+        return 0.0
+
+    def intercept_hessian(self, pull, y, weight, sum_by_class):
+        weight = weight[:, None]
+        if pull.shape[1] == 1:
+            return 2.0 * weight.T @ (pull != 0.0)
+        # An active pair of classes bends along their difference.
+        bend = sum_by_class(2.0 * weight * (pull > 0.0))
+        np.fill_diagonal(bend, 0.0)
+        return np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T

@@ -1,0 +1,286 @@
+"""A problem: data and labels, checked once, and the objective on them."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
+
+from . import _solvers
+from ._compat import check_sample_weight, threads_of
+from ._design import Columns, canonical, design_of, like
+
+_TOL_OF_STEPS = 1e-4  # of solvers that do not aim at a gap
+_LARGEST_FEATURE = 1e100  # so that squares of squares are numbers
+# Decades of weights that one fit can tell apart.
+_MOST_DECADES = 100
+# Products in float32 are off by about 1e-7 of the objective, times how many deviations
+# the features are away from zero.
+_SMALLEST_FLOAT32_TOL = 1e-6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the parameters of an estimator say of its problem and solver.
+
+    Attributes
+    ----------
+    loss : sklearn_linloss._losses.Loss
+    penalty : ElasticNet
+    fit_intercept, early_stopping : bool
+    solver, learning_rate : str
+    tol : float
+    n_jobs : int or None
+    """
+
+    loss: object
+    penalty: object
+    fit_intercept: bool
+    solver: str
+    learning_rate: str
+    early_stopping: bool
+    tol: float
+    n_jobs: int | None
+
+    def choose_solver(self, n_samples, n_features, n_rows):
+        """The name of the solver for data of that shape.
+
+        Raises
+        ------
+        ValueError
+            If the one that was named cannot serve it.
+        """
+        if self.early_stopping and self.solver not in ("auto", "sgd"):
+            raise ValueError(
+                f"early_stopping=True does not work with solver={self.solver!r}; use "
+                "solver='sgd' or 'auto'."
+            )
+        if self.early_stopping:
+            return "sgd"
+        request = self.request(n_samples, n_features, n_rows)
+        return _solvers.choose(self.solver, request)
+
+    def request(self, *shape):
+        """What is asked of a solver for data of n_samples, n_features and n_rows."""
+        return _solvers.Request(self.loss, self.penalty, self.learning_rate, *shape)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Samples that count, of at least two classes.
+
+    Attributes
+    ----------
+    X : C-contiguous ndarray or canonical CSR of shape (n_samples, n_features)
+    codes : ndarray of shape (n_samples,)
+        Indices in `classes`, each of which occurs.
+    weight : ndarray of shape (n_samples,)
+        Positive, those of their classes included.
+    classes : ndarray of shape (n_classes,)
+        The labels.
+    by_class : ndarray of shape (n_classes,)
+        What `class_weight` says of each.
+    columns : Columns or None
+        Which columns of the user's data those of X are, where they are not all.
+    """
+
+    X: object
+    codes: np.ndarray
+    weight: np.ndarray
+    classes: np.ndarray
+    by_class: np.ndarray
+    columns: Columns | None = None
+
+    @property
+    def n_classes(self):
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def n_rows(self):
+        """Rows of coefficients: one for two classes."""
+        return 1 if self.n_classes == 2 else self.n_classes
+
+    def without_empty_columns(self):
+        """The problem without columns that have no entries, where those are many."""
+        columns = Columns.of(self.X)
+        if columns is None:
+            return self
+        return replace(self, X=columns.take(self.X), columns=columns)
+
+    def part(self, rows):
+        """The problem on some of the samples, which have every class."""
+        some = self.X[rows], self.codes[rows], self.weight[rows]
+        return replace(self, **dict(zip(("X", "codes", "weight"), some, strict=True)))
+
+    def choose_solver(self, settings):
+        """The name of the solver."""
+        return settings.choose_solver(*self.X.shape, self.n_rows)
+
+    def design(self, n_threads=1):
+        """X as solvers see it."""
+        return design_of(self.X, n_threads)
+
+    def objective(self, settings, design=None, dtype=None, centre=True):
+        """F with products in a precision, by default that of X."""
+        # Compiled code is imported here and not before: predicting needs none.
+        from ._objective import Objective
+
+        return Objective(
+            self.design() if design is None else design,
+            self.codes,
+            self.weight,
+            loss=settings.loss,
+            penalty=settings.penalty,
+            n_classes=self.n_classes,
+            fit_intercept=settings.fit_intercept,
+            dtype=self.X.dtype if dtype is None else dtype,
+            centre=centre,
+            columns=self.columns,
+        )
+
+    def objective_for(self, solver, settings):
+        """F as a solver wants it: its precision, and its centre."""
+        entry = _solvers.SOLVERS[solver]
+        request = settings.request(*self.X.shape, self.n_rows)
+        design = self.design(threads_of(settings.n_jobs))
+        # The textbook's steps are those of the user's coordinates.
+        automatic = settings.learning_rate == "auto"
+        by_rows = entry.visits_rows(request)
+        centre = automatic and (design.counts_from_centre or not by_rows)
+        f = self.objective(settings, design, centre=centre)
+        if not f.second_moment.max() < _LARGEST_FEATURE**2:
+            raise ValueError(
+                "X has entries so large that powers of them overflow: the root mean "
+                f"square of a feature must be below {_LARGEST_FEATURE:.0e}. Scale the "
+                "features, for example with StandardScaler."
+            )
+        if f.dtype == np.float64:
+            return f
+        # Steps at a rate of the user's own are as exact as the data ask for.
+        by_rate = not entry.ends_by_gap or not automatic
+        tol = max(settings.tol, _TOL_OF_STEPS) if by_rate else settings.tol
+        return f.with_precision(np.float64) if tol < smallest_tol(f) else f
+
+
+def smallest_tol(f):
+    """The least relative gap that products in single precision can lead to.
+
+    They move scores, the more the further the features are from zero, and slopes, on
+    which a weak penalty does not look down.
+    """
+    of_scores = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
+    if f.penalty.convexity == 0.0:
+        return of_scores
+    slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()
+    of_slopes = slopes / (2.0 * f.penalty.convexity * f.value_at_zero)
+    return max(of_scores, of_slopes)
+
+
+# -- checks --------------------------------------------------------------------------
+
+
+def check_data(estimator, X, y, reset=True, dtype=None):
+    """X and y as an estimator takes them; notes the features on it."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        reset=reset,
+        accept_sparse="csr",
+        dtype=[np.float64, np.float32] if dtype is None else dtype,
+        order="C",
+    )
+    check_classification_targets(y)
+    return X, y
+
+
+def check_weight(weight, X):
+    """Weights of the samples as an array."""
+    return check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def check_problem(estimator, X, y, sample_weight):
+    """The problem of an estimator that is given these data.
+
+    Raises
+    ------
+    ValueError
+        If the data are invalid.
+    """
+    X, y = check_data(estimator, X, y)
+    weight = check_weight(sample_weight, X)
+    return weigh(X, y, weight, estimator.class_weight)
+
+
+def weigh(X, y, weight, class_weight):
+    """Drop what has no weight, apply the class weights, encode the labels."""
+    # By a power of two, which rounds nothing: sums of large ones must be finite.
+    weight = np.ldexp(weight, -np.frexp(weight.max(initial=0.0))[1])
+    kept = weight > 0.0
+    if not kept.all():
+        X, y, weight = X[kept], y[kept], weight[kept]
+    if len(y) == 0:  # newer scikit-learn has said so before
+        raise ValueError("sample_weight must have at least one non-zero entry.")
+    classes, codes = np.unique(y, return_inverse=True)
+    mass = np.bincount(codes, weights=weight)
+    by_class = weights_by_class(class_weight, classes, y, mass)
+    weight = weight * by_class[codes]
+    present = by_class > 0.0
+    if not present.any():
+        raise ValueError("The class weights of all samples are zero.")
+    if not present.all():
+        kept = present[codes]
+        X, weight = X[kept], weight[kept]
+        codes = (np.cumsum(present) - 1)[codes[kept]]
+        classes, by_class = classes[present], by_class[present]
+    if len(classes) < 2:
+        raise ValueError(
+            "This solver needs samples of at least 2 classes in the data, but the "
+            f"data contains only one class: {classes[0]!r}"
+        )
+    least = weight.argmin()
+    if weight[least] < 10.0**-_MOST_DECADES * weight.max():
+        raise ValueError(
+            "The weights of the samples, times those of their classes, span more "
+            f"than {_MOST_DECADES} decades: {weight[least]:.1e} of class "
+            f"{classes[codes[least]]} beside {weight.max():.1e}. Give samples "
+            "that shall not count the weight zero."
+        )
+    return Problem(canonical(X), codes.astype(np.intp), weight, classes, by_class)
+
+
+def weights_by_class(class_weight, classes, y=None, mass=None):
+    """What `class_weight` says of each class; `mass` is the weight it has."""
+    if isinstance(class_weight, dict):
+        y = classes if y is None else y
+        weights = compute_class_weight(class_weight, classes=classes, y=y)
+        if (weights < 0.0).any():
+            raise ValueError("Negative values in class_weight.")
+        return weights
+    if class_weight == "balanced":
+        return mass.sum() / (len(classes) * mass)
+    return np.ones(len(classes))
+
+
+def check_held_out(estimator, problem, X, y, weight):
+    """Validation data as a problem like that of the training data, or None."""
+    if X is None:
+        if y is not None or weight is not None:
+            raise ValueError("y_val and sample_weight_val need X_val.")
+        return None
+    if y is None:
+        raise ValueError("X_val needs y_val.")
+    X, y = check_data(estimator, X, y, reset=False, dtype=problem.X.dtype)
+    unknown = np.setdiff1d(y, problem.classes)
+    if len(unknown):
+        raise ValueError(f"y_val has labels that y has not: {unknown}.")
+    codes = np.searchsorted(problem.classes, y)
+    weight = check_weight(weight, X) * problem.by_class[codes]
+    if not weight.any():
+        raise ValueError("The weights of all validation samples are zero.")
+    X = like(X, problem.X)
+    if problem.columns is not None:
+        X = problem.columns.take(X)
+    return replace(problem, X=X, codes=codes, weight=weight)

@@ -1,0 +1,26 @@
+"""What the parts of a fit cost, in floating-point operations: one model for all.
+
+`n`, `d` and `n_rows` are the samples, features and rows of coefficients, `size` is the
+number of coefficients with the intercepts.
+"""
+
+
+def gradient(n, size):
+    """Scores and their adjoint: two passes over the samples."""
+    return 4.0 * n * size
+
+
+def newton_matrix(n, d, n_rows, size):
+    """The second derivatives for all pairs of classes, and a factor of them."""
+    pairs = max((n_rows - 1) / 2.0, 1.0)
+    return size**3 / 3.0 + 2.0 * n * size * (d + 1) * pairs
+
+
+def pair_matrix(n_pairs, n_samples, d):
+    """The same by active pairs, of so many samples."""
+    return n_pairs**3 / 3.0 + n_samples**2 * d
+
+
+def class_blocks(n, d, n_rows):
+    """The second derivatives within classes, from `n` samples, and their inverses."""
+    return 2.0 * n_rows * d**2 * (n + d)

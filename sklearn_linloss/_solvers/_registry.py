@@ -1,0 +1,253 @@
+"""The solvers: what each needs, and which one "auto" is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from . import _costs
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a fit asks of a solver.
+
+    Attributes
+    ----------
+    loss : sklearn_linloss._losses.Loss
+    penalty : ElasticNet
+    learning_rate : str
+    n_samples, n_features, n_rows : int
+        Shape of the problem; `n_rows` is 1 for two classes.
+    """
+
+    loss: object
+    penalty: object
+    learning_rate: str
+    n_samples: int
+    n_features: int
+    n_rows: int
+
+    @property
+    def n_coefficients(self):
+        """Number of coefficients, intercepts included."""
+        return self.n_rows * (self.n_features + 1)
+
+    @property
+    def n_pairs(self):
+        """Number of pairs of a sample and a wrong class."""
+        return self.n_samples * max(self.n_rows - 1, 1)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A solver and all that others have to know of it.
+
+    Attributes
+    ----------
+    name : str
+        The value of `solver` on the estimators, and the file that defines ``solve``.
+    lacks : callable
+        Request -> what of its loss or penalty this solver cannot serve, or None.
+    learning_rates : tuple of str
+        Those that it serves.
+    visits_rows : callable
+        Request -> whether it takes the rows of X one after the other, or in batches.
+    ends_by_gap : bool
+        Whether the duality gap ends a fit. Else it is a plateau, and its iterates are
+        as exact as their rate.
+    reads : tuple of str
+        Parameters of the estimators that only some solvers read.
+    """
+
+    name: str
+    lacks: Callable
+    learning_rates: tuple = ("auto",)
+    visits_rows: Callable = lambda request: False
+    ends_by_gap: bool = True
+    reads: tuple = ()
+
+    @property
+    def solve(self):
+        """The function; its compiled code is imported here."""
+        return import_module(f"._{self.name}", __package__).solve
+
+    def refuses(self, request):
+        """What in a request it cannot serve, or None."""
+        reason = self.lacks(request)
+        if reason is None and request.learning_rate not in self.learning_rates:
+            reason = f"learning_rate={request.learning_rate!r}"
+        return reason
+
+
+# -- what losses and penalties must have ---------------------------------------------
+
+# Newton's method holds a square matrix of this size at most.
+_NEWTON_LARGEST = 3000
+# With iterations in place of a factor, one of these entries for each class.
+_NEWTON_LARGEST_BLOCKS = 7e6
+
+
+def _of_loss(request):
+    return f"loss={request.loss.name!r}"
+
+
+def _gradient_descent_lacks(request):
+    loss = request.loss
+    needed = "curvature" if loss.smooth else "smoothed"
+    if not loss.defines("value", "gradient", "conjugate", "dual_size", needed):
+        return _of_loss(request)
+    return None
+
+
+def _kernels_lack(request):
+    return None if request.loss.code is not None else _of_loss(request)
+
+
+def _lbfgs_lacks(request):
+    if not request.loss.twice_differentiable:
+        return _of_loss(request)
+    if not request.penalty.is_smooth:
+        return "an L1 penalty (l1_ratio > 0)"
+    return _gradient_descent_lacks(request)
+
+
+def _saga_lacks(request):
+    return _of_loss(request) if not request.loss.smooth else _kernels_lack(request)
+
+
+def _sdca_lacks(request):
+    return "alpha=0" if request.penalty.is_zero else _kernels_lack(request)
+
+
+def _newton_iterates(request):
+    """Whether Newton's method on the softmax can do without its matrix."""
+    penalty = request.penalty
+    blocks = request.n_rows * request.n_features**2
+    return (
+        request.loss.twice_differentiable
+        and penalty.is_smooth
+        and penalty.convexity > 0.0
+        and blocks <= _NEWTON_LARGEST_BLOCKS
+    )
+
+
+def _newton_finishes(request):
+    """Whether Newton's method can begin as dual ascent, and end so if it has to."""
+    penalty = request.penalty
+    return not request.loss.smooth and penalty.is_smooth and penalty.convexity > 0.0
+
+
+def only_by_pairs(loss, n_coefficients, n_pairs):
+    """Whether Newton's matrix depends on how many pairs are active: too large else."""
+    return not loss.smooth and min(n_coefficients, n_pairs) > _NEWTON_LARGEST
+
+
+def _newton_lacks(request):
+    if request.loss.code is None:
+        return _of_loss(request)
+    if _newton_iterates(request) or _newton_finishes(request):
+        return None
+    largest = _NEWTON_LARGEST
+    by_pairs = request.loss.of_slacks and request.penalty.is_smooth
+    if request.n_coefficients <= largest or (by_pairs and request.n_pairs <= largest):
+        return None
+    reason = f"more than {largest} coefficients"
+    return reason + " and pairs of a sample and a wrong class" * by_pairs
+
+
+def _newton_visits_rows(request):
+    return only_by_pairs(request.loss, request.n_coefficients, request.n_pairs)
+
+
+def _always(request):
+    return True
+
+
+SOLVERS = {
+    solver.name: solver
+    for solver in (
+        Solver("gd", _gradient_descent_lacks, learning_rates=("auto", "constant")),
+        Solver("lbfgs", _lbfgs_lacks),
+        Solver("newton", _newton_lacks, visits_rows=_newton_visits_rows),
+        Solver("saga", _saga_lacks, visits_rows=_always, reads=("batch_size",)),
+        Solver("sdca", _sdca_lacks, visits_rows=_always),
+        Solver(
+            "sgd",
+            _kernels_lack,
+            learning_rates=("auto", "constant", "invscaling", "adaptive"),
+            visits_rows=_always,
+            ends_by_gap=False,
+            reads=("momentum", "batch_size", "average", "shuffle"),
+        ),
+    )
+}
+SOLVER_NAMES = tuple(SOLVERS)
+
+
+def able(request):
+    """Names of the solvers that can serve a request."""
+    return [name for name, each in SOLVERS.items() if each.refuses(request) is None]
+
+
+def choose(solver, request):
+    """The name of the solver that serves a request.
+
+    Raises
+    ------
+    ValueError
+        If `solver` cannot serve it; the message names those that can.
+    """
+    if solver == "auto":
+        return _automatic(request)
+    reason = SOLVERS[solver].refuses(request)
+    if reason is None:
+        return solver
+    names = " or ".join(repr(name) for name in able(request))
+    raise ValueError(
+        f"The solver {solver!r} does not support {reason}; use solver={names}."
+    )
+
+
+# -- "auto" --------------------------------------------------------------------------
+
+# First-order steps that one Newton step on the softmax makes unnecessary; more where
+# the penalty has no L2.
+_REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
+_NEGLIGIBLE_FLOPS = 1e7
+# Where a pass over the samples is worth many full-gradient steps.
+_STOCHASTIC_FROM_SAMPLES = 5000
+
+
+def _automatic(request):
+    """The table of "auto": Newton where its steps are cheap, else row by row.
+
+    Rows in turn need many samples, or an L2 penalty on which dual ascent thrives.
+    """
+    if request.learning_rate in ("invscaling", "adaptive"):
+        return "sgd"
+    if request.learning_rate == "constant":
+        return "gd"
+    can = able(request)
+    if "newton" in can and _newton_pays(request):
+        return "newton"
+    large = request.n_samples >= _STOCHASTIC_FROM_SAMPLES
+    if not large and "lbfgs" in can:
+        return "lbfgs"
+    strong = request.penalty.convexity > 0.0 or not request.loss.smooth
+    if strong and "sdca" in can:
+        return "sdca"
+    return "saga" if large and "saga" in can else "gd"
+
+
+def _newton_pays(request):
+    """Whether a Newton step costs less than the gradient steps it replaces."""
+    if _newton_iterates(request):
+        return True
+    if request.loss.of_slacks:
+        # Only active pairs enter its matrix, and first order is slow on kinks.
+        return True
+    n, d, size = request.n_samples, request.n_features, request.n_coefficients
+    strong = request.penalty.convexity > 0.0
+    replaced = _REPLACED_STEPS if strong else _REPLACED_STEPS_L1
+    most = max(replaced * _costs.gradient(n, size), _NEGLIGIBLE_FLOPS)
+    return _costs.newton_matrix(n, d, request.n_rows, size) <= most

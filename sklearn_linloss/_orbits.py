@@ -19,20 +19,24 @@ _SAME = 1e-12  # relative
 
 def objective_scale(loss, delta):
     """What the objective at ``delta=1`` is multiplied by."""
-    return 1.0 if loss.degree is None else delta**loss.degree
+    return delta ** _degree(loss) if loss.delta > 0.0 else 1.0
 
 
 def at_unit_margin(loss, alpha, l1_ratio, delta):
-    """alpha' and l1_ratio' of the same problem at ``delta=1``.
-
-    A loss that has no degree has no margin.
-    """
+    """alpha' and l1_ratio' of the same problem at ``delta=1``."""
     l1, l2 = alpha * l1_ratio, alpha * (1.0 - l1_ratio)
-    if loss.degree is not None:
-        l1 *= delta ** (1 - loss.degree)
-        l2 *= delta ** (2 - loss.degree)
+    if loss.delta > 0.0:
+        l1 *= delta ** (1 - _degree(loss))
+        l2 *= delta ** (2 - _degree(loss))
     total = l1 + l2
     return total, (l1 / total if total > 0.0 else l1_ratio)
+
+
+def _degree(loss):
+    """That of a loss with a margin."""
+    if loss.degree is None:
+        raise ValueError(f"What the margin does to the loss {loss.name!r} is unknown.")
+    return loss.degree
 
 
 def find_orbits(alphas, l1_ratios):

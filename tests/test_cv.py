@@ -38,6 +38,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.fixes import parse_version
 
 from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
+from sklearn_linloss._losses import Loss
 from sklearn_linloss._orbits import at_unit_margin, objective_scale
 
 ALPHAS = np.logspace(-4, 1, 6)
@@ -250,8 +251,12 @@ def test_an_unknown_loss_has_no_orbits():
         (at_unit_margin, (0.1, 0.5, 2.0)),
         (objective_scale, (2.0,)),
     ):
-        with pytest.raises(ValueError, match="log_loss"):
-            function("log_loss", *args)
+        with pytest.raises(ValueError, match="margin does to the loss 'log_loss'"):
+            function(LossOfNoDegree(1.0), *args)
+
+
+class LossOfNoDegree(Loss):
+    name = "log_loss"
 
 
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])

@@ -305,5 +305,5 @@ def test_products_of_rows_are_those_of_centred_features(container, fit_intercept
     )
     rows, by_feature = np.array([3, 4, 17]), rng.uniform(0.1, 1.0, size=2000)
     Z = X[rows] - fit_intercept * np.average(X, axis=0, weights=weight)
-    gram = f.gram(rows[:2], rows, by_feature)
+    gram = f.design.gram(rows[:2], rows, by_feature, f.mean)
     np.testing.assert_allclose(gram, Z[:2] * by_feature @ Z.T)

@@ -13,12 +13,12 @@ ROOMS = [
     {"_version"},
     {"_jit"},
     {"_kernels"},
-    {"losses", "_penalty", "_compat", "_orbits"},
+    {"_losses", "_penalty", "_compat", "_orbits"},
+    {"losses", "_design"},
     {"_objective"},
     {"_certificate", "_intercept"},
     {"_solvers"},
-    {"_empty_model"},
-    {"_watch"},
+    {"_problem", "_empty_model", "_watch"},
     {"_fit"},
     {"_base"},
     {"_svm", "_softmax"},
@@ -29,6 +29,9 @@ ROOMS = [
     {"inspection", "onnx"},
     {"__init__"},
 ]
+
+
+ESTIMATORS = ("_base", "_svm", "_softmax", "_cv_base", "_cv")
 
 
 def sources():
@@ -98,6 +101,50 @@ def test_integer_codes_of_losses_stay_with_the_kernels():
             if isinstance(node, ast.Name)
         }
         assert not names & {"HINGE", "SQUARED_HINGE", "SOFTMAX"}, path
+
+
+def test_only_a_design_knows_what_kind_x_is():
+    """Others hold X without asking, or are told what its design can do."""
+    arrays_only = {
+        room for rooms in ROOMS[: ROOMS.index({"_fit"}) + 1] for room in rooms
+    } - {"_design", "_kernels", "_jit", "_empty_model"}
+    for path in sources():
+        attributes = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute)
+        }
+        if room_of(path) != "_design":
+            assert "is_sparse" not in attributes, path
+        if room_of(path) in arrays_only:
+            assert "issparse" not in attributes, path
+
+
+def test_private_methods_of_estimators_are_called_where_they_are_defined():
+    """Others use the functions of `_base`, `_problem` and `_fit`."""
+    estimators = [PACKAGE / f"{name}.py" for name in ESTIMATORS]
+    private = {
+        node.name
+        for path in estimators
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+        and [argument.arg for argument in node.args.args][:1] == ["self"]
+        and node.name.startswith("_")
+        and not node.name.startswith("__")
+    }
+    assert "_loss" in private
+    for path in sources():
+        if path in estimators:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in private:
+                assert isinstance(node.value, ast.Name), (path, node.attr)
+                assert node.value.id in ("self", "cls"), (path, node.attr)
+
+
+def test_no_file_is_longer_than_a_reader_holds():
+    for path in sources():
+        assert len(path.read_text().splitlines()) <= 600, path
 
 
 def test_numba_has_one_door():

@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from _models import make, serves
 from test_hostile_data import complaints, draw
 
-from sklearn_linloss import _kernels, _objective
+from sklearn_linloss._design.csr import Csr
+from sklearn_linloss._design.dense import Dense
 
 SOLVERS = ("newton", "sdca", "saga", "lbfgs", "gd")
 MOST_PASSES = 1.5
@@ -45,19 +46,18 @@ class Passes:
 
     def __init__(self):
         self.count = 0
-        objective = _objective.LinearObjective
-        for name, passes in (
-            ("scores", 1),
-            ("backward", 1),
-            ("data_gradient", 2),
-            ("dense_blocks", 1),
-            ("gram", 1),
-        ):
-            setattr(objective, name, self._counted(getattr(objective, name), passes))
-        for solver in ("sdca", "saga", "sgd"):
-            for kind in ("dense", "csr"):
-                name = f"{solver}_epoch_{kind}"
-                setattr(_kernels, name, self._counted(getattr(_kernels, name), 2))
+        for design in (Dense, Csr):
+            for name, passes in (
+                ("scores", 1),
+                ("add_adjoint", 1),
+                ("loss_gradient", 2),
+                ("dense_blocks", 1),
+                ("gram", 1),
+                ("sdca_epoch", 2),
+                ("saga_epoch", 2),
+                ("sgd_epoch", 2),
+            ):
+                setattr(design, name, self._counted(getattr(design, name), passes))
 
     def _counted(self, function, passes):
         def wrapped(*args, **kwargs):

@@ -2,9 +2,9 @@
 
     LINLOSS_DATA=folder OPENBLAS_NUM_THREADS=1 taskset -c 1 python benchmarks/kernels.py
 
-prints the table of README.md: `LinearObjective.data_gradient` beside `loss_gradient` of
+prints the table of README.md: `Objective.data_gradient` beside `loss_gradient` of
 scikit-learn's LinearModelLoss, which its lbfgs calls, on the same arrays; both kinds of
-product with X that LinearObjective chooses from; and the time of reading X once.
+product with X that a dense design chooses from; and the time of reading X once.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/kernels.py --threads 2
 
@@ -30,7 +30,9 @@ from sklearn.linear_model._linear_loss import LinearModelLoss
 
 from sklearn_linloss import SoftmaxClassifier, losses
 from sklearn_linloss._certificate import Certifier
-from sklearn_linloss._objective import LinearObjective
+from sklearn_linloss._design import design_of
+from sklearn_linloss._design.dense import Dense
+from sklearn_linloss._objective import Objective
 from sklearn_linloss._penalty import ElasticNet
 from sklearn_linloss._solvers import _gd
 from sklearn_linloss._solvers._common import Options, Progress
@@ -55,13 +57,12 @@ def dense(shape, dtype, rng):
 
 
 def objective(X, y, loss=losses.softmax, centre=True):
-    return LinearObjective(
-        X,
+    return Objective(
+        design_of(X),
         y,
         np.ones(len(y)),
-        loss=loss,
+        loss=loss.at_margin(1.0),
         penalty=ElasticNet(ALPHA, 0.0),
-        delta=1.0,
         n_classes=int(y.max()) + 1,
         fit_intercept=True,
         dtype=X.dtype,
@@ -122,10 +123,9 @@ def times(calls, repeats):
 
 def by(kind, call):
     """The call with one kind of product with a dense X."""
-    once = mock.PropertyMock(return_value=kind == "blocks")
 
     def forced():
-        with mock.patch.object(LinearObjective, "_reads_once", once):
+        with mock.patch.object(Dense, "reads_once", lambda *args: kind == "blocks"):
             return call()
 
     return forced

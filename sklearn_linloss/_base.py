@@ -360,7 +360,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         """One pass over a chunk that has weight."""
         from ._solvers._sgd import advance
 
-        design = chunk.design()
+        settings, design = settings_of(self), chunk.design()
+        _solvers.choose("sgd", settings.request(*chunk.X.shape, chunk.n_rows))
         centre = self.learning_rate == "auto" and design.counts_from_centre
         if stream is not None:
             if stream.counts_from_centre != design.counts_from_centre:
@@ -368,7 +369,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
                     "The chunks of a stream must be all dense or all sparse."
                 )
             centre = False if stream.centre is None else stream.centre
-        f = chunk.objective(settings_of(self), design, centre=centre)
+        f = chunk.objective(settings, design, centre=centre)
         if stream is None:
             coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
             stream = Stream(f, f.pack(coef, self.intercept_), options_of(self))

@@ -90,6 +90,10 @@ def alpha_max(problem, loss, l1_ratio, fit_intercept):
     intercept : ndarray of shape (n_rows,)
         The best intercept without coefficients.
     """
+    if not (loss.smooth or has_kinks(loss)):
+        raise ValueError(
+            f"Where a path with loss={loss.name!r} begins is unknown: give alphas."
+        )
     of_loss = _alpha_max_of_hinge if has_kinks(loss) else _alpha_max_of_others
     largest, b = of_loss(problem, loss, l1_ratio, fit_intercept)
     return largest / (l1_ratio or 1.0), b

@@ -56,10 +56,8 @@ class Settings:
                 f"early_stopping=True does not work with solver={self.solver!r}; use "
                 "solver='sgd' or 'auto'."
             )
-        if self.early_stopping:
-            return "sgd"
-        request = self.request(n_samples, n_features, n_rows)
-        return _solvers.choose(self.solver, request)
+        solver = "sgd" if self.early_stopping else self.solver
+        return _solvers.choose(solver, self.request(n_samples, n_features, n_rows))
 
     def request(self, *shape):
         """What is asked of a solver for data of n_samples, n_features and n_rows."""

@@ -1,6 +1,5 @@
 """What the two classifiers share: validation, the fit, prediction."""
 
-import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 
@@ -30,6 +29,7 @@ from ._problem import (
 )
 from ._solvers._common import Options, Progress
 from ._solvers._sgd_state import Stream
+from ._warn import warn
 from ._watch import Validation, begin_callbacks
 
 # Attributes of a fit that a stream has not, and those that not every fit has.
@@ -500,11 +500,10 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if scaling_applies(objective):
             remedies.append("scale the features, for example with StandardScaler")
         remedy = ", or ".join(remedies)
-        warnings.warn(
+        warn(
             f"The solver {self.solver_!r} stopped after {self.n_iter_} iterations "
             f"({limit}) {state} (tol={self.tol:g}). {remedy[0].upper()}{remedy[1:]}.",
             ConvergenceWarning,
-            stacklevel=7,
         )
 
     def _warn_of_unread(self, solver):
@@ -529,12 +528,11 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         said = (*names, solver, rate)
         if names and said not in _SAID:
             _SAID.add(said)
-            warnings.warn(
+            warn(
                 f"{', '.join(names)} had no effect: solver='auto' picked {solver!r}, "
                 f"with learning_rate={rate!r}. For mini-batches set solver='sgd', and "
                 "for an eta0 another learning_rate.",
                 UserWarning,
-                stacklevel=7,
             )
 
 

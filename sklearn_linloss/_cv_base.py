@@ -1,7 +1,6 @@
 """What the two classifiers that choose their parameters share."""
 
 import time
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -41,6 +40,7 @@ from ._path import (
 )
 from ._problem import check_problem
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
+from ._warn import warn
 
 # What the fits take over from their parent.
 _SHARED = ("fit_intercept", "solver", "tol", "max_iter", "class_weight")
@@ -229,11 +229,10 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             for train, test in splits
         )
         fits = [fit for fold in folds for fit in fold.fits if fit is not None]
-        # As if fit warned, which is called by two wrappers.
-        warn_of_gaps(fits, model, stacklevel=5)
-        warn_of_failures(folds, self.error_score, stacklevel=5)
+        warn_of_gaps(fits, model)
+        warn_of_failures(folds, self.error_score)
         self._record(grid, folds)
-        self._warn_at_an_end(grid, stacklevel=5)
+        self._warn_at_an_end(grid)
         if self.refit:
             model.set_params(**self.best_params_)
             self._refit(run, X, y, sample_weight)
@@ -313,7 +312,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         self.scores_ = np.array([grid.arrange(fold.scores) for fold in folds])
         self._store_paths(grid, folds)
 
-    def _warn_at_an_end(self, grid, stacklevel):
+    def _warn_at_an_end(self, grid):
         """Say that the search should go on where its best alpha is the last.
 
         Where others are as good, up to a standard error, nothing is said.
@@ -334,11 +333,10 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         if ends and (weakest or self.l1_ratio_ > 0.0):
             return
         last, more = ("smallest", "smaller") if weakest else ("largest", "larger")
-        warnings.warn(
+        warn(
             f"The best alpha, {self.alpha_:.3g}, is the {last} of the grid: {more} "
             "ones may score better.",
             UserWarning,
-            stacklevel=stacklevel,
         )
 
     def _store_paths(self, grid, folds):

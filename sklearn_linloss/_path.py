@@ -1,6 +1,5 @@
 """The regularisation path: one data set, falling strengths, warm starts."""
 
-import warnings
 from dataclasses import dataclass, replace
 from math import prod
 from numbers import Real
@@ -15,6 +14,7 @@ from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
 from ._solvers._common import Progress
 from ._svm import SVMClassifier
+from ._warn import warn
 
 _POINTS = 3
 
@@ -296,7 +296,7 @@ def _multiple(f, dual, theta):
     return min(max(-(pull @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
 
 
-def warn_of_gaps(fits, model, stacklevel=3):
+def warn_of_gaps(fits, model):
     """One warning for all the fits that stopped before their tolerance."""
     open_ = [fit for fit in fits if not fit.converged]
     if open_ and model.tol > 0.0:
@@ -304,10 +304,9 @@ def warn_of_gaps(fits, model, stacklevel=3):
         scale = ""
         if any(fit.unscaled for fit in open_):
             scale = ", or scale the features, for example with StandardScaler"
-        warnings.warn(
+        warn(
             f"{len(open_)} of {len(fits)} fits stopped before tol={model.tol:g}, the "
             f"worst at a relative duality gap of {worst:.1e}. Increase max_iter or "
             f"tol{scale}.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
         )

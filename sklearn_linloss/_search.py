@@ -1,7 +1,6 @@
 """The grid of a search, its folds, and their results."""
 
 import time
-import warnings
 from collections import Counter
 from copy import copy
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from ._compat import (
 from ._orbits import at_unit_margin, find_orbits, objective_scale
 from ._path import PathFollower
 from ._problem import check_problem
+from ._warn import warn
 
 
 class Grid:
@@ -308,7 +308,7 @@ def _spread(coef, intercept, known, classes, coef_else, intercept_else):
     return all_coef, all_intercept
 
 
-def warn_of_failures(folds, error_score, stacklevel):
+def warn_of_failures(folds, error_score):
     """One warning for the fits that failed, and one for the scores.
 
     Raises
@@ -321,20 +321,18 @@ def warn_of_failures(folds, error_score, stacklevel):
     if len(errors) == n_fits:
         raise ValueError(f"All the {n_fits} fits failed.\n{_counted(errors)}")
     if errors:
-        warnings.warn(
+        warn(
             f"{len(errors)} fits failed out of a total of {n_fits}. Their scores are "
             f"set to error_score={error_score}; error_score='raise' shows where.\n"
             f"{_counted(errors)}",
             FitFailedWarning,
-            stacklevel=stacklevel,
         )
     errors = [error for fold in folds for error in fold.score_errors]
     if errors:
-        warnings.warn(
+        warn(
             f"Scoring failed {len(errors)} times. These scores are set to error_score="
             f"{error_score}; error_score='raise' shows where.\n{_counted(errors)}",
             UserWarning,
-            stacklevel=stacklevel,
         )
 
 
@@ -364,11 +362,10 @@ def cv_results(grid, folds):
     summarise("test_score", scores)
     mean = results["mean_test_score"]
     if not np.isfinite(mean).all():
-        warnings.warn(
+        warn(
             f"One or more of the mean test scores are not finite: {mean}. Such points "
             "rank last; with a number for error_score a failed fold counts as that.",
             UserWarning,
-            stacklevel=6,
         )
     ranked = np.where(np.isnan(mean), -np.inf, mean)
     results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)

@@ -4,7 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
-from sklearn_linloss._penalty import ElasticNet
+from sklearn_linloss import losses
+from sklearn_linloss._design import design_of
+from sklearn_linloss._objective import Objective
+from sklearn_linloss._penalty import ElasticNet, Penalty
+from sklearn_linloss._solvers import Request, able, run
+from sklearn_linloss._solvers._common import Options, Progress
 
 MIXES = [(0.7, 0.0), (0.7, 1.0), (0.7, 0.3), (2.0, 0.9)]
 mixes = pytest.mark.parametrize(("alpha", "l1_ratio"), MIXES)
@@ -126,3 +131,69 @@ def test_min_norm_subgradient_by_brute_force(alpha, l1_ratio):
         assert abs(found[i]) == pytest.approx(best, abs=2e-4)
         # It is one of the subgradients, not only as small as one.
         assert np.abs(choices - found[i]).min() <= 2e-4
+
+
+class NotNegative(Penalty):
+    """|w|^2 / 2 times a strength, for coefficients that are not negative."""
+
+    def __init__(self, strength):
+        self.convexity = strength
+
+    def value(self, w):
+        return 0.5 * self.convexity * w @ w if (w >= 0.0).all() else np.inf
+
+    def smooth_gradient(self, w):
+        return self.convexity * w
+
+    def prox_rest(self, w, step):
+        return np.maximum(w, 0.0)
+
+    def prox(self, w, step):
+        return np.maximum(w, 0.0) / (1.0 + step * self.convexity)
+
+    def conjugate(self, v, scale=1.0):
+        positive = np.maximum(v, 0.0)
+        slope = scale * float(np.vdot(positive, positive)) / self.convexity
+        return 0.5 * scale * slope, slope
+
+    def conjugate_gradient(self, v):
+        return np.maximum(v, 0.0) / self.convexity
+
+    def max_scale(self, v):
+        return np.inf
+
+
+def test_a_penalty_that_the_package_does_not_have():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 5)), np.arange(80) % 3
+    X[:, 0] += y
+    f = Objective(
+        design_of(X),
+        y,
+        np.ones(80),
+        loss=losses.softmax.at_margin(),
+        penalty=NotNegative(0.05),
+        n_classes=3,
+        fit_intercept=False,
+        dtype=np.float64,
+    )
+
+    def objective(w):
+        W = w.reshape(3, 5)
+        value = losses.softmax.value(X @ W.T, y).mean()
+        gradient = losses.softmax.gradient(X @ W.T, y).T @ X / 80
+        return value + 0.025 * w @ w, gradient.ravel() + 0.05 * w
+
+    bounds, tight = [(0.0, None)] * 15, {"ftol": 1e-15, "gtol": 1e-10}
+    expected = optimize.minimize(
+        objective, np.zeros(15), jac=True, bounds=bounds, options=tight
+    )
+    options = Options(tol=1e-7, max_iter=2000)
+    result, certifier, _ = run("gd", f, np.zeros(15), options, Progress("gd"))
+    assert (result.theta == 0.0).any()
+    value = f.value(result.theta)
+    assert expected.fun * (1.0 - 1e-9) <= value <= expected.fun * (1.0 + 2e-7)
+    assert certifier.bound <= expected.fun * (1.0 + 1e-9)
+    assert certifier.gap(value) <= 1e-7
+    request = Request(f.loss, f.penalty, "auto", 80, 5, 3)
+    assert able(request) == ["gd"]

@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_linloss import _base
@@ -126,4 +127,8 @@ def test_the_warning_of_a_fit_points_to_its_caller():
     assert caught[0].filename == __file__
     with pytest.warns(ConvergenceWarning) as caught:
         make("softmax", solver="gd", max_iter=1).fit(X, y)
+    assert caught[0].filename == __file__
+    # Through wrappers of scikit-learn as well.
+    with pytest.warns(ConvergenceWarning) as caught:
+        make_pipeline(make("softmax", solver="gd", max_iter=1)).fit(X, y)
     assert caught[0].filename == __file__

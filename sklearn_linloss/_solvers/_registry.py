@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+from .._penalty import ElasticNet
 from . import _costs
 
 
@@ -100,7 +101,11 @@ def _gradient_descent_lacks(request):
 
 
 def _kernels_lack(request):
-    return None if request.loss.code is not None else _of_loss(request)
+    if request.loss.code is None:
+        return _of_loss(request)
+    if not isinstance(request.penalty, ElasticNet):
+        return f"the penalty {type(request.penalty).__name__}"
+    return None
 
 
 def _lbfgs_lacks(request):
@@ -143,8 +148,9 @@ def only_by_pairs(loss, n_coefficients, n_pairs):
 
 
 def _newton_lacks(request):
-    if request.loss.code is None:
-        return _of_loss(request)
+    reason = _kernels_lack(request)
+    if reason is not None:
+        return reason
     if _newton_iterates(request) or _newton_finishes(request):
         return None
     largest = _NEWTON_LARGEST

@@ -67,7 +67,7 @@ class Certifier:
     def __init__(self, objective, dtype=np.float64):
         self.objective = objective
         self._dtype = dtype
-        self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
+        self._dual = None  # (-sum_i pi_i L_i*(a_i), -V) of the best bound
         self._zero_stationarity = None
         # a = 0 is feasible, and the losses are not negative.
         self.bound = np.nan if objective.penalty.is_zero else 0.0
@@ -207,7 +207,7 @@ class Certifier:
             flows = f.class_flows(dual)
             factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.weight))
         domain = f.adjust_flows(dual, factor, shift)
-        V = f.weights(f.backward(dual.astype(self._dtype, copy=False)))
+        V = -f.weights(f.backward(dual.astype(self._dtype, copy=False)))
 
         data_part = f.dual_value(dual)
 
@@ -230,7 +230,7 @@ class Certifier:
     def _mix(self, value, V, objective):
         """The best point between the best dual so far and a new one.
 
-        (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
+        (-sum pi L*, -V) interpolates linearly, and the first part only gains by that.
         """
         penalty = self.objective.penalty
         old_value, old_V = self._dual

@@ -3,7 +3,7 @@
 For any dual point, one a_i in the domain of L_i* a sample, with sum_i pi_i a_i = 0
 where the intercept is free,
 
-    D = -sum_i pi_i L_i*(a_i) - R*(-V) <= min F,    V = sum_i pi_i a_i x_i^T
+    D = -sum_i pi_i L_i*(a_i) - R*(V) <= min F,    V = -sum_i pi_i a_i x_i^T
 
 (Fenchel duality; S. Shalev-Shwartz and T. Zhang, "Accelerated proximal stochastic dual
 coordinate ascent for regularized loss minimization", Mathematical Programming 2016).
@@ -67,7 +67,7 @@ class Certifier:
     def __init__(self, objective, dtype=np.float64):
         self.objective = objective
         self._dtype = dtype
-        self._dual = None  # (-sum_i pi_i L_i*(a_i), -V) of the best bound
+        self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
         self._zero_stationarity = None
         # a = 0 is feasible, and the losses are not negative.
         self.bound = np.nan if objective.penalty.is_zero else 0.0
@@ -230,7 +230,7 @@ class Certifier:
     def _mix(self, value, V, objective):
         """The best point between the best dual so far and a new one.
 
-        (-sum pi L*, -V) interpolates linearly, and the first part only gains by that.
+        (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
         """
         penalty = self.objective.penalty
         old_value, old_V = self._dual

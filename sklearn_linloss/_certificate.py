@@ -16,15 +16,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_NEWTON_STEPS = 3
-_NEGLIGIBLE = 1e-13  # of the objective
-_HALVINGS = 4
-_NOTHING = 1e-200  # of a flow
-_SEARCH_STEPS = 30
-_NARROWED = 0.6  # of a bracket: more than a half, which rounding would decide
-_STRIDE, _GROWTH, _LOWER = 0.06, 4.0, 0.1  # on the way to a bracket
-_REST, _FLAT = 0.01, 0.01
-_CANCELLED = 1e-11  # what sums over samples lose to rounding
+
+@dataclass(frozen=True)
+class Rules:
+    """Limits of the searches, and what counts as rounding."""
+
+    # -- Newton's method on the intercept --------------------------------------------
+    newton_steps: int = 3
+    negligible: float = 1e-13  # predicted descent over the objective that ends them
+    halvings: int = 4  # of a step
+    # -- balance_flows ---------------------------------------------------------------
+    nothing: float = 1e-200  # flow: a factor for a smaller one would overflow
+    # -- maximize_concave ------------------------------------------------------------
+    search_steps: int = 30
+    # Part of a bracket that a step may leave; else the next one halves it. Somewhat
+    # above one half, so that rounding does not decide after a bisection.
+    narrowed: float = 0.6
+    # On the way to a bracket: the first stride over the first point (the maximum is
+    # often within a percent of it, benchmarks/NOTES.md), the factor of strides, and the
+    # part of the last point that a stride down leaves at least.
+    stride: float = 0.06
+    growth: float = 4.0
+    lower: float = 0.1
+    rest: float = 0.01  # what is still to gain over what was gained, at the end
+    flat: float = 0.01  # slope over the slope at 0, at the end
+    # -- check -----------------------------------------------------------------------
+    cancelled: float = 1e-11  # what sums over samples lose to rounding, of their terms
+
+
+RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -94,7 +114,7 @@ class Certifier:
             If the bound is impossible: an error of this package, not of its user.
         """
         excess = self.bound - value
-        if excess > 0.0 and excess > _CANCELLED * self.objective.magnitude(theta):
+        if excess > 0.0 and excess > RULES.cancelled * self.objective.magnitude(theta):
             raise RuntimeError(
                 f"The lower bound {self.bound!r} exceeds an objective of {value!r}: "
                 "one of them is wrong. This is an error of sklearn_linloss; please "
@@ -179,14 +199,14 @@ class Certifier:
         """Newton steps on the intercept over fixed coefficients."""
         f = self.objective
         total = np.zeros(f.n_rows)
-        for _ in range(_NEWTON_STEPS):
+        for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
             hessian = f.intercept_hessian(gradient)
             # The minimum-norm step: a common constant of all classes has no effect.
             step = -np.linalg.lstsq(hessian, slope, rcond=1e-12)[0]
-            if -(slope @ step) <= _NEGLIGIBLE * value:
+            if -(slope @ step) <= RULES.negligible * value:
                 break
-            for _ in range(_HALVINGS):
+            for _ in range(RULES.halvings):
                 trial = scores + step
                 trial_value, trial_gradient = f.loss_gradient(trial)
                 if trial_value < value:
@@ -279,7 +299,7 @@ def balance_flows(flows, class_weight):
     cancel = np.minimum(transport, flows.T)
     rest = transport - cancel
     # A factor for what is next to nothing would overflow.
-    some = flows > _NOTHING
+    some = flows > RULES.nothing
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         factor -= np.where(cancel.T > 0.0, cancel.T / flows, 0.0)
         factor += np.where((rest > 0.0) & some, rest / flows, 0.0)
@@ -291,10 +311,10 @@ def balance_flows(flows, class_weight):
 def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     """Maximise a concave function of one number over [0, cap].
 
-    From min(1, cap), near which it is expected, by the secant of the slope inside a
-    bracket. The search ends where the rest of the bracket can bring no hundredth of
-    what was gained, nor of the way to `ceiling`, or where little of the slope at 0 is
-    left.
+    Starts from min(1, cap), near which the maximum is expected, and takes the secant of
+    the slope inside a bracket. The search ends where the rest of the bracket can gain
+    less than a hundredth of what was gained, and of what `ceiling` leaves to gain; or
+    where the slope is less than a hundredth of that at 0.
 
     Parameters
     ----------
@@ -318,9 +338,9 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     low, low_slope = 0.0, slope_at_zero
     high, high_slope = cap, None
     t = min(1.0, cap)
-    stride = _STRIDE * t
+    stride = RULES.stride * t
     span = np.inf
-    for _ in range(_SEARCH_STEPS):
+    for _ in range(RULES.search_steps):
         value, slope = function(t)
         if value > best_value:
             best_t, best_value = t, value
@@ -329,27 +349,30 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         else:
             high, high_slope = t, slope
         width = high - t if slope > 0.0 else t - low
-        narrowed, span = high - low <= _NARROWED * span, high - low
+        narrowed, span = high - low <= RULES.narrowed * span, high - low
         # At a cap the slope may be infinite.
         left = width * abs(slope) if 0.0 < width < np.inf else width
-        high_enough = left <= _REST * min(ceiling - best_value, best_value - at_zero)
-        flat_enough = slope_at_zero is not None and abs(slope) <= _FLAT * slope_at_zero
+        measure = min(ceiling - best_value, best_value - at_zero)
+        high_enough = left <= RULES.rest * measure
+        flat_enough = (
+            slope_at_zero is not None and abs(slope) <= RULES.flat * slope_at_zero
+        )
         if best_t > 0.0 and (high_enough or flat_enough):
             break
         if slope > 0.0 and high_slope is None:
             t = min(t + stride, cap)
-            stride *= _GROWTH
+            stride *= RULES.growth
         elif low_slope is None:
-            t = max(t - stride, _LOWER * t)
-            stride *= _GROWTH
+            t = max(t - stride, RULES.lower * t)
+            stride *= RULES.growth
         elif best_t > 0.0 and not narrowed:
-            # Secants alone may creep along one end of the bracket.
+            # Secants alone may approach one end of the bracket slowly.
             t = 0.5 * (low + high)
         else:
             part = 0.5
             if low_slope > high_slope > -np.inf:
                 part = low_slope / (low_slope - high_slope)
             # Where nothing was better than 0, the best may be many decades below.
-            part = part if best_t > 0.0 else min(part, _LOWER)
+            part = part if best_t > 0.0 else min(part, RULES.lower)
             t = low + (high - low) * part
     return best_t, best_value

@@ -1,5 +1,7 @@
 """The model without coefficients: its intercept, and where L1 leaves no other."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 from scipy.optimize import linprog
@@ -9,15 +11,28 @@ from ._design import design_of
 from ._penalty import ElasticNet
 from ._solvers import SOLVERS
 
-# alpha_max is rounded, and must not let a coefficient in.
-_ROUNDING, _ROUNDING_OF_LP = 1e-9, 1e-6
-_NOTHING = 1e-13  # what a sum is left with by rounding, of its terms
-_KINK = 1e-9
-_MOST_KINKS, _LP_ROUNDS, _LP_ROWS = 20000, 50, 50
-_INTERCEPT_STEPS = 50
-# Of the intercepts of the hinge alone: equal costs, relative; the width of its smooth
-# form, of the margin; the least curvature, of the mass; a decrease, relative.
-_TIE, _WIDTH, _LEAST_BEND, _NEGLIGIBLE = 1e-12, 1.0 / 64.0, 1e-9, 1e-15
+
+@dataclass(frozen=True)
+class Rules:
+    """What counts as rounding, and limits of loops and of the linear program."""
+
+    # -- alpha_max, at which no coefficient may enter --------------------------------
+    rounding: float = 1e-9  # relative, added to it
+    rounding_of_lp: float = 1e-6  # the same after a linear program
+    nothing: float = 1e-13  # what rounding leaves of a sum that is zero, of its terms
+    kink: float = 1e-9  # slack, in margins, up to which a hinge is at its kink
+    most_kinks: int = 20000  # variables of the linear program
+    lp_rounds: int = 50  # linear programs with more and more constraints
+    lp_rows: int = 50  # coefficients whose constraints a round adds
+    # -- intercepts without coefficients ---------------------------------------------
+    intercept_steps: int = 50  # iterations, and halvings of a step
+    tie: float = 1e-12  # relative difference of equal costs
+    width: float = 1.0 / 64.0  # in margins, of the smoothed hinge
+    least_bend: float = 1e-9  # ridge of the Hessian, over the masses of the classes
+    negligible: float = 1e-15  # predicted descent over the value that ends the steps
+
+
+RULES = Rules()
 
 
 def best_intercept(objective):
@@ -38,7 +53,7 @@ def best_intercept(objective):
     alone = _one_sample_a_class(mass, f.loss, fit_intercept=True)
     # Few coefficients are Newton's, where the loss is one that it knows.
     solver = "newton" if f.loss.code is not None else "gd"
-    options = Options(tol=0.0, max_iter=_INTERCEPT_STEPS)
+    options = Options(tol=0.0, max_iter=RULES.intercept_steps)
     solve, zero = SOLVERS[solver].solve, np.zeros(alone.size)
     theta = solve(alone, zero, Certifier(alone), options, Progress(solver)).theta
     b = alone.intercepts(theta)
@@ -116,7 +131,7 @@ def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept):
         # The pulls on the best intercept have sum zero: the features may be centred.
         means -= mass @ means / mass.sum()
     largest = _largest_slope(pull.T @ means, X, np.abs(pull).sum(axis=0).max())
-    return largest * (1.0 + _ROUNDING), b
+    return largest * (1.0 + RULES.rounding), b
 
 
 def _largest_slope(slopes, X, mass):
@@ -130,7 +145,7 @@ def _largest_slope(slopes, X, mass):
     else:
         low, high = X.min(axis=0), X.max(axis=0)
     size = np.abs(slopes)
-    least = _NOTHING * mass * np.maximum(np.abs(low), np.abs(high))
+    least = RULES.nothing * mass * np.maximum(np.abs(low), np.abs(high))
     return float(size.max(where=size > least, initial=0.0))
 
 
@@ -140,8 +155,8 @@ def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept):
     The best dual variables of the empty model are a face of their domain; alpha_max is
     the smallest max-norm of their pull on the coefficients, a linear program over the
     samples whose hinges have a kink there. Without an L1 part any point of the face
-    does. With more than _MOST_KINKS free variables the result may be larger, of a point
-    of the face that is not the best.
+    does. With more than `RULES.most_kinks` free variables the result may be larger, of
+    a point of the face that is not the best.
     """
     X, codes, weight = problem.X, problem.codes, problem.weight
     weight = weight / weight.sum()
@@ -162,13 +177,13 @@ def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept):
     largest = _largest_slope(pull_of(flows), X, 2.0 * flows.sum())
     slack = 1.0 + b - b[:, None]
     np.fill_diagonal(slack, -1.0)
-    at_kinks = np.abs(slack) <= _KINK
-    solvable = 0 < np.count_nonzero(at_kinks) <= _MOST_KINKS
+    at_kinks = np.abs(slack) <= RULES.kink
+    solvable = 0 < np.count_nonzero(at_kinks) <= RULES.most_kinks
     if largest > 0.0 and l1_ratio > 0.0 and solvable:
         settled = np.where(at_kinks, 0.0, flows)
         kinks = _Kinks(X, codes, weight, at_kinks)
         largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))
-    return largest * (1.0 + _ROUNDING_OF_LP), _levels_of_rows(b, loss.delta)
+    return largest * (1.0 + RULES.rounding_of_lp), _levels_of_rows(b, loss.delta)
 
 
 def best_levels(mass):
@@ -202,7 +217,7 @@ def best_levels(mass):
         start = places[:end]
         level = by_place[end] - by_place[start] - start * (below[end] - below[start])
         total = cost[start] + cost_of_cut[start] + level
-        best = np.flatnonzero(total <= total.min() * (1.0 + _TIE))
+        best = np.flatnonzero(total <= total.min() * (1.0 + RULES.tie))
         begin[end] = best[np.argmin(n_levels[best])]
         cost[end] = total[begin[end]]
         n_levels[end] = n_levels[begin[end]] + 1
@@ -233,21 +248,21 @@ def best_flows(mass, b):
     """
     value, flows, bend = _smooth_flows(mass, b)
     free = np.arange(len(mass)) != np.argmax(mass)
-    for _ in range(_INTERCEPT_STEPS):
+    for _ in range(RULES.intercept_steps):
         slope = flows.sum(axis=0) - flows.sum(axis=1)
         hessian = -bend - bend.T
-        # Where no kink is near, it is nothing.
-        np.fill_diagonal(hessian, -hessian.sum(axis=1) + _LEAST_BEND * mass)
+        # The ridge holds classes that no kink is near, where the Hessian is zero.
+        np.fill_diagonal(hessian, -hessian.sum(axis=1) + RULES.least_bend * mass)
         step = np.zeros_like(b)
         try:
             step[free] = -np.linalg.solve(hessian[np.ix_(free, free)], slope[free])
         except np.linalg.LinAlgError:  # a mass that is next to nothing
             break
         step /= max(1.0, np.abs(step).max())
-        is_last = -(slope @ step) <= _NEGLIGIBLE * value
-        for _ in range(_INTERCEPT_STEPS):
+        is_last = -(slope @ step) <= RULES.negligible * value
+        for _ in range(RULES.intercept_steps):
             trial = _smooth_flows(mass, b + step)
-            if trial[0] <= value * (1.0 + _TIE):
+            if trial[0] <= value * (1.0 + RULES.tie):
                 break
             step *= 0.5
         else:
@@ -261,13 +276,13 @@ def best_flows(mass, b):
 
 def _smooth_flows(mass, b):
     """Value, dual variables and second derivatives, by pairs, of the smooth hinge."""
-    slack = (1.0 + b - b[:, None]) / _WIDTH
+    slack = (1.0 + b - b[:, None]) / RULES.width
     np.fill_diagonal(slack, -np.inf)
     e = np.exp(-np.abs(slack))
     share = 1.0 / (1.0 + e)
     flows = mass[:, None] * np.where(slack > 0.0, share, e * share)
     value = mass @ (np.log1p(e) + np.maximum(slack, 0.0)).sum(axis=1)
-    return _WIDTH * float(value), flows, mass[:, None] * e * share**2 / _WIDTH
+    return RULES.width * float(value), flows, mass[:, None] * e * share**2 / RULES.width
 
 
 def _sums_by_class(X, codes, weight):
@@ -284,14 +299,14 @@ def _dense(matrix):
 class _Kinks:
     """The dual variables of the hinge that the best intercepts leave free.
 
-    They are of a sample of class `source` and a class `target`. Where there are too
-    many for a linear program, neighbours of a class have theirs in common.
+    Each belongs to a sample of class `source` and a class `target`. Where there are too
+    many for a linear program, samples of a class that follow each other share theirs.
     """
 
     def __init__(self, X, codes, weight, kinks):
         source, target = np.nonzero(kinks)
         size = np.bincount(codes)
-        most = max(_MOST_KINKS // len(source), 1)
+        most = max(RULES.most_kinks // len(source), 1)
         n_groups = np.minimum(size, most)
         first = np.cumsum(n_groups) - n_groups
         order = np.argsort(codes, kind="stable")
@@ -342,8 +357,8 @@ class _Kinks:
 def _smallest_pull(kinks, flows, settled, mass, pull):
     """The smallest max-norm of the pull, over the dual variables at kinks.
 
-    A linear program, in which only those coefficients have a constraint that some
-    solution on the way pulled too much.
+    A linear program with a growing set of constraints: those of the coefficients that
+    an earlier solution pulled most.
     """
     K, d = pull.shape
     size = np.abs(pull + kinks.pull(kinks.fractions(flows, mass)))
@@ -352,8 +367,8 @@ def _smallest_pull(kinks, flows, settled, mass, pull):
     balance = sparse.hstack([kinks.balance(), np.zeros((K, 1))])
     lack = settled.sum(axis=1) - settled.sum(axis=0)
     taken, rows, right = set(), [], []
-    for _ in range(_LP_ROUNDS):
-        for place in np.argsort(-size, axis=None)[:_LP_ROWS]:
+    for _ in range(RULES.lp_rounds):
+        for place in np.argsort(-size, axis=None)[: RULES.lp_rows]:
             k, feature = divmod(int(place), d)
             if (k, feature) in taken:
                 continue
@@ -373,6 +388,6 @@ def _smallest_pull(kinks, flows, settled, mass, pull):
             break
         size = np.abs(pull + kinks.pull(solution.x[:-1]))
         largest = min(largest, size.max())
-        if size.max() <= unit * (solution.x[-1] + _ROUNDING_OF_LP):
+        if size.max() <= unit * (solution.x[-1] + RULES.rounding_of_lp):
             break
     return largest

@@ -10,27 +10,47 @@ best intercept, which tends to the centre of the interval as the width falls: it
 smallest distance to a kink, in slacks, is the largest.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-_PART = 0.1  # of the tolerance that the choice may cost
-_FALL = 3.0
-_WIDTHS = _FALL ** -np.arange(1.0, 28.0)  # of the margin
-# The widest are skipped where the next sees kinks enough, of a sample.
-_SKIPPED, _SEEN = 3, 1e-4
-_STEPS, _HALVINGS = 20, 10
-_ROUNDING = 1e-14
-# In widths: a step that ends the search, and one on the way, the longest, where a kink
-# is lost in rounding, and which kinks are watched.
-_NEGLIGIBLE, _ROUGH, _LONGEST, _FAR, _REACH = 1e-4, 0.1, 5.0, 25.0, 49.0
-# An intercept is the only one if at such a width, of the margin, the best is so near,
-# in widths, and the Hessian not flatter in any direction.
-_FINE, _NEAR, _FLAT = 1e-4, 3.0, 1e-4
+
+@dataclass(frozen=True)
+class Rules:
+    """Widths and accuracies of the search; 0004 is a decision in docs/adr/."""
+
+    part: float = 0.1  # of the tolerance that the choice may cost (0004)
+    # -- the widths: fall^-1, fall^-2, ... in margins (0004) ---------------------------
+    fall: float = 3.0
+    n_widths: int = 27
+    # The widest are skipped where the smoothed hinge bends at the next: by `seen` of
+    # what one sample of mean weight at a kink contributes (0004).
+    skipped: int = 3
+    seen: float = 1e-4
+    # -- Newton's method at one width, with lengths in widths ------------------------
+    steps: int = 20
+    halvings: int = 10  # of a step
+    rounding: float = 1e-14  # of the objective
+    negligible: float = 1e-4  # step that ends the search
+    rough: float = 0.1  # step that ends it at widths on the way
+    longest: float = 5.0  # step
+    far: float = 25.0  # slack at which rounding hides that the hinge is smoothed
+    reach: float = 49.0  # slack up to which samples are visited again
+    # -- the only optimal intercept (0004) -------------------------------------------
+    fine: float = 1e-4  # width at which to tell, in margins
+    near: float = 3.0  # distance of the smoothed optimum, in widths, at most
+    flat: float = 1e-4  # least curvature over the largest, at least
+
+
+RULES = Rules()
+_WIDTHS = RULES.fall ** -np.arange(1.0, RULES.n_widths + 1.0)
 
 
 def central_intercept(objective, theta, certifier, tol):
-    """`theta` with the central one of the intercepts that cost at most _PART * tol.
+    """`theta` with the central one of the intercepts that cost little.
 
-    Or less where the gap leaves less: a converged fit stays within its tolerance.
+    At most `RULES.part` of the tolerance, and less where the gap leaves less: a
+    converged fit stays within its tolerance.
     """
     f = objective
     b = f.intercepts(theta) - f.intercepts(theta).mean() * (f.n_rows > 1)
@@ -39,32 +59,33 @@ def central_intercept(objective, theta, certifier, tol):
     total = value + f.penalty_value(theta)
     gap = certifier.gap(total)
     room = tol - gap if gap <= tol else tol
-    allowed = value + min(_PART * tol, 0.99 * room) * total
+    allowed = value + min(RULES.part * tol, 0.99 * room) * total
     if allowed <= value or f.loss.delta == 0.0:
         return theta
     scores -= b
     if _is_the_only_one(f, scores, b):
         return theta
     widths = _WIDTHS * f.loss.delta
-    point, hessian = _descend(f, scores, b, widths[_SKIPPED], _ROUGH)
-    least = _SEEN / (f.n_samples * widths[_SKIPPED])
+    point, hessian = _descend(f, scores, b, widths[RULES.skipped], RULES.rough)
+    least = RULES.seen / (f.n_samples * widths[RULES.skipped])
     if hessian is None or _bends(f, hessian)[0] < least:
         point = b  # the kinks are further away
     else:
-        widths = widths[_SKIPPED:]
+        widths = widths[RULES.skipped :]
     last, costs = point, True
     for width in widths:
-        # Its distance from the centre is proportional to the width.
-        start = point + (point - last) / _FALL
+        # The distance of the optimum from the centre is proportional to the width.
+        start = point + (point - last) / RULES.fall
         last = point
-        point, _ = _descend(f, scores, start, width, _ROUGH if costs else _NEGLIGIBLE)
+        accuracy = RULES.rough if costs else RULES.negligible
+        point, _ = _descend(f, scores, start, width, accuracy)
         if f.loss_value(scores + point) > allowed:
             continue
         if costs:
             point, _ = _descend(f, scores, point, width)
             costs = False
             continue
-        centre = point + (point - last) / (_FALL - 1.0)
+        centre = point + (point - last) / (RULES.fall - 1.0)
         if f.loss_value(scores + centre) <= allowed:
             point = centre
         break
@@ -77,32 +98,32 @@ def central_intercept(objective, theta, certifier, tol):
 
 def _is_the_only_one(f, scores, b):
     """Whether kinks on all sides hold the intercept where it is."""
-    width = _FINE * f.loss.delta
-    point, hessian = _descend(f, scores, b, width, _ROUGH)
-    if hessian is None or np.abs(point - b).max() > _NEAR * width:
+    width = RULES.fine * f.loss.delta
+    point, hessian = _descend(f, scores, b, width, RULES.rough)
+    if hessian is None or np.abs(point - b).max() > RULES.near * width:
         return False
     bends = _bends(f, hessian)
-    return bends[0] > _FLAT * bends[-1]
+    return bends[0] > RULES.flat * bends[-1]
 
 
 def _bends(f, hessian):
-    """Second derivatives, without that of a common constant."""
+    """Eigenvalues of the Hessian, without the zero of a common constant."""
     return np.linalg.eigvalsh(hessian)[min(1, f.n_rows - 1) :]
 
 
-def _descend(f, scores, point, width, accuracy=_NEGLIGIBLE):
+def _descend(f, scores, point, width, accuracy=RULES.negligible):
     """Minimise the smoothed hinge by Newton's method from a point.
 
     Returns the Hessian too, or None where the search did not end.
     """
     smooth = _SmoothHinge(f, scores, point, width)
     value, gradient, hessian = smooth.expand(point)
-    for _ in range(_STEPS):
+    for _ in range(RULES.steps):
         step = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
-        step *= min(1.0, _LONGEST * width / max(np.abs(step).max(), width))
-        for _ in range(_HALVINGS):
+        step *= min(1.0, RULES.longest * width / max(np.abs(step).max(), width))
+        for _ in range(RULES.halvings):
             trial = smooth.expand(point + step)
-            if trial[0] <= value + _ROUNDING * abs(value):
+            if trial[0] <= value + RULES.rounding * abs(value):
                 break
             step *= 0.5
         else:
@@ -136,7 +157,7 @@ class _SmoothHinge:
             samples = np.arange(f.n_samples)
             slack = there - there[samples, f.y][:, None] + f.loss.delta
             slack[samples, f.y] = -np.inf
-        near = (np.abs(slack) <= _REACH * width).any(axis=1)
+        near = (np.abs(slack) <= RULES.reach * width).any(axis=1)
         self._slack, self._y = slack[near], f.y[near]
         self._weight = f.weight[near]
         if f.n_rows == 1:
@@ -149,8 +170,8 @@ class _SmoothHinge:
 
     def covers(self, point):
         """Whether no other sample can have come near a kink, after one more step."""
-        moved = 2.0 * (np.abs(point - self._point).max() + _LONGEST * self._width)
-        return moved <= (_REACH - _FAR) * self._width
+        moved = 2.0 * (np.abs(point - self._point).max() + RULES.longest * self._width)
+        return moved <= (RULES.reach - RULES.far) * self._width
 
     def expand(self, b):
         """Value, gradient and Hessian."""

@@ -11,13 +11,20 @@ from . import _solvers
 from ._compat import check_sample_weight, threads_of
 from ._design import Columns, canonical, design_of, like
 
-_TOL_OF_STEPS = 1e-4  # of solvers that do not aim at a gap
-_LARGEST_FEATURE = 1e100  # so that squares of squares are numbers
-# Decades of weights that one fit can tell apart.
-_MOST_DECADES = 100
-# Products in float32 are off by about 1e-7 of the objective, times how many deviations
-# the features are away from zero.
-_SMALLEST_FLOAT32_TOL = 1e-6
+
+@dataclass(frozen=True)
+class Rules:
+    """Limits of the data, and of single precision."""
+
+    tol_of_steps: float = 1e-4  # least tolerance of solvers that do not aim at a gap
+    largest_feature: float = 1e100  # root mean square: fourth powers must be finite
+    most_decades: int = 100  # of sample weights, between the least and the largest
+    # Gap that products in float32 can reach. They are off by about 1e-7 of the
+    # objective, times how many deviations the features are away from zero.
+    smallest_float32_tol: float = 1e-6
+
+
+RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -148,17 +155,17 @@ class Problem:
         by_rows = entry.visits_rows(request)
         centre = automatic and (design.counts_from_centre or not by_rows)
         f = self.objective(settings, design, centre=centre)
-        if not f.second_moment.max() < _LARGEST_FEATURE**2:
+        if not f.second_moment.max() < RULES.largest_feature**2:
             raise ValueError(
                 "X has entries so large that powers of them overflow: the root mean "
-                f"square of a feature must be below {_LARGEST_FEATURE:.0e}. Scale the "
-                "features, for example with StandardScaler."
+                f"square of a feature must be below {RULES.largest_feature:.0e}. Scale "
+                "the features, for example with StandardScaler."
             )
         if f.dtype == np.float64:
             return f
         # Steps at a rate of the user's own are as exact as the data ask for.
         by_rate = not entry.ends_by_gap or not automatic
-        tol = max(settings.tol, _TOL_OF_STEPS) if by_rate else settings.tol
+        tol = max(settings.tol, RULES.tol_of_steps) if by_rate else settings.tol
         return f.with_precision(np.float64) if tol < smallest_tol(f) else f
 
 
@@ -168,7 +175,7 @@ def smallest_tol(f):
     They move scores, the more the further the features are from zero, and slopes, on
     which a weak penalty does not look down.
     """
-    of_scores = _SMALLEST_FLOAT32_TOL * max(f.largest_offset, 1.0)
+    of_scores = RULES.smallest_float32_tol * max(f.largest_offset, 1.0)
     if f.penalty.convexity == 0.0:
         return of_scores
     slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()
@@ -239,10 +246,10 @@ def weigh(X, y, weight, class_weight):
             f"data contains only one class: {classes[0]!r}"
         )
     least = weight.argmin()
-    if weight[least] < 10.0**-_MOST_DECADES * weight.max():
+    if weight[least] < 10.0**-RULES.most_decades * weight.max():
         raise ValueError(
             "The weights of the samples, times those of their classes, span more "
-            f"than {_MOST_DECADES} decades: {weight[least]:.1e} of class "
+            f"than {RULES.most_decades} decades: {weight[least]:.1e} of class "
             f"{classes[codes[least]]} beside {weight.max():.1e}. Give samples "
             "that shall not count the weight zero."
         )

@@ -1,5 +1,7 @@
 """The linear algebra of Newton's method, against dense matrices written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from _objectives import make_objective
@@ -45,7 +47,8 @@ def container(request):
 def test_both_ways_solve_the_system_of_the_hinges(
     n_classes, fit_intercept, container, monkeypatch
 ):
-    monkeypatch.setattr(_systems, "_ROWS", 7)  # more than one block of them
+    # More than one block of rows.
+    monkeypatch.setattr(_systems, "RULES", replace(_systems.RULES, rows=7))
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 6)) + 3.0
     y = np.arange(40) % n_classes

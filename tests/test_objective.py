@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import _reference as reference
 import numpy as np
 import pytest
@@ -77,9 +79,9 @@ def random_problem(n_classes, kind, dtype=np.float64, offset=0.0):
 @pytest.fixture
 def as_if_large(monkeypatch):
     """Compiled products, and sums in parts, for problems of any size."""
-    for name in ("_SMALL", "_FEWEST_FEATURES"):
-        monkeypatch.setattr(dense, name, 0)
-    monkeypatch.setattr(_base, "_SMALL_PART", 1)
+    large = replace(dense.RULES, small=0, fewest_features=0)
+    monkeypatch.setattr(dense, "RULES", large)
+    monkeypatch.setattr(_base, "RULES", replace(_base.RULES, small_part=1))
 
 
 @pytest.mark.plain_python

@@ -1,5 +1,7 @@
 """The optimum of problems that are hard for one reason each, and of known equals."""
 
+from dataclasses import replace
+
 import _reference as reference
 import numpy as np
 import pytest
@@ -234,7 +236,7 @@ def test_newton_goes_back_where_too_many_pairs_are_active(
     assert max(pairs) > most
     pairs.clear()
     steps.clear()
-    monkeypatch.setattr(_newton, "_MOST_PAIRS", most)
+    monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=most))
     model = make("hinge", alpha=alpha).fit(X, y)
     assert max(pairs, default=0) <= most
     # Some steps were made and some refused, or none was tried.
@@ -245,7 +247,7 @@ def test_newton_goes_back_where_too_many_pairs_are_active(
 
 def test_few_samples_of_many_classes(monkeypatch):
     # Less than ascent is otherwise worth, and more pairs than Newton's method takes.
-    monkeypatch.setattr(_newton, "_MOST_PAIRS", 300)
+    monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=300))
     X, y = blobs(90, 80, 40)
     model = make("hinge", alpha=1e-3)
     assert_reaches(model, X, y, 1e-4)

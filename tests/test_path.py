@@ -1,6 +1,7 @@
 """The regularisation path against fits of its own points."""
 
 import tracemalloc
+from dataclasses import replace
 
 import _reference as reference
 import numpy as np
@@ -276,7 +277,8 @@ def test_a_path_of_the_hinge_with_too_many_kinks(most, monkeypatch):
     X = rng.standard_normal((200, 6)) + y[:, None]
     model = make("hinge", l1_ratio=0.5)
     exact, _ = largest_alpha(model, X, y)
-    monkeypatch.setattr(_empty_model, "_MOST_KINKS", most)
+    few = replace(_empty_model.RULES, most_kinks=most)
+    monkeypatch.setattr(_empty_model, "RULES", few)
     bound, _ = largest_alpha(model, X, y)
     assert exact * (1.0 - 1e-6) <= bound <= 10.0 * exact
     fit = model.set_params(alpha=bound, tol=1e-6).fit(X, y)

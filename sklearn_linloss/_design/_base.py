@@ -2,16 +2,28 @@
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-# Rows converted at a time where X is stored in another precision than is computed.
+# Bytes of a block of rows: those converted at a time where X is stored in another
+# precision, and those of temporary arrays.
 _BLOCK_BYTES = 1 << 20
-# Sums over samples have so many parts, whatever the number of threads, so that the
-# result does not depend on it; fewer where their accumulators would be large.
-_PARTS, _ACCUMULATORS, _SMALL_PART = 16, 1 << 20, 1e4
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Into how many parts sums over samples are cut; 0011 is in docs/adr/."""
+
+    # Whatever the number of threads, so that `n_jobs` changes no bit (0011).
+    parts: int = 16
+    accumulators: int = 1 << 20  # numbers in the results of all parts, at most (0011)
+    small_part: float = 1e4  # entries of X in a part, at least
+
+
+RULES = Rules()
 
 
 class Design:
@@ -127,7 +139,9 @@ class Design:
         `entries` says how much there is to do, and `accumulators` how large a result
         is.
         """
-        n_parts = min(_PARTS, entries // _SMALL_PART, _ACCUMULATORS // accumulators)
+        n_parts = min(
+            RULES.parts, entries // RULES.small_part, RULES.accumulators // accumulators
+        )
         if n_parts < 2:
             return [work(slice(0, self.n_samples))]
         ends = np.linspace(0, self.n_samples, int(n_parts) + 1).astype(int)

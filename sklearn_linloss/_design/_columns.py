@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-# Columns of a CSR for each one with entries, from where on the others are left out.
+# Columns of a CSR for each that has entries: from here on, empty ones are left out.
 _FEW = 2
 
 

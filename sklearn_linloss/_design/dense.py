@@ -1,18 +1,26 @@
 """A C-contiguous ndarray."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.utils.extmath import row_norms
 
 from .. import _kernels
 from ._base import _BLOCK_BYTES, Design, readonly
 
-# Shapes where compiled products beat BLAS (benchmarks/README.md); small ones are not
-# worth a compilation.
-_MOST_ROWS, _FEWEST_FEATURES, _SMALL = 32, 64, 1e6
-# Rows that stand for all where only the order of magnitude matters.
-_MIDDLE_OF = 33
-# Rows whose scores and gradient are computed before the next are read.
-_CACHED_ROWS = 48
+
+@dataclass(frozen=True)
+class Rules:
+    """Where compiled products beat BLAS (benchmarks/README.md), and their blocks."""
+
+    most_rows: int = 32  # of W (0011 in docs/adr/)
+    fewest_features: int = 64
+    small: float = 1e6  # entries of X, below which no compilation pays
+    cached_rows: int = 48  # samples in a block, whose X is read once (0011)
+    middle_of: int = 33  # samples whose median gives the order of magnitude
+
+
+RULES = Rules()
 
 
 class Dense(Design):
@@ -57,7 +65,7 @@ class Dense(Design):
         total += sum(self.over_parts(part, self.n_stored, total.size))
 
     def reads_once(self, n_rows):
-        return n_rows <= _MOST_ROWS and self.n_stored >= _SMALL
+        return n_rows <= RULES.most_rows and self.n_stored >= RULES.small
 
     def loss_gradient(self, loss, y, weight, W, b, dtype):
         n_rows = len(W)
@@ -68,7 +76,7 @@ class Dense(Design):
 
         def part(rows):
             value, total, b_total = 0.0, np.zeros(W.shape), np.zeros(n_rows)
-            scratch = np.zeros((2, _CACHED_ROWS, n_rows), dtype)
+            scratch = np.zeros((2, RULES.cached_rows, n_rows), dtype)
             for block, X in self._blocks(dtype, rows):
                 value += _kernels.dense_loss_gradient(
                     loss.code,
@@ -94,7 +102,7 @@ class Dense(Design):
 
     def moments(self, weight):
         # Around an entry in the middle, a large mean costs no digits.
-        some = np.linspace(0, self.n_samples - 1, _MIDDLE_OF).astype(np.intp)
+        some = np.linspace(0, self.n_samples - 1, RULES.middle_of).astype(np.intp)
         origin = np.median(self._X[some].astype(np.float64), axis=0)
 
         def part(rows):
@@ -157,7 +165,7 @@ class Dense(Design):
 
     def _is_skinny(self, n_rows):
         """Whether products with X have too few columns for BLAS to be at its best."""
-        skinny = self.n_features >= _FEWEST_FEATURES
+        skinny = self.n_features >= RULES.fewest_features
         return skinny and n_rows > 1 and self.reads_once(n_rows)
 
     def _blocks(self, dtype, part=slice(None)):

@@ -9,7 +9,9 @@ last branch to what the door lets in.
 
 from .._jit import inlined
 
-HINGE, SQUARED_HINGE, SOFTMAX = 0, 1, 2
+HINGE = 0
+SQUARED_HINGE = 1
+SOFTMAX = 2
 
 _CODES = {"hinge": HINGE, "squared_hinge": SQUARED_HINGE, "softmax": SOFTMAX}
 

@@ -8,8 +8,8 @@ from numba.np.arrayobj import make_array
 
 from .._jit import inlined
 
-_AHEAD = 12  # entries of a CSR: as long as memory takes
-_LINE = 64  # bytes that come from memory together
+_AHEAD = 12  # entries of a CSR that are visited while memory answers (0011)
+_LINE = 64  # bytes of a cache line
 
 
 @intrinsic

@@ -7,7 +7,7 @@ import numpy as np
 from .._jit import jit
 from ._codes import SOFTMAX, check_code
 
-_GRAM_BLOCK = 256
+_GRAM_BLOCK = 256  # samples whose weighted rows are copied before their product
 
 
 @jit

@@ -5,7 +5,7 @@ from ._codes import check_code
 from ._fetch import fetch_ahead
 from ._losses import margin_loss, row_loss
 
-_SUMMED_ROWS = 1024  # in the precision of X, before double precision takes over
+_SUMMED_ROWS = 1024  # rows whose sum is in the precision of X; float64 adds those sums
 
 
 @inlined

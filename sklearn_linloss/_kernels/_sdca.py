@@ -9,9 +9,13 @@ from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
 from ._fetch import fetch_ahead, fetch_row
 from ._products import row_scores
 
-_ROOT_STEPS, _ROOT_TOL = 60, 1e-14
-_LOG_TOL, _SUM_TOL = 1e-2, 1e-7
-_SMALLEST_CURVATURE = 1e-30
+_ROOT_STEPS = 60  # of Newton's method, inside a bracket, for one root
+_ROOT_TOL = 1e-14  # absolute, of a logit; relative, of a sum of dual variables
+_LOG_TOL = 1e-2  # of the logarithm of a probability: largest step to end with
+# Of the sum of a row's probabilities, which need not be more exact than the changes
+# that wait (0012 in docs/adr/).
+_SUM_TOL = 1e-7
+_SMALLEST_CURVATURE = 1e-30  # of a row in its dual variables, instead of zero
 
 
 @inlined

@@ -10,8 +10,9 @@ from ._fetch import fetch_ahead
 from ._losses import batch_loss
 from ._products import batch_scores, centred_adjoint, centred_offset, column_sum
 
+# Of the product of an epoch's shrinks: below it, closed forms would divide by zero.
 _SMALLEST_LOG = -600.0
-_COASTED = 1e-16  # of a weight: a velocity that no longer moves it
+_COASTED = 1e-16  # velocity over its weight, which it then no longer changes
 
 
 @inlined

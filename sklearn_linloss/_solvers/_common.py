@@ -5,13 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_PROBE_ROWS = 512
-_PROBE_STEPS = 15
-_DIRECTIONS, _FLATTEST = 16, 0.02
-_FAR_ABOVE = 2.0
-# A gap and an objective that stay above those parts of themselves, for so many
-# iterations.
-_STALLED, _STALLED_AT, _STALLED_FOR = 0.7, 0.99, 100
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers that solvers share; 0007 and 0014 are decisions in docs/adr/."""
+
+    probe_rows: int = 512  # rows from which second moments are estimated (0007)
+    probe_steps: int = 15  # steps of power and of subspace iteration on them
+    directions: int = 16  # most directions that are damped (0007)
+    flattest: float = 0.02  # of the largest eigenvalue: damped no further (0007)
+    far_above: float = 2.0  # objective over the lowest, from which a fit diverges
+    # A solver stalls where neither its gap falls to this part of itself, nor its
+    # objective to that, within so many iterations (0014).
+    stalled_gap: float = 0.7
+    stalled_objective: float = 0.99
+    stalled_for: int = 100
+
+
+RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -174,7 +185,7 @@ class Progress:
         """
         if tol == 0.0 or self.n_iter < self._patience:
             return False
-        if self.loss_curve[-1] > _FAR_ABOVE * self._lowest[-1]:
+        if self.loss_curve[-1] > RULES.far_above * self._lowest[-1]:
             return False
         gain = self._lowest[-1 - self._patience] - self._lowest[-1]
         return gain <= tol * max(self._lowest[-1], 1e-10 * self.loss_curve[0])
@@ -189,7 +200,7 @@ def snapshot(state, *names):
 
 
 class Stall:
-    """Whether a solver that need not go on hardly comes nearer to the optimum.
+    """Whether a solver hardly comes nearer to the optimum, if another may go on.
 
     Attributes
     ----------
@@ -205,10 +216,13 @@ class Stall:
 
     def __call__(self, iteration, gap, value):
         """Note the relative gap after an iteration, and the objective of its model."""
-        nearer = gap < _STALLED * self._gap or value < _STALLED_AT * self._value
+        nearer = (
+            gap < RULES.stalled_gap * self._gap
+            or value < RULES.stalled_objective * self._value
+        )
         if nearer or not self._watches:
             self._gap, self._value, self._since = gap, value, iteration
-        self.stalled = iteration - self._since >= _STALLED_FOR
+        self.stalled = iteration - self._since >= RULES.stalled_for
         return self.stalled
 
 
@@ -268,7 +282,9 @@ class Checkpoints:
 
 
 def feature_metric(f):
-    """Curvature of each coordinate of theta where that of the loss is one."""
+    """Curvature of the data part along each coordinate of theta, if that of the loss
+    were one: the variances of the features, and 1 for intercepts.
+    """
     second_moment = f.variance if f.mean is not None else f.second_moment
     largest = second_moment.max()
     # A feature without variance has no gradient either: any positive number does.
@@ -283,8 +299,9 @@ def batch_curvature(f, batch_size, width, rng):
 
     With B rows a batch, that of the whole plus 1/B of a single row's (R. M. Gower et
     al., "SGD: general analysis and improved rates", ICML 2019, on expected smoothness).
-    The hinge counts as smoothed over `width`. The intercept, whose feature is one, may
-    take steps longer by the scale: it then bends as much as the steepest direction.
+    The hinge counts as smoothed over `width`. The intercept, whose feature is constant
+    one, may take steps longer by the scale: in that unit its curvature is that of the
+    steepest direction.
     """
     whole, row = curvature_scales(f, rng)
     curvature = f.loss.curvature(f.n_classes, width)
@@ -292,11 +309,11 @@ def batch_curvature(f, batch_size, width, rng):
 
 
 def curvature_scales(f, rng, basis=None, damping=None):
-    """Largest eigenvalue of the second moments of X, and their trace.
+    """Largest eigenvalue and trace of the matrix of second moments of the features.
 
-    That of the centred features where theta has them, and with the part `damping` of
-    the components along the orthonormal rows of `basis` taken out of gradients. The
-    eigenvalue by power iteration on some rows; 1 if it is zero.
+    Of the centred features, where theta counts from a centre. The part `damping` of the
+    components along the orthonormal rows of `basis` is left out. The eigenvalue is
+    estimated by power iteration on some rows; 1 stands for zero.
     """
     Z = _some_rows(f, rng)
     second_moment = f.variance if f.mean is not None else f.second_moment
@@ -305,7 +322,7 @@ def curvature_scales(f, rng, basis=None, damping=None):
         trace -= damping @ np.square(_product(Z, basis.T)).mean(axis=0)
     direction = rng.standard_normal(f.n_features)
     largest = 0.0
-    for _ in range(_PROBE_STEPS):
+    for _ in range(RULES.probe_steps):
         norm = np.linalg.norm(direction)
         if norm == 0.0:
             break
@@ -318,11 +335,11 @@ def curvature_scales(f, rng, basis=None, damping=None):
 
 
 def leading_directions(f, rng):
-    """Directions in which the features vary most, and what flattens the others.
+    """Directions in which the features vary most, and how much to damp each.
 
-    By subspace iteration on some rows. With the part `damping` of each taken out, they
-    bend no more than the first direction that is left, or than _FLATTEST times the
-    steepest.
+    By subspace iteration on some rows. Without the part `damping` of each, no direction
+    has an eigenvalue above that of the first one left out, or `RULES.flattest` times
+    the largest if that is more.
 
     Returns
     -------
@@ -330,22 +347,22 @@ def leading_directions(f, rng):
         Orthonormal rows.
     damping : ndarray of shape (k,)
     """
-    count = min(_DIRECTIONS + 1, f.n_features)
+    count = min(RULES.directions + 1, f.n_features)
     Z = _some_rows(f, rng)
     basis = rng.standard_normal((f.n_features, count))
-    for _ in range(_PROBE_STEPS):
+    for _ in range(RULES.probe_steps):
         basis, _ = np.linalg.qr(_second_moments(Z, basis))
     values, mixing = np.linalg.eigh(basis.T @ _second_moments(Z, basis))
     values, basis = values[::-1], (basis @ mixing[:, ::-1]).T
     steepest = max(values[0], 0.0)
-    flat = max(values[-1], _FLATTEST * steepest)
+    flat = max(values[-1], RULES.flattest * steepest)
     steep = values > flat
     return basis[steep], 1.0 - flat / values[steep]
 
 
 def _some_rows(f, rng):
     """Rows of X in float64, and the centre of the features."""
-    rows = rng.choice(f.n_samples, min(f.n_samples, _PROBE_ROWS), replace=False)
+    rows = rng.choice(f.n_samples, min(f.n_samples, RULES.probe_rows), replace=False)
     centre = f.mean if f.mean is not None else np.zeros(f.n_features)
     return f.design.rows(np.sort(rows)).astype(np.float64), centre
 

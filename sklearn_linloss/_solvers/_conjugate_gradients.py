@@ -1,20 +1,33 @@
 """Newton's systems for the softmax by conjugate gradients, without their matrix.
 
-The blocks of single classes on its diagonal serve as preconditioner: sample by sample,
-what couples the classes has rank one (J. Nocedal and S. J. Wright, "Numerical
+The blocks of single classes on the diagonal of the matrix are the preconditioner: what
+couples the classes of one sample has rank one (J. Nocedal and S. J. Wright, "Numerical
 optimization", 2006, sections 5.1 and 7.1).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from . import _costs
 
-_MOST_ROWS = 4.0  # a feature, for a block
-# What may be left of a step's descent: of it, and of the target.
-_FINEST, _COARSEST, _ENOUGH = 1e-3, 1e-2, 0.1
-_REACH = 1000.0  # targets
-_MOST_STEPS = 500
-_FLATTEST = 1e-12  # intercept, of the curvature of all
+
+@dataclass(frozen=True)
+class Rules:
+    """When a system is solved well enough; 0009 is a decision in docs/adr/."""
+
+    most_rows: float = 4.0  # rows a feature, for a block; those of most weight (0009)
+    # What may be left of a step's descent: at most `coarsest` of it, and near the
+    # optimum `enough` of what the tolerance allows, but never below `finest` (0009).
+    coarsest: float = 1e-2
+    enough: float = 0.1
+    finest: float = 1e-3
+    reach: float = 1000.0  # factor by which a step lowers the descent at best (0009)
+    most_steps: int = 500  # iterations for a system
+    flattest: float = 1e-12  # least curvature along an intercept, over that of all
+
+
+RULES = Rules()
 
 
 class Preconditioner:
@@ -36,7 +49,7 @@ class Preconditioner:
         for k, weights in enumerate(curvature.T):
             rows, scale = slice(None), 1.0
             if f.n_samples > most:
-                # The rows that bend most stand for all of them.
+                # The rows of the largest second derivatives stand for all.
                 rows = np.sort(np.argpartition(-weights, most)[:most])
                 total = weights[rows].sum()
                 scale = weights.sum() / total if total > 0.0 else 0.0
@@ -44,7 +57,7 @@ class Preconditioner:
             X *= np.sqrt(scale * weights[rows])[:, None].astype(f.dtype)
             self._blocks[k] = X.T @ X
         bend = curvature.sum(axis=0)
-        self._intercepts = np.maximum(bend, _FLATTEST * bend.sum())
+        self._intercepts = np.maximum(bend, RULES.flattest * bend.sum())
         self._inverses = np.empty_like(self._blocks)
         self._ridge = None
         self._applications = 0
@@ -55,12 +68,12 @@ class Preconditioner:
         return _costs.class_blocks(_most_rows(f), f.n_features, f.n_rows)
 
     def is_worn(self, f):
-        """Whether its use has cost more than a new one would."""
+        """Whether applying it has cost more than a new one would."""
         used = self._applications * _costs.gradient(f.n_samples, f.size)
         return used > self.cost(f)
 
     def prepare(self, ridge):
-        """Take the ridge of each feature."""
+        """Invert the blocks with this ridge of each feature."""
         if self._ridge is not None and np.array_equal(ridge, self._ridge):
             return
         self._ridge = ridge
@@ -80,29 +93,30 @@ class Preconditioner:
 
 
 def _most_rows(f):
-    return int(min(f.n_samples, _MOST_ROWS * f.n_features))
+    return int(min(f.n_samples, RULES.most_rows * f.n_features))
 
 
 def within_reach(descent, target):
-    """Whether after a step that descends so far less than `target` may be left."""
-    return descent <= _REACH * target
+    """Whether a step that descends so far may leave less than `target`."""
+    return descent <= RULES.reach * target
 
 
 def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, target):
-    """(H + diag(ridge))^-1 right, so well that the step may reach `target`."""
+    """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
     preconditioner.prepare(f.feature_values(f.weights(ridge)))
     solution = np.zeros(f.size)
     residual = right.copy()
     scaled = preconditioner(f, residual)
     direction = scaled
     product = residual @ scaled
-    # In the norm of the preconditioner, half the squared residual is what is left.
+    # Half the squared residual in the norm of the preconditioner estimates what is left
+    # of the descent.
     descent = 0.5 * product
-    enough = _COARSEST * descent
+    enough = RULES.coarsest * descent
     if within_reach(descent, target):
-        enough = min(max(_FINEST * descent, _ENOUGH * target), enough)
+        enough = min(max(RULES.finest * descent, RULES.enough * target), enough)
     bend = f.loss.bend(second, f.weight, f.dtype)
-    for _ in range(_MOST_STEPS):
+    for _ in range(RULES.most_steps):
         bent = f.backward(bend(f.scores(direction))) + ridge * direction
         curvature = direction @ bent
         if not curvature > 0.0:

@@ -1,15 +1,42 @@
-"""Full-gradient descent: accelerated with its own steps, or the textbook's one step."""
+"""Full-gradient descent: accelerated with its own steps, or the textbook's one step.
+
+The accelerated form is FISTA (A. Beck and M. Teboulle, "A fast iterative shrinkage-
+thresholding algorithm", SIAM J. Imaging Sciences 2009) in the metric of the features'
+variances, M = diag(metric). In the symbols of the paper:
+
+1. t_{k+1} = (1 + sqrt(1 + 4 t_k^2)) / 2, the point y = x_k + (t_k - 1) / t_{k+1} *
+   (x_k - x_{k-1}); equations (4.2) and (4.3).
+2. L, an estimate of the largest curvature of the data part f near y, in that metric.
+3. x_{k+1} = p_L(y), the proximal gradient step of length 1/L from y (4.1). Backtracking
+   raises L until f(x_{k+1}) is at most its quadratic model.
+4. Restart with t = 1 where the step turns back, <M (y - x_{k+1}), x_{k+1} - x_k> > 0:
+   the gradient scheme of B. O'Donoghue and E. Candes, "Adaptive restart for accelerated
+   gradient schemes", Foundations of Computational Mathematics 2015.
+5. Stop by the duality gap. The hinge is smoothed over a width; where more than half of
+   the gap is due to that, the width is halved, and the method restarts.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from ._common import Checkpoints, SolverResult, certified, diverged, feature_metric
 
-_STEEPEST = 1e8  # times the curvature: then rounding errors reject the step
-_POWER_STEPS = 10
-_POWER_EVERY = 5
-_GROWTH = 1.05
-_SMALLEST_FALL = 0.5
-_WIDTHS = (1.5, 0.5, 0.1)  # of the margin
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers by which the steps are chosen; 0002 is a decision in docs/adr/."""
+
+    power_steps: int = 10  # power steps for the first estimate of L
+    power_every: int = 5  # iterations between later ones, of one step each (0002)
+    smallest_fall: float = 0.5  # least factor of the estimate in one power step
+    growth: float = 1.05  # divides what backtracking put on the estimate, an iteration
+    steepest: float = 1e8  # L over its estimate: then rounding rejects all steps
+    # In margins, of the smoothed hinges whose slopes are tried as dual points.
+    widths: tuple = (1.5, 0.5, 0.1)
+
+
+RULES = Rules()
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -20,16 +47,11 @@ def solve(objective, theta, certifier, options, progress):
 
 
 def _accelerated(f, theta, certifier, options, progress):
-    """Accelerated proximal gradient with its own steps, and restarts.
+    """FISTA; `age` is t_k, `start` is y, `theta` and `previous` are x_k and x_{k-1}.
 
-    A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM
-    J. Imaging Sciences 2009; restarts of B. O'Donoghue and E. Candes, "Adaptive restart
-    for accelerated gradient schemes", Foundations of Computational Mathematics 2015.
-    Steps are taken in the metric of the features' variances; scores are linear in
-    theta, so those of the extrapolated point cost no pass over X.
-
-    The hinge is smoothed over a width that shrinks as the gap does; the gradient of the
-    smoothed hinge is an epsilon-subgradient of the hinge. The best iterate is returned.
+    Scores are linear in theta, so that those of y cost no pass over X. The gradient of
+    the smoothed hinge is an epsilon-subgradient of the hinge. The best iterate is
+    returned.
     """
     smooth = f.loss.smooth
     width = 0.0 if smooth else f.loss.delta
@@ -45,6 +67,7 @@ def _accelerated(f, theta, certifier, options, progress):
     stalled = False
     while progress.proceeds(options.max_iter):
         t = progress.n_iter + 1
+        # 1. Extrapolation.
         older = age
         age = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * age * age))
         beta = float((older - 1.0) / age)
@@ -52,7 +75,9 @@ def _accelerated(f, theta, certifier, options, progress):
         start_scores = scores + beta * (scores - previous_scores)
         value, pull = f.loss_gradient(start_scores, width)
         gradient = f.backward(pull)
+        # 2. Curvature.
         L = L_start = curvature.estimate(start_scores, width)
+        # 3. Step, with backtracking.
         while True:
             trial = _prox_step(f, start, gradient, 1.0 / (L * metric))
             move = trial - start
@@ -62,14 +87,16 @@ def _accelerated(f, theta, certifier, options, progress):
             if trial_value <= value + model + slack:
                 break
             L = curvature.reject()
-            if not L < _STEEPEST * L_start:
+            if not L < RULES.steepest * L_start:
                 stalled = True
                 break
+        # 4. Restart.
         if (metric * (start - trial)) @ (trial - theta) > 0.0:
             age = 1.0
         previous, previous_scores = theta, scores
         theta, scores = trial, trial_scores
 
+        # 5. Stop.
         data_value = trial_value if smooth else f.loss_value(scores)
         objective = data_value + f.penalty_value(theta)
         if smooth or objective < best_value:
@@ -77,7 +104,8 @@ def _accelerated(f, theta, certifier, options, progress):
         progress.record(best_value, best)
         checkpoint = due(t)
         if smooth and not f.penalty.is_zero:
-            # Without a penalty the slope decides, which may vanish while F still falls.
+            # Without a penalty the criterion is the gradient, not the gap: it may be
+            # small while F still falls.
             checkpoint = checkpoint and progress.slowed(options.tol)
         last = t == options.max_iter or progress.stopped
         if not (checkpoint or last or stalled):
@@ -95,7 +123,7 @@ def _accelerated(f, theta, certifier, options, progress):
             criterion = certifier.criterion(theta, best_value, dual=dual)
             smoothing = data_value - trial_value
             if f.penalty.is_zero:
-                # No gap: a plateau decides, once what was smoothed is negligible.
+                # No gap: a plateau decides, once the smoothing is negligible.
                 still = progress.plateaued(options.tol) or criterion <= options.tol
                 blurred = smoothing > options.tol * data_value and data_value > 0.0
                 criterion = 0.0 if still and not blurred else np.inf
@@ -114,12 +142,12 @@ def _accelerated(f, theta, certifier, options, progress):
 
 
 class _LocalCurvature:
-    """Largest curvature of the data part in a metric, near the iterates.
+    """Stage 2: the largest curvature of the data part in a metric, near the iterates.
 
-    Steps by backtracking alone grow past what is stable in directions that the iterates
-    do not take, until rounding errors there have grown into the model. So the largest
-    eigenvalue of the Hessian is followed by power iteration, and backtracking corrects
-    what that still misses.
+    Backtracking alone tests the curvature along the steps only. In other directions its
+    steps become unstable, and rounding errors grow there until they show in the model
+    (docs/adr/0002). So power iteration follows the largest eigenvalue of the Hessian,
+    and backtracking corrects estimates that are still too small.
     """
 
     def __init__(self, f, metric):
@@ -131,19 +159,19 @@ class _LocalCurvature:
         self._largest = 0.0
 
     def estimate(self, scores, width):
-        """The estimate at `scores`; refreshed now and then."""
-        steps = _POWER_STEPS if self._calls == 0 else 1
-        if self._calls % _POWER_EVERY == 0:
+        """L at `scores`, from a new power step in some of the calls."""
+        steps = RULES.power_steps if self._calls == 0 else 1
+        if self._calls % RULES.power_every == 0:
             for _ in range(steps):
                 self._power_step(scores, width)
             if self._largest == 0.0:
                 self._largest = 1.0
         self._calls += 1
-        self._margin = max(1.0, self._margin / _GROWTH)
+        self._margin = max(1.0, self._margin / RULES.growth)
         return self._value()
 
     def reject(self):
-        """A larger one, after the estimate was found too small."""
+        """A larger L, after backtracking found the last one too small."""
         self._margin *= 2.0
         return self._value()
 
@@ -153,12 +181,12 @@ class _LocalCurvature:
         image = f.loss_hessian(scores, f.scores(u), width)
         product = f.backward(image)
         largest = float(u @ product)
-        if largest > _SMALLEST_FALL * self._largest:
+        if largest > RULES.smallest_fall * self._largest:
             self._largest = largest
             self._direction = product / self._metric
         else:
-            # The hinges have places without any curvature; they are not to be trusted.
-            self._largest *= _SMALLEST_FALL
+            # The hinges have no curvature in places; one estimate there says little.
+            self._largest *= RULES.smallest_fall
 
     def _value(self):
         return self._margin * self._largest
@@ -173,8 +201,8 @@ def _prox_step(f, theta, gradient, step):
 def _constant(f, theta, certifier, options, progress):
     """The textbook step theta -= eta0 * gradient, proximal for the L1 part.
 
-    X is read once a step. More than that is for those who ask for a tolerance: the
-    smooth losses are certified now and then, the hinge stops on a plateau.
+    X is read once a step, and with a tolerance also for certificates: at checkpoints
+    for the smooth losses, at the end for the hinge, which stops on a plateau.
     """
     rate = options.eta0
     due = Checkpoints()
@@ -205,8 +233,8 @@ def _constant(f, theta, certifier, options, progress):
 
 
 def _certify_hinge(f, theta, certifier):
-    """Try the slopes of hinges smoothed over several widths: its own prove little."""
+    """Certify with the slopes of smoothed hinges: those of the hinge prove little."""
     scores = f.scores(theta, np.float64)
-    for width in _WIDTHS:
+    for width in RULES.widths:
         _, dual = f.loss_gradient(scores, width * f.loss.delta)
         certifier.certify(theta, dual, scores)

@@ -1,13 +1,23 @@
 """L-BFGS for the softmax with L2, by scipy."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import minimize
 
 from ._common import Checkpoints, SolverResult, certified, feature_metric
 
-_MEMORY = 20
-_NEAR = 10.0  # tolerances, from where on a certificate may meet one
-_EVALUATIONS_PER_ITERATION = 20
+
+@dataclass(frozen=True)
+class Rules:
+    """What scipy is told, and when to certify."""
+
+    memory: int = 20  # pairs of steps and gradient changes that are kept
+    near: float = 10.0  # estimated gap over the tolerance, below which to certify
+    evaluations_per_iteration: int = 20  # most of the objective, on the average
+
+
+RULES = Rules()
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -31,7 +41,8 @@ def solve(objective, theta, certifier, options, progress):
         w = f.weights(theta)
         f.weights(gradient)[:] += f.penalty.smooth_gradient(w)
         if f.penalty.convexity > 0.0:
-            # The gap if the gradient of the loss were a dual point as it is.
+            # The gap of the dual point that the gradient of the loss is, before the
+            # constraint of the intercept is met.
             slope = f.weights(gradient)
             distance = (slope @ slope) / (2.0 * f.penalty.convexity)
         return value + f.penalty.value(w), scale * gradient
@@ -40,7 +51,7 @@ def solve(objective, theta, certifier, options, progress):
         nonlocal certified_result
         theta = scale * intermediate_result.x
         progress.record(intermediate_result.fun, theta)
-        near = distance <= _NEAR * options.tol * progress.loss_curve[-1]
+        near = distance <= RULES.near * options.tol * progress.loss_curve[-1]
         if near and due(progress.n_iter):
             certified_result = certified(certifier, theta, options, progress)
         if certified_result is not None or not progress.proceeds(options.max_iter):
@@ -57,9 +68,9 @@ def solve(objective, theta, certifier, options, progress):
         callback=after_iteration,
         options={
             "maxiter": options.max_iter,
-            "maxfun": _EVALUATIONS_PER_ITERATION * options.max_iter,
-            "maxcor": _MEMORY,
-            # Only the certificate ends the fit, or the limit of the precision.
+            "maxfun": RULES.evaluations_per_iteration * options.max_iter,
+            "maxcor": RULES.memory,
+            # Only the certificate ends the fit, or a line search that rounding stops.
             "ftol": 0.0,
             "gtol": 0.0,
         },
@@ -68,5 +79,6 @@ def solve(objective, theta, certifier, options, progress):
         return certified_result
     theta = scale * result.x
     while options.tol == 0.0 and progress.proceeds(options.max_iter):
-        progress.record(result.fun, theta)  # it came to rest before all its iterations
+        # scipy came to rest early; with tol=0 all iterations are on record.
+        progress.record(result.fun, theta)
     return SolverResult(theta, options.reached(certifier.criterion(theta)))

@@ -1,17 +1,30 @@
 """Newton's method on explicit second derivatives, for few coefficients or active pairs.
 
-The smooth losses take (proximal) Newton steps. The hinge takes them inside an augmented
-Lagrangian: with multipliers a_ij of the slacks, the minimum over W of
+The hinge is solved by the method of multipliers, with the dual variables a_ij of sample
+i and wrong class j as multipliers:
 
-    R(W) + sum_i pi_i sum_{j != y} max_{0 <= t <= 1} t * slack_ij - width/2 (t - a_ij)^2
+1. Take the first multipliers from dual coordinate ascent, which goes on while it gains
+   more than Newton steps.
+2. Model: with multipliers a and a width w, the data part of the objective becomes
 
-is a smooth problem; its maximisers t are the next multipliers, and the width shrinks.
-(R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal point
-algorithm in convex programming", Mathematics of Operations Research 1976; X. Li, D. Sun
-and K.-C. Toh, "A highly efficient semismooth Newton augmented Lagrangian method for
-solving Lasso problems", SIAM J. Optimization 2018.) The first multipliers come from
-dual coordinate ascent, while that gains more than a Newton step: from few iterations
-where there are few coefficients, from all of them where too many pairs are active.
+       sum_i pi_i sum_{j != y_i} max_{0 <= t <= 1} t slack_ij - w/2 (t - a_ij)^2,
+
+   which is differentiable. Its sum with R(W) is the augmented Lagrangian, minimised
+   over W by the steps 3 and 4.
+3. Direction: solve (H + ridge) D = -gradient, with H a generalised second derivative.
+4. Step length: search along D, then W <- W + length * D.
+5. Stop: the maximisers t_ij are a dual point, and so give a lower bound of the optimum.
+6. Multipliers: once that minimum is met well enough, a <- t, and a new width.
+
+The stages 2 to 4 and 6 are the proximal point algorithm on the dual, with c_k = 1/w in
+R. T. Rockafellar, "Augmented Lagrangians and applications of the proximal point
+algorithm in convex programming", Mathematics of Operations Research 1976, and sigma_k
+= 1/w in X. Li, D. Sun and K.-C. Toh, "A highly efficient semismooth Newton augmented
+Lagrangian method for solving Lasso problems", SIAM J. Optimization 2018, where 3 and 4
+are the inner algorithm.
+
+Smooth losses are their own model and need no multipliers: stage 1, on large data only,
+gives them a start. The squared hinge gets multipliers where steps stay short.
 """
 
 from dataclasses import replace
@@ -34,41 +47,10 @@ from ._conjugate_gradients import (
     solve_by_conjugate_gradients,
     within_reach,
 )
+from ._newton_rules import RULES
 from ._registry import only_by_pairs
 from ._sdca import DualAscent, ascend
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
-
-# Samples from which the hinge starts by ascent, and products a pass over X from which
-# smooth losses do, also from a warm start near which conjugate gradients are fast; how
-# many iterations below the first such size and above.
-_ASCENT_FROM, _LARGE, _LARGE_IF_WARM = 100, 1e5, 3e6
-_ASCENT_ITERATIONS = 10, 100
-# It ends below some gap, after some iterations, where many more at their rate would not
-# lead to the tolerance. The gap of smooth losses falls at a steadier rate.
-_ASCENT_RULE = {False: (0.1, 3, 20), True: (np.inf, 8, 30)}
-# Where only few active pairs can be had: what a floating-point operation of a factor
-# costs, of one of the ascent; after how many steps' worth of ascent it may end, where
-# more steps' worth are left.
-_MOST_PAIRS = 3400
-_FLOP, _TRIAL, _PATIENCE = 0.5, 4.0, 20.0
-_INNER_STEPS = 20
-_SHORT = 0.2  # a step this short has met too many kinks
-_LONG = 0.5  # a shorter one is not the last of an inner problem
-_INNER_ACCURACY = 0.1  # of the gap
-_SMALLEST_WIDTH, _LARGEST_WIDTH = 0.01, 10.0  # in units of the margin
-_WIDTH_AFTER_ASCENT, _WIDTH_AFTER_FIT = 0.3, 0.03
-# Short steps after which the squared hinge is stuck: fewer with L1, where they cost
-# more, and many on tiny data, where plain steps end exactly: with such a descent left.
-_STUCK, _STUCK_WITH_L1, _STUCK_IF_TINY, _TINY, _EXACT = 20, 3, 200, 1e4, 1e-13
-_WIDENING = 2.0  # of a width that is too narrow
-_SMALL_SYSTEM = 300
-_CG_STEPS = 25.0  # about as many solve a system
-_LEAST_DAMPING, _MORE = 1e-6, 4.0  # of the curvature of the loss at most
-_DAMPING, _SMALLEST_DAMPING = 0.1, 1e-10
-_ROUNDING = 1e-12
-_PROXIMAL = 1e-8  # of the curvature of the augmented hinge, for pairs all active
-_DUAL_FROM = 0.8  # active pairs a coefficient
-_MOST_CANCELLED = 1e8  # curvature over ridge, of which differences are taken
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -77,9 +59,9 @@ def solve(objective, theta, certifier, options, progress):
     value = f.value(theta, np.float64)
     progress.record(value, theta)
     best = Best(theta, value)
-    # The slopes of a smooth loss say no more than the model they belong to.
+    # For a smooth loss, `theta` determines its dual variables.
     dual = None if f.loss.smooth else options.dual
-    width = _WIDTH_AFTER_FIT
+    width = RULES.width_after_fit
     common = best, certifier, options, progress
     ascends, sent_back = _ascent_pays(f, warm=theta.any()), False
     while progress.proceeds(options.max_iter):
@@ -88,14 +70,14 @@ def solve(objective, theta, certifier, options, progress):
             if result.converged or result.stalled:
                 return result
             theta = result.theta
-            # The smooth losses need no multipliers, unless that failed.
+            # A smooth loss needs no multipliers, unless its Newton steps were stuck.
             dual = None if f.loss.smooth and not sent_back else result.dual
-            width = _WIDTH_AFTER_ASCENT
+            width = RULES.width_after_ascent
         result, ended = _take_steps(f, theta, dual, width, *common)
         if ended:
             break
         if f.loss.smooth and f.dtype != np.float64:
-            # Perhaps it is only rounding that keeps the steps short.
+            # Rounding to single precision may be what keeps the steps short.
             f = f.with_precision(np.float64)
             theta, ascends = result.theta, False
             continue
@@ -104,7 +86,11 @@ def solve(objective, theta, certifier, options, progress):
 
 
 def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
-    """Dual ascent, while it gains more than Newton's steps, if those did not fail."""
+    """Stage 1: dual ascent, while it gains more than Newton steps.
+
+    After Newton steps on a smooth loss that failed (`sent_back`), while it gains at
+    all.
+    """
     ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
     if dual is not None:
         ascent.start_from(dual, theta)
@@ -114,18 +100,21 @@ def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
     if sent_back and f.loss.smooth:
         ends = Stall(replace(options, hands_over=True))
         if f.penalty.l1 > 0.0:
-            limit = min(progress.n_iter + _ASCENT_ITERATIONS[True], limit)
+            limit = min(progress.n_iter + RULES.ascent_if_large, limit)
     else:
         ends = _Ascended(f, ascent, options, progress.n_iter)
         if not _only_by_pairs(f):
-            limit = min(_ASCENT_ITERATIONS[_is_large(f)], limit)
+            large = _is_large(f)
+            most = RULES.ascent_if_large if large else RULES.ascent_if_small
+            limit = min(most, limit)
     result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
     return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
 
 
 def _take_steps(f, theta, dual, width, best, certifier, options, progress):
-    """Newton steps, and whether those are the end of the fit: they are not where too
-    many pairs are active.
+    """Stages 2 to 6, and whether they end the fit.
+
+    They do not where too many pairs are active, or where the squared hinge is stuck.
     """
     scores = f.scores(theta, np.float64)
     model = (_AugmentedHinge if f.loss.of_slacks else _Softmax)(f)
@@ -133,10 +122,11 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
         model.start_from(dual, width)
     steps = _Steps(f, model, theta, options.tol)
     while progress.proceeds(options.max_iter):
-        step = steps.take(f, theta, scores)
+        step = steps.take(f, theta, scores)  # 2 to 4
         if step is None:
             return SolverResult(best.theta, converged=False, dual=dual), False
         theta, scores, decrement, length = step
+        # 5. Stop, if the maximisers prove that the tolerance is met.
         dual = model.dual(scores)
         criterion = certifier.gap(best.value)
         target = options.tol * best.value
@@ -150,9 +140,10 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
         else:
             best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
         progress.record(best.value, best.theta)
-        exact = decrement <= _EXACT * best.value or not model.ends_exactly
+        exact = decrement <= RULES.exact * best.value or not model.ends_exactly
         if options.reached(criterion) and exact:
             return SolverResult(best.theta, converged=True, dual=dual), True
+        # 6. Multipliers and width.
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.centre = theta
         if model.stuck and f.penalty.l2 > 0.0:
@@ -161,10 +152,9 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
 
 
 class _Steps:
-    """Newton steps on a model of the data part plus the penalty.
+    """Stages 2 to 4: Newton steps on a model of the data part plus the penalty.
 
-    A step that meets much curvature on its way is shortened, and the next ones are
-    damped; the systems are solved in the cheapest way.
+    After a step that the line search made short, the next ones are damped.
     """
 
     def __init__(self, f, model, theta, tol):
@@ -176,17 +166,19 @@ class _Steps:
         self._preconditioner = f.workspace.get("preconditioner")
 
     def take(self, f, theta, scores):
-        """The next model, its scores, the descent that was predicted for the whole step
-        and the length of the part that was made; None if there are too many pairs.
+        """The next coefficients, their scores, the descent predicted for the full step,
+        and the step length; None if too many pairs are active.
         """
+        # 2. Model.
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
-        if _only_by_pairs(f) and np.count_nonzero(second) > _MOST_PAIRS:
+        if _only_by_pairs(f) and np.count_nonzero(second) > RULES.most_pairs:
             return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
         gradient += anchor.gradient(theta)
         value += anchor.value(theta)
+        # 3. Direction.
         iterations = None
         if self._iterative:
             old = self._preconditioner
@@ -201,6 +193,7 @@ class _Steps:
         move, decrement, zeros = _newton_step(
             f, theta, gradient, second, anchor, self._damping, iterations
         )
+        # 4. Step length.
         change = f.scores(move).astype(np.float64, copy=False)
         length = _line_search(
             f, self._model, anchor, theta, scores, value, move, change, decrement
@@ -208,13 +201,13 @@ class _Steps:
         theta = theta + length * move
         scores = scores + length * change
         if length == 1.0:
-            f.weights(theta)[zeros] = 0.0  # exactly: the move is a sum of small ones
+            f.weights(theta)[zeros] = 0.0  # theta + move is zero but for rounding
         if self._model.damps:
-            if length < _SHORT:
-                self._damping = max(_MORE * self._damping, _LEAST_DAMPING)
-            elif length > _LONG:
-                self._damping /= _MORE
-                if self._damping < _LEAST_DAMPING:
+            if length < RULES.short:
+                self._damping = max(RULES.more * self._damping, RULES.least_damping)
+            elif length > RULES.long:
+                self._damping /= RULES.more
+                if self._damping < RULES.least_damping:
                     self._damping = 0.0
         return theta, scores, decrement, length
 
@@ -225,20 +218,22 @@ def _iterations_pay(f):
     if not twice or f.penalty.l1 > 0.0 or f.penalty.l2 == 0.0:
         return False
     n, d, size = f.n_samples, f.n_features, f.size
-    if size < _SMALL_SYSTEM:
-        return False  # whatever the samples: weights are then repetitions exactly
-    iterations = _CG_STEPS * _costs.gradient(n, size) + Preconditioner.cost(f)
+    if size < RULES.small_system:
+        # Blind to the number of samples, so that weighted and repeated rows take the
+        # same way.
+        return False
+    iterations = RULES.cg_steps * _costs.gradient(n, size) + Preconditioner.cost(f)
     return _costs.newton_matrix(n, d, f.n_rows, size) > iterations
 
 
 def _ascent_pays(f, warm):
-    """Whether dual ascent goes the first part of the way for less."""
+    """Whether to start with stage 1."""
     if f.penalty.l2 == 0.0:
         return False
     if not f.loss.smooth:
-        return f.n_samples >= _ASCENT_FROM or _only_by_pairs(f)
+        return f.n_samples >= RULES.ascent_from or _only_by_pairs(f)
     if warm and _iterations_pay(f):
-        return f.n_samples * f.size >= _LARGE_IF_WARM
+        return f.n_samples * f.size >= RULES.large_if_warm
     return _is_large(f)
 
 
@@ -247,11 +242,11 @@ def _only_by_pairs(f):
 
 
 def _is_large(f):
-    return f.n_samples * f.size >= _LARGE
+    return f.n_samples * f.size >= RULES.large
 
 
 class _Ascended:
-    """Whether Newton's steps gain more than to go on with dual ascent."""
+    """End of stage 1: whether Newton steps gain more than more dual ascent."""
 
     def __init__(self, f, ascent, options, first_iteration):
         self._f, self._ascent, self._tol = f, ascent, options.tol
@@ -270,32 +265,39 @@ class _Ascended:
             return True
         if not self._due(iteration):
             return False
-        gap = max(gap, _ROUNDING)
+        gap = max(gap, RULES.rounding)
         rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
-        rest = np.log(gap / max(self._tol, _ROUNDING))
+        rest = np.log(gap / max(self._tol, RULES.rounding))
         self._last_gap, self._last_iteration = gap, iteration
-        nearby, trial, patience = _ASCENT_RULE[self._f.loss.smooth]
+        nearby, trial = RULES.hinge_gap, RULES.hinge_least
+        patience = RULES.hinge_patience
+        if self._f.loss.smooth:
+            nearby, trial = RULES.smooth_gap, RULES.smooth_least
+            patience = RULES.smooth_patience
         if _only_by_pairs(self._f):
             step = self._iterations_a_step()
-            nearby, trial = np.inf, max(trial, _TRIAL * step)
-            patience = max(patience, _PATIENCE * step)
-        # Sent back, it goes on for as long again.
+            nearby, trial = np.inf, max(trial, RULES.least_steps * step)
+            patience = max(patience, RULES.patience_steps * step)
+        # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate
 
     def _iterations_a_step(self):
-        """What a Newton step costs, of an iteration; too many pairs cannot be had."""
+        """Cost of a Newton step in iterations; infinite with too many active pairs."""
         f, dual = self._f, self._ascent.dual
         free = (dual > 0.0) & (dual < 1.0)
         pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
-        if pairs > _MOST_PAIRS:
+        if pairs > RULES.most_pairs:
             return np.inf
         step = _costs.pair_matrix(pairs, rows, f.n_features)
-        return _FLOP * step / _costs.gradient(f.n_samples, f.size)
+        return RULES.flop * step / _costs.gradient(f.n_samples, f.size)
 
 
 class _Anchor:
-    """A proximal term, strength / 2 * |theta - centre|^2 in the features' metric."""
+    """A proximal term, strength / 2 * |theta - centre|^2 in the features' metric.
+
+    It keeps coefficients bounded that the penalty does not.
+    """
 
     def __init__(self, f, centre):
         self.metric = feature_metric(f)
@@ -303,16 +305,16 @@ class _Anchor:
         self.strength = 0.0
 
     def value(self, theta):
-        """The term."""
+        """Value of the term at `theta`."""
         return 0.5 * (self.gradient(theta) @ (theta - self.centre))
 
     def gradient(self, theta):
-        """Its gradient."""
+        """Gradient of the term at `theta`."""
         return self.strength * self.metric * (theta - self.centre)
 
 
 class _Softmax:
-    """The softmax as it is."""
+    """Stage 2 for the softmax, whose model is the loss itself."""
 
     proximal = 0.0
     damps, stuck, ends_exactly = True, False, False
@@ -334,14 +336,14 @@ class _Softmax:
         return value, np.vdot(pull, change)
 
     def start_from(self, dual, width):
-        """Dual variables have no place here."""
+        """Nothing: the model has no multipliers."""
 
     def dual(self, scores):
-        """A dual point for the certificate; with None it takes the gradient."""
+        """None: the certificate then takes the gradient of the loss."""
         return None
 
     def worth_certifying(self, decrement, gap, far):
-        """Whether a certificate may show something new: near the tolerance."""
+        """Whether a certificate may end the fit: only near the optimum."""
         return not far
 
     def advance(self, decrement, length, gap):
@@ -350,15 +352,17 @@ class _Softmax:
 
 
 class _AugmentedHinge:
-    """A hinge in its augmented Lagrangian; the squared one as it is, until that fails.
+    """Stages 2 and 6 for the hinges, with an augmented Lagrangian.
+
+    The model of the squared hinge is the loss itself (width 0), until steps stay short.
 
     Attributes
     ----------
     proximal : float
-        Strength of the proximal term that takes the place of an L2 penalty which is
-        missing, or next to nothing for the feature that varies most.
+        Strength of the proximal term, positive where the L2 penalty is missing or
+        negligible beside the curvature along the feature that varies most.
     damps : bool
-        Whether steps that are too long are mended by damping; here the width is.
+        Whether damping follows short steps. Here a larger width does.
     """
 
     damps = False
@@ -367,7 +371,7 @@ class _AugmentedHinge:
         self._f = f
         self._largest_variance = feature_metric(f).max()
         self._unit = f.loss.delta  # of the width
-        self._width = 0.0 if f.loss.smooth else _LARGEST_WIDTH * self._unit
+        self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
         self._centre = np.zeros((f.n_samples, f.n_rows))
         self._pull = np.empty_like(self._centre)
         self._second = np.empty_like(self._centre)
@@ -380,11 +384,13 @@ class _AugmentedHinge:
         if f.loss.delta == 0.0 or self._width == 0.0:
             return 0.0
         held = f.penalty.l2 / self._largest_variance
-        return max(_PROXIMAL * self._width / f.loss.delta**2 - held, 0.0)
+        return max(RULES.proximal * self._width / f.loss.delta**2 - held, 0.0)
 
     def start_from(self, dual, width):
-        """Take multipliers near the best ones, and a width in units of the margin; of
-        the squared hinge, whose multipliers have no bound, for those of their size.
+        """Take multipliers, and a width in units of the margin.
+
+        The multipliers of the squared hinge have no upper bound. Its unit is the
+        margin over the mean of the largest multiplier of each sample.
         """
         f = self._f
         self._centre = wrong_class_shares(f, dual)
@@ -396,17 +402,17 @@ class _AugmentedHinge:
     @property
     def stuck(self):
         """Whether the squared hinge needs multipliers."""
-        most = _STUCK_WITH_L1 if self._f.penalty.l1 > 0.0 else _STUCK
-        return self._short >= (_STUCK_IF_TINY if self.ends_exactly else most)
+        most = RULES.stuck_with_l1 if self._f.penalty.l1 > 0.0 else RULES.stuck
+        return self._short >= (RULES.stuck_if_tiny if self.ends_exactly else most)
 
     @property
     def ends_exactly(self):
-        """Whether steps cost so little that one more is better than an open gap: then
-        weights are repetitions, in all digits.
+        """Whether steps cost so little that the fit goes on to full precision, where
+        weighted and repeated rows have the same model in all digits.
         """
         f = self._f
         plain = self._width == 0.0 and f.dtype == np.float64
-        return plain and f.n_samples * f.size < _TINY
+        return plain and f.n_samples * f.size < RULES.tiny
 
     def expand(self, scores):
         """Value of the data part, its gradient in the scores, and the second
@@ -437,34 +443,33 @@ class _AugmentedHinge:
         )
 
     def dual(self, scores):
-        """The maximisers, a dual point for the certificate."""
+        """The maximisers t, times pi_i: a dual point for the certificate."""
         return self.expand(scores)[1].copy()
 
     def worth_certifying(self, decrement, gap, far):
-        """Whether a certificate may show something new: not far from the solution of
-        the inner problem.
+        """Whether a certificate may show something new: not far from the minimum of
+        the augmented Lagrangian.
         """
-        return not decrement > _INNER_ACCURACY * gap
+        return not decrement > RULES.inner_accuracy * gap
 
     def advance(self, decrement, length, gap):
-        """Move the multipliers once the inner problem is solved well enough.
+        """Stage 6: a <- t, once the augmented Lagrangian is minimised well enough.
 
-        Returns whether it was.
-
-        The width follows how hard that was: too narrow, the inner problem is a
-        succession of kinks; wider, it takes more multipliers. Called after `dual`.
+        Returns whether the multipliers moved. The width follows the number of steps
+        that the minimum took: with a narrow one a step meets many kinks, with a wide
+        one the multipliers move more often. Called after `dual`.
         """
         f = self._f
         self._steps += 1
         if self._width == 0.0:
-            self._short += length < _SHORT
+            self._short += length < RULES.short
             if self.stuck and f.penalty.l2 == 0.0:
-                self.start_from(self._pull, _WIDTH_AFTER_ASCENT)
+                self.start_from(self._pull, RULES.width_after_ascent)
             return False
-        solved = decrement <= _INNER_ACCURACY * gap and length >= _LONG
-        if length < _SHORT:
-            self._width *= _WIDENING
-        if not solved and self._steps < _INNER_STEPS:
+        solved = decrement <= RULES.inner_accuracy * gap and length >= RULES.long
+        if length < RULES.short:
+            self._width *= RULES.widening
+        if not solved and self._steps < RULES.inner_steps:
             return False
         self._centre = wrong_class_shares(f, self._pull)
         if not solved:
@@ -473,17 +478,17 @@ class _AugmentedHinge:
             self._width *= 0.3
         elif self._steps <= 6:
             self._width *= 0.5
-        self._width = max(self._width, _SMALLEST_WIDTH * self._f.loss.delta)
+        self._width = max(self._width, RULES.smallest_width * self._f.loss.delta)
         self._steps = 0
         return True
 
 
 def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
-    """The Newton step on the data part plus the penalty, the descent that it predicts,
-    and which coefficients it sets to zero.
+    """Stage 3: the direction, the descent that it predicts, and which coefficients it
+    sets to zero.
 
-    Directions without curvature (a class whose hinges are all in or out, a penalty
-    without L2) are damped in proportion to the gradient, or held by the anchor.
+    The ridge holds directions without curvature (a class without active pairs, a
+    penalty without L2): it is that of the anchor, or else proportional to the gradient.
     """
     w = f.weights(theta)
     ridge = anchor.strength * anchor.metric
@@ -493,7 +498,8 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
         unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / anchor.metric).sum())
         bend = _total_curvature(f, second)
-        ridge = max(_DAMPING * size / unit, _SMALLEST_DAMPING * bend) * anchor.metric
+        least = RULES.smallest_damping * bend
+        ridge = max(RULES.damping * size / unit, least) * anchor.metric
         if f.penalty.l2 > 0.0:
             f.weights(ridge)[:] = damping * bend * f.weights(anchor.metric)
     if f.penalty.l1 > 0.0:
@@ -510,18 +516,18 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 
 def _total_curvature(f, second):
-    """Sum over samples and classes of what `second` says, 1 where that is nothing."""
+    """Sum of the second derivatives over samples and classes; 1 where it is zero."""
     if f.loss.twice_differentiable:
         second = f.loss.class_curvature(second, f.weight)
     return second.sum() or 1.0
 
 
 def _solve_system(f, second, ridge, right, iterations):
-    """(H + diag(ridge))^-1 right, by the cheapest way."""
+    """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
     if f.loss.of_slacks:
-        few = np.count_nonzero(second) < _DUAL_FROM * f.size
+        few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.weights(ridge))).sum()
-        exact = second.max() * spread < _MOST_CANCELLED
+        exact = second.max() * spread < RULES.most_cancelled
         if (few and exact) or _only_by_pairs(f):
             return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
@@ -530,7 +536,7 @@ def _solve_system(f, second, ridge, right, iterations):
 
 
 def _line_search(f, model, anchor, theta, scores, value, move, change, decrement):
-    """Length of the step: one near the end, found along the segment before."""
+    """Stage 4: length of the step, which is 1 near the optimum."""
     w, dw = f.weights(theta), f.weights(move)
     l1, l2 = f.penalty.l1, f.penalty.l2
 
@@ -545,7 +551,7 @@ def _line_search(f, model, anchor, theta, scores, value, move, change, decrement
 
     start = -(value + f.penalty.value(w))
     decrement = max(decrement, 0.0)
-    rounding = _ROUNDING * abs(start)
+    rounding = RULES.rounding * abs(start)
     if decrement <= rounding and along(1.0)[0] >= start - rounding:
         return 1.0  # rounding hides the descent, but the step is right
     length, _ = maximize_concave(along, np.inf, start, start + decrement, decrement)

@@ -9,6 +9,24 @@ from . import _costs
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What solvers can hold, and what "auto" prefers; 0003 is in docs/adr/."""
+
+    newton_largest: int = 3000  # rows of Newton's matrix (0003)
+    # Entries of the blocks of all classes, for conjugate gradients (0009).
+    newton_largest_blocks: float = 7e6
+    # First-order steps that one Newton step makes unnecessary, with L2 and without.
+    replaced_steps: float = 20.0
+    replaced_steps_l1: float = 200.0
+    negligible_flops: float = 1e7  # of a Newton step that always pays
+    # Samples, from which a pass over rows is worth many full-gradient steps.
+    stochastic_from: int = 5000
+
+
+RULES = Rules()
+
+
+@dataclass(frozen=True)
 class Request:
     """What a fit asks of a solver.
 
@@ -82,11 +100,6 @@ class Solver:
 
 # -- what losses and penalties must have ---------------------------------------------
 
-# Newton's method holds a square matrix of this size at most.
-_NEWTON_LARGEST = 3000
-# With iterations in place of a factor, one of these entries for each class.
-_NEWTON_LARGEST_BLOCKS = 7e6
-
 
 def _of_loss(request):
     return f"loss={request.loss.name!r}"
@@ -132,19 +145,21 @@ def _newton_iterates(request):
         request.loss.twice_differentiable
         and penalty.is_smooth
         and penalty.convexity > 0.0
-        and blocks <= _NEWTON_LARGEST_BLOCKS
+        and blocks <= RULES.newton_largest_blocks
     )
 
 
 def _newton_finishes(request):
-    """Whether Newton's method can begin as dual ascent, and end so if it has to."""
+    """Whether Newton's method can begin as dual ascent, and end as it if need be."""
     penalty = request.penalty
     return not request.loss.smooth and penalty.is_smooth and penalty.convexity > 0.0
 
 
 def only_by_pairs(loss, n_coefficients, n_pairs):
-    """Whether Newton's matrix depends on how many pairs are active: too large else."""
-    return not loss.smooth and min(n_coefficients, n_pairs) > _NEWTON_LARGEST
+    """Whether Newton's systems can be solved by active pairs only, if at all: those of
+    the coefficients, and of all pairs, would be too large.
+    """
+    return not loss.smooth and min(n_coefficients, n_pairs) > RULES.newton_largest
 
 
 def _newton_lacks(request):
@@ -153,7 +168,7 @@ def _newton_lacks(request):
         return reason
     if _newton_iterates(request) or _newton_finishes(request):
         return None
-    largest = _NEWTON_LARGEST
+    largest = RULES.newton_largest
     by_pairs = request.loss.of_slacks and request.penalty.is_smooth
     if request.n_coefficients <= largest or (by_pairs and request.n_pairs <= largest):
         return None
@@ -216,13 +231,6 @@ def choose(solver, request):
 
 # -- "auto" --------------------------------------------------------------------------
 
-# First-order steps that one Newton step on the softmax makes unnecessary; more where
-# the penalty has no L2.
-_REPLACED_STEPS, _REPLACED_STEPS_L1 = 20.0, 200.0
-_NEGLIGIBLE_FLOPS = 1e7
-# Where a pass over the samples is worth many full-gradient steps.
-_STOCHASTIC_FROM_SAMPLES = 5000
-
 
 def _automatic(request):
     """The table of "auto": Newton where its steps are cheap, else row by row.
@@ -236,7 +244,7 @@ def _automatic(request):
     can = able(request)
     if "newton" in can and _newton_pays(request):
         return "newton"
-    large = request.n_samples >= _STOCHASTIC_FROM_SAMPLES
+    large = request.n_samples >= RULES.stochastic_from
     if not large and "lbfgs" in can:
         return "lbfgs"
     strong = request.penalty.convexity > 0.0 or not request.loss.smooth
@@ -254,6 +262,6 @@ def _newton_pays(request):
         return True
     n, d, size = request.n_samples, request.n_features, request.n_coefficients
     strong = request.penalty.convexity > 0.0
-    replaced = _REPLACED_STEPS if strong else _REPLACED_STEPS_L1
-    most = max(replaced * _costs.gradient(n, size), _NEGLIGIBLE_FLOPS)
+    replaced = RULES.replaced_steps if strong else RULES.replaced_steps_l1
+    most = max(replaced * _costs.gradient(n, size), RULES.negligible_flops)
     return _costs.newton_matrix(n, d, request.n_rows, size) <= most

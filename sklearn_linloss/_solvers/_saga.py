@@ -5,6 +5,8 @@ with support for non-strongly convex composite objectives", NeurIPS 2014. Its ta
 holds one gradient in the scores a sample, (n_samples, n_rows) numbers.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .._certificate import Certifier
@@ -18,16 +20,24 @@ from ._common import (
     snapshot,
 )
 
-_BATCH = 16
-_START = 3.0  # times the step that is safe for a typical batch
-_GROWTH = 1.5
-_SLOWEST_GROWTH = 1.05
-_SHRINK = 0.5
-_CAUTION = 0.5  # what is left of the growth after a step that was too long
-_MILD = 2.0  # rise of the objective
-_CALM = 0.2  # of the step before a certificate, which suffers from noise most
-_ROUNDING = 10.0  # in units of the precision, of the objective
-_RETREATS = 20  # in a row: then it is the precision that ends the descent
+
+@dataclass(frozen=True)
+class Rules:
+    """How the step is found; reasons are in benchmarks/NOTES.md, under SAGA."""
+
+    batch: int = 16  # rows, unless the user says how many
+    start: float = 3.0  # first step, over the one that is safe for a typical batch
+    growth: float = 1.5  # of the step in an epoch, until the objective rises
+    slowest_growth: float = 1.05
+    shrink: float = 0.5  # of the step, after the objective rose
+    caution: float = 0.5  # part of the growth (beyond 1) that is left after that
+    mild: float = 2.0  # rise of the objective up to which the table is kept (0006)
+    calm: float = 0.2  # part of the step before a certificate, which noise spoils most
+    rounding: float = 10.0  # units in the last place that the objective may rise by
+    retreats: int = 20  # in a row: then it is rounding that ends the descent
+
+
+RULES = Rules()
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -36,22 +46,23 @@ def solve(objective, theta, certifier, options, progress):
     rng = np.random.default_rng(options.seed)
     state = _State(f, theta, options)
     L, intercept_scale = batch_curvature(f, state.batch_size, 0.0, rng)
-    step = _START / L
-    growth = _GROWTH
+    step = RULES.start / L
+    growth = RULES.growth
     value = f.value(theta)
     progress.record(value, theta)
     estimate = Certifier(f, f.dtype)
     due = Checkpoints(ratio=1.4, first=4)
     retreats = 0
     longest = np.inf  # after the last time that the objective rose
-    noise = _ROUNDING * np.finfo(f.dtype).eps
+    noise = RULES.rounding * np.finfo(f.dtype).eps
     stalls, gap = Stall(options), np.inf
     while progress.proceeds(options.max_iter):
         before = snapshot(state, "_theta", "_mean", "_table")
         epoch = progress.n_iter + 1
         certifying = due(epoch)
         order = rng.permutation(f.n_samples)
-        state.run_epoch(order, _CALM * step if certifying else step, intercept_scale)
+        taken = RULES.calm * step if certifying else step
+        state.run_epoch(order, taken, intercept_scale)
         theta = state.model()
         new_value = np.inf
         if np.isfinite(theta).all():
@@ -60,21 +71,22 @@ def solve(objective, theta, certifier, options, progress):
         if not new_value <= value * (1.0 + noise):
             retreats += 1
             if retreats == 1:
-                longest = _SHRINK * step
-            state.return_to(before, keep_table=new_value <= _MILD * value)
-            if retreats > _RETREATS:
+                longest = RULES.shrink * step
+            state.return_to(before, keep_table=new_value <= RULES.mild * value)
+            if retreats > RULES.retreats:
                 if not np.isfinite(new_value):
                     raise diverged("saga", epoch, step)
                 if options.tol > 0.0:
                     break
                 progress.record(value, before.model())  # at rest
-            step *= _SHRINK
-            growth = max(1.0 + _CAUTION * (growth - 1.0), _SLOWEST_GROWTH)
+            step *= RULES.shrink
+            growth = max(1.0 + RULES.caution * (growth - 1.0), RULES.slowest_growth)
             due.postpone(epoch)
             continue
         retreats = 0
         falls = new_value < value * (1.0 - noise)
-        # At rest, growth would only show what is too long, again and again.
+        # Near the optimum the step stays below those that raised the objective: growth
+        # would meet them again and again.
         step = step * growth if falls else max(step, min(step * growth, longest))
         value = new_value
         progress.record(value, theta)
@@ -100,7 +112,8 @@ class _State:
     def __init__(self, f, theta, options):
         self._f = f
         automatic = options.batch_size == "auto"
-        self.batch_size = min(_BATCH if automatic else options.batch_size, f.n_samples)
+        size = RULES.batch if automatic else options.batch_size
+        self.batch_size = min(size, f.n_samples)
         self._theta = theta.astype(f.dtype)
         _, pull = f.loss_gradient(f.scores(theta))
         # Relative weights, of mean one; the table is that of the mean over samples.
@@ -120,7 +133,7 @@ class _State:
         if not keep_table:
             self._mean, self._table = before._mean, before._table
             return
-        # Anew: an excursion leaves rounding errors of its own size in the sum.
+        # Summed anew: large gradients have left rounding errors of their size.
         mean = self._f.backward(self._table) / self._f.n_samples
         self._mean = mean.astype(self._f.dtype)
 

@@ -1,43 +1,74 @@
 """Dual coordinate ascent over rows, for any loss with a penalty.
 
-Maximises the dual objective over all dual variables of one row at a time, exactly.
-Rows that stay where they are get visited less and less often: an iteration, as many
-visits as there are rows, is one pass at first and many towards the end.
+The accelerated Prox-SDCA of S. Shalev-Shwartz and T. Zhang, "Accelerated proximal
+stochastic dual coordinate ascent for regularized loss minimization", Mathematical
+Programming 2016. With kappa / 2 |W - Z|^2 added to the penalty, whose L2 part is l2:
 
-A weak penalty makes such an ascent slow. A proximal term strengthens it, whose centre
-runs ahead of the model after each pass (S. Shalev-Shwartz and T. Zhang, "Accelerated
-proximal stochastic dual coordinate ascent for regularized loss minimization",
-Mathematical Programming 2016). Another holds what the penalty leaves free, the
-intercept and coefficients without L2 (R. T. Rockafellar, "Monotone operators and the
-proximal point algorithm", SIAM J. Control and Optimization 1976).
+1. Rows in random order: the dual variables a_i of row i maximise the dual objective
+   exactly, all others fixed (option I of the procedure Prox-SDCA), and the model
+   W = S(U, l1) / (l2 + kappa), U = kappa Z - sum_i pi_i a_i x_i^T, follows.
+2. Rows whose a_i stay where they are sleep for some epochs. An iteration, as many
+   visits as there are rows, is one epoch at first and many towards the end.
+3. Where the gap hardly falls, kappa shrinks. A large kappa makes the stages 1 fast, and
+   more of them necessary.
+4. Z <- W + beta (W - W_last), beta = (1 - eta) / (1 + eta), eta = sqrt(l2 / (l2 +
+   kappa)): the acceleration. W_last is W at the last move of Z.
+5. Stop: the a_i are a dual point, whose gap to the model decides.
+
+What the penalty leaves free, the intercept and coefficients without L2, has a proximal
+term, too, the plain one of R. T. Rockafellar, "Monotone operators and the proximal
+point algorithm", SIAM J. Control and Optimization 1976.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ._common import Best, Checkpoints, SolverResult, Stall, wrong_class_shares
 
-# Of the mean squared norm of the rows, and of the L2 penalty.
-_INTERCEPT_SCALE, _INTERCEPT_REACH = 0.05, 10.0
-_START_WIDTH = 0.01  # of the margin, to smooth the loss of a first model
-# Changes of dual variables that can wait, of the relative gap and of what would be a
-# change where the row's own curvature does not shorten it.
-_STILL = 0.1
-_SMALLEST_STILL, _LARGEST_STILL = 1e-12, 0.02
-_IMPATIENCE, _ROUNDING = 0.3, 1e-12
-_SINGLE = 3e-7  # of the objective at zero, a distance that single precision tells
-_LONGEST_NAP = 20  # epochs
-# Strength of penalty and proximal term, of the one that a typical row asks for: where
-# the penalty has no L2 part, and at first where it has, smooth losses and hinges.
-_STRENGTH_WITHOUT_L2 = 1.0
-_STRENGTH = {True: 0.7, False: 1.5}
-_COUPLED, _SAMPLE = 2.0, 100  # below that many rows' worth no proximal term is needed
-# How much of the distance an iteration leaves that gained little, and what is then left
-# of the strength. The distance of the hinge swings within an objective of the optimum.
-_STEADILY, _GENTLY, _FAR = (0.9, 0.8), (0.97, 0.95), 1.0
-_MOVE_COSTS = 10.0  # of the centre, visits of dense rows
-_INTERCEPT_AHEAD = 0.8  # of its last move
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers by the stage that uses them; 0012 is a decision in docs/adr/."""
+
+    # -- the intercept: |x|^2 of the constant feature it is the coefficient of ---------
+    intercept_scale: float = 0.05  # over the mean squared norm of the rows, at least
+    # And over l2 times the margin, at least: one pass can then move it by ten margins,
+    # however strong the penalty is.
+    intercept_reach: float = 10.0
+    intercept_ahead: float = 0.8  # beta of its centre in stage 4 (0012)
+    # -- 1. the rows -----------------------------------------------------------------
+    start_width: float = 0.01  # in margins, of the smoothed hinge of a first model
+    single: float = 3e-7  # gap over the objective at 0 that float32 cannot resolve
+    # -- 2. rows at rest -------------------------------------------------------------
+    longest_nap: int = 20  # epochs (0006)
+    # Threshold of changes that wait, over the relative gap; its bounds; what is left of
+    # it after an iteration that hardly lowered the gap (0006).
+    still: float = 0.1
+    smallest_still: float = 1e-12
+    largest_still: float = 0.02
+    impatience: float = 0.3
+    # -- 3. the proximal term --------------------------------------------------------
+    # l2 + kappa over m, mean |x|^2 / n for a unit margin, where there is no L2 penalty;
+    # and else, with smooth losses and with the hinge, over (l2 / m)^(1/3) m (0012).
+    strength_without_l2: float = 1.0
+    smooth_strength: float = 0.7
+    hinge_strength: float = 1.5
+    coupled: float = 2.0  # rows' worth of overlap, below which kappa is 0 (0012)
+    sample: int = 100  # rows, from which the overlap is estimated (0012)
+    # Where an iteration leaves more than `slow` of the gap, `left` of l2 + kappa is
+    # left. The gap of the hinge swings: at a relative gap below `far`, gently (0012).
+    slow: float = 0.9
+    left: float = 0.8
+    gently_slow: float = 0.97
+    gently_left: float = 0.95
+    far: float = 1.0
+    # -- 4. the centre ---------------------------------------------------------------
+    move_costs: float = 10.0  # a move of the centre, in visits of dense rows (0012)
+    rounding: float = 1e-12  # least gap that is told from 0, and product of two moves
+
+
+RULES = Rules()
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -63,17 +94,18 @@ def ascend(
     due = Checkpoints(ratio=1.2)
     while progress.proceeds(max_iter):
         ascent.iterate()
-        # As it will be returned: rounding matters where the optimum is near zero.
+        # Rounded as it will be returned: that matters where the optimum is near zero.
         theta = ascent.model().astype(objective.dtype).astype(np.float64)
         scores = f.scores(theta)
         value = f.loss_value(scores)
         best.consider(theta, value + f.penalty_value(theta))
         progress.record(best.value, best.theta)
-        # The bound costs two passes over X, this none.
+        # 5. Stop. The certificate costs two passes over X, this estimate none.
         distance = ascent.gap(scores, value) / best.value
         ascent.settle(distance)
-        if distance * best.value < _SINGLE * f.value_at_zero and f.dtype != np.float64:
-            # An optimum near zero: single precision leads no nearer.
+        least = RULES.single * f.value_at_zero
+        if distance * best.value < least and f.dtype != np.float64:
+            # Single precision cannot resolve smaller gaps.
             f = f.with_precision(np.float64)
             ascent = ascent.continued(f)
         if due(progress.n_iter) and options.reached(distance):
@@ -109,7 +141,7 @@ class DualAscent:
 
     def __init__(self, f, rng, accelerated=True):
         self._f = f
-        # In whose coordinates the rows are: those of CSR are never centred.
+        # The objective in the coordinates of the rows: those of CSR are not centred.
         self._of_rows = f if f.design.counts_from_centre else f.uncentred()
         self._rng = rng
         self._accelerated = accelerated
@@ -120,12 +152,11 @@ class DualAscent:
         if "squared_norms" not in f.workspace:
             f.workspace["squared_norms"] = f.design.squared_norms(self._centre)
         self._squares = f.workspace["squared_norms"]
-        # Without features any number does.
+        # Zero without features, where any positive number does.
         mean_square = self._squares.mean() or 1.0
-        # Of the rows, or what moves scores by ten where the penalty stops the rest.
         unit = f.loss.delta if hinge and f.loss.delta > 0.0 else 1.0
-        reach = _INTERCEPT_REACH * f.penalty.l2 * unit
-        scale = max(_INTERCEPT_SCALE * mean_square, reach)
+        reach = RULES.intercept_reach * f.penalty.l2 * unit
+        scale = max(RULES.intercept_scale * mean_square, reach)
         self._b_scale = scale * f.fit_intercept
         self._strength = self._first_strength(mean_square, unit)
         self.dual = np.zeros((f.n_samples, f.n_rows))
@@ -146,38 +177,40 @@ class DualAscent:
             (np.empty(f.n_rows),) if in_rows else (),
             np.empty(f.matrix_shape[1], f.dtype),
         )
-        self._still = _LARGEST_STILL if f.loss.smooth else _SMALLEST_STILL
+        self._still = RULES.largest_still if f.loss.smooth else RULES.smallest_still
         self._patience, self._distance = 1.0, np.inf
         stored = max(f.design.n_stored, 1)
-        self._visits_a_move = _MOVE_COSTS * f.n_features * f.n_samples / stored
+        self._visits_a_move = RULES.move_costs * f.n_features * f.n_samples / stored
         self._visits_since_move = 0
 
     def _first_strength(self, mean_square, unit):
-        """Of penalty and proximal term.
+        """l2 + kappa at first, as c times `typical`, for which one pass goes far.
 
-        With c times the typical L2, for which a pass goes far, a pass leaves exp(-c) of
-        what is left to do, and a move of the centre 1 - sqrt(l2 / strength): this c
-        makes them equal, for small ones.
+        Stage 1 leaves a part exp(-c) of the distance to its optimum, and stage 4 a part
+        1 - sqrt(l2 / (l2 + kappa)) of that to the optimum. For small c the two are
+        equal at c = (l2 / typical)^(1/3).
         """
         f = self._f
         l2 = f.penalty.l2
         typical = mean_square / (f.n_samples * unit)
         if l2 == 0.0:
-            return _STRENGTH_WITHOUT_L2 * typical
+            return RULES.strength_without_l2 * typical
         if l2 >= typical or not self._accelerated:
             return l2
-        if self._coupling(mean_square) < _COUPLED:
+        if self._coupling(mean_square) < RULES.coupled:
             return l2
-        return max(l2, _STRENGTH[f.loss.smooth] * np.cbrt(l2 / typical) * typical)
+        c = RULES.smooth_strength if f.loss.smooth else RULES.hinge_strength
+        return max(l2, c * np.cbrt(l2 / typical) * typical)
 
     def _coupling(self, mean_square):
-        """How many rows' worth of a row the others hold, from a sample of rows.
+        """How much the rows overlap, estimated from a sample of them.
 
-        n times the mean square of an inner product of two rows, over that of a row with
-        itself.
+        That is n times the mean squared inner product of two rows, over the squared
+        mean of |x|^2: n where all are parallel, 0 where all are orthogonal.
         """
         f = self._f
-        rows = self._rng.choice(f.n_samples, min(f.n_samples, _SAMPLE), replace=False)
+        count = min(f.n_samples, RULES.sample)
+        rows = self._rng.choice(f.n_samples, count, replace=False)
         gram = f.design.gram(rows, rows, np.ones(f.n_features), self._of_rows.mean)
         np.fill_diagonal(gram, 0.0)
         pairs = max(len(rows) * (len(rows) - 1), 1)
@@ -195,14 +228,14 @@ class DualAscent:
         return other
 
     def start_near(self, theta):
-        """Take the dual variables of a model: the slopes of its loss."""
+        """Take the slopes of the loss at a model as dual variables."""
         f = self._f
         scores = f.scores(theta, np.float64)
-        _, slopes = f.loss_gradient(scores, _START_WIDTH * f.loss.delta)
+        _, slopes = f.loss_gradient(scores, RULES.start_width * f.loss.delta)
         self.start_from(slopes, theta)
 
     def start_from(self, dual, theta):
-        """Take pi_i * a_i, and the intercept of a model."""
+        """Take dual variables, given as pi_i * a_i, and the model as centre."""
         f = self._of_rows
         theta = f.join(*self._f.parts(theta))
         self.dual = wrong_class_shares(f, dual)
@@ -212,7 +245,7 @@ class DualAscent:
         self.refresh()
 
     def refresh(self):
-        """Compute the model from the dual variables, without the errors of updates."""
+        """Compute the model from the dual variables, free of accumulated rounding."""
         f = self._of_rows
         pulled = f.backward(self.signed_dual())
         U = self._proximal * self._W_centre - f.matrix(pulled)
@@ -224,29 +257,31 @@ class DualAscent:
         self._b -= self._b_scale / self._strength * total
 
     def settle(self, distance):
-        """Say how far from the optimum the fit is, relative to the objective.
+        """Stage 3, for a relative gap `distance`.
 
-        Far from it, small changes of the dual variables of a smooth loss can wait: in
-        most rows all but a few of them are small in every visit. Where the distance
-        hardly falls, too many have waited, or the proximal term is too strong.
+        While the gap is large, small changes of the dual variables of a smooth loss
+        wait, so that their rows sleep. Where the gap hardly falls, too many changes
+        have waited, or the proximal term is too strong.
         """
-        before, self._distance = max(self._distance, _ROUNDING), distance
+        before, self._distance = max(self._distance, RULES.rounding), distance
         smooth = self._f.loss.smooth
-        slow, left = _STEADILY if smooth or distance > _FAR else _GENTLY
+        slow, left = RULES.gently_slow, RULES.gently_left
+        if smooth or distance > RULES.far:
+            slow, left = RULES.slow, RULES.left
         if distance > slow * before:
-            self._patience *= _IMPATIENCE
+            self._patience *= RULES.impatience
             self._relax(left)
         if smooth:
-            still = self._patience * min(_STILL * distance, _LARGEST_STILL)
-            self._still = max(still, _SMALLEST_STILL)
+            still = self._patience * min(RULES.still * distance, RULES.largest_still)
+            self._still = max(still, RULES.smallest_still)
 
     def gap(self, scores, value):
-        """Gap between the model and its dual variables, where those meet the constraint
-        of the intercept and the penalty has an L2 part.
+        """Gap between the model and its dual variables, without a pass over X.
 
-        `value` is the loss of the model. Sums of what Fenchel and Young say is not
-        negative: sum_i pi_i (L_i(s_i) + L_i*(a_i) - a_i s_i), and R(W) + R*(V) - W V,
-        where V is what the dual variables make of X.
+        It is exact where the dual variables meet the constraint of the intercept and
+        the penalty has an L2 part. `value` is the loss of the model. Two sums, neither
+        negative by the Fenchel-Young inequality: sum_i pi_i (L_i(s_i) + L_i*(a_i) -
+        a_i s_i), and R(W) + R*(V) - W V with V = -sum_i pi_i a_i x_i^T.
         """
         f = self._f
         signed = self.signed_dual()
@@ -260,7 +295,7 @@ class DualAscent:
         return gap
 
     def iterate(self):
-        """Visit as many rows as there are."""
+        """Stages 1, 2 and 4, with as many visits as there are rows."""
         visits = 0
         while visits < self._f.n_samples:
             (awake,) = (self._wake <= self._epoch).nonzero()
@@ -291,6 +326,7 @@ class DualAscent:
         return signed
 
     def _run_epoch(self, order):
+        """Stage 1 for the rows in `order`."""
         f = self._f
         number = f.dtype.type
         common = (
@@ -313,14 +349,14 @@ class DualAscent:
         f.design.sdca_epoch(f.loss, self._centre, *common)
 
     def _let_sleep(self, rows):
-        """Rows that do not move sleep for 2, 4, 8, 16 and then 20 epochs."""
-        nap = np.minimum(2 * self._nap[rows], _LONGEST_NAP)
+        """Stage 2: rows that do not move sleep for 2, 4, 8, 16, then 20 epochs."""
+        nap = np.minimum(2 * self._nap[rows], RULES.longest_nap)
         nap[self._moved[rows]] = 1
         self._nap[rows] = nap
         self._wake[rows] = self._epoch + nap
 
     def _relax(self, left):
-        """Weaken the proximal term, for the same dual variables and centres."""
+        """Shrink kappa; the dual variables and the centres stay."""
         f = self._f
         if f.penalty.l2 == 0.0:
             return
@@ -335,13 +371,14 @@ class DualAscent:
         self._strength = strength
 
     def _move_centres(self):
-        """Put the centres ahead of the model, by a part of its last move."""
+        """Stage 4, and the same for the intercept with a beta of its own."""
         f = self._f
         ahead = 0.0
         if f.penalty.l2 > 0.0:
-            # Not where it swings to and fro, or comes from rest.
+            # Only where it goes on in the same direction: otherwise it would swing.
             move = self._b - self._b_last
-            ahead = _INTERCEPT_AHEAD * (move * self._b_move > _ROUNDING * move**2)
+            goes_on = move * self._b_move > RULES.rounding * move**2
+            ahead = RULES.intercept_ahead * goes_on
             self._b_move = move
         self._b += _moved(self._b_centre, self._b, self._b_last, ahead)
         if self._proximal > 0.0:
@@ -357,7 +394,7 @@ class DualAscent:
 
 
 def _moved(centre, point, last, ahead):
-    """Move a centre ahead of a point that was at `last` before; returns its step."""
+    """Move a centre to point + ahead * (point - last), in place; returns its step."""
     target = point + ahead * (point - last)
     step = target - centre
     centre[:] = target

@@ -3,25 +3,44 @@
 A model in mid-stream holds these objects, and unpickling it must not compile.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ._common import curvature_scales, leading_directions
 
-_FIRST_CYCLE_EPOCHS = 20
-_FIRST_CYCLE_UPDATES = 1000
-_START = 0.25  # of the rate that is safe for a typical batch
-_GROWTH = 1.3  # of an automatic rate, while the objective falls by a hundredth
-_GROWTH_UNTIL, _FALL = 0.6, 0.01
-# The rate was too long if the objective rose by so much of the lowest (less as the
-# cycle ends) and of the start. What is then left of it, and of its growth:
-_RISE, _RISE_AT_START = 0.7, 1e-3
-_RETREAT, _CAUTION = 0.7, 0.9
-_RETREATS = 30
-_SAYS_NOTHING = 1e-6  # of the squared norm of later rows
-_STREAM_HALF_LIFE = 1000  # updates until a stream's automatic rate has fallen by sqrt 2
-_ADAPTIVE_SHRINK = 0.2
-_ADAPTIVE_LOWEST = 1e-6
-_UNKNOWN_LENGTH = np.iinfo(np.int64).max
+
+@dataclass(frozen=True)
+class Rules:
+    """How learning rates rise and fall; 0007 is a decision in docs/adr/."""
+
+    # -- learning_rate="auto" ----------------------------------------------------------
+    first_cycle_epochs: int = 20  # at least, and
+    first_cycle_updates: int = 1000  # at least (0007)
+    start: float = 0.25  # first rate, over the one safe for a typical batch (0007)
+    growth: float = 1.3  # of the rate in an epoch, while the objective falls (0007)
+    fall: float = 0.01  # by such a part of the lowest, at least (0007)
+    growth_until: float = 0.6  # part of a cycle
+    # An epoch is taken back that raised the objective by more than `rise` of the
+    # lowest, times the part of the cycle that is left, and `rise_at_start` of the first
+    # (0007).
+    rise: float = 0.7
+    rise_at_start: float = 1e-3
+    retreat: float = 0.7  # part of the rate that is left then (0007)
+    caution: float = 0.9  # part of the growth (beyond 1) that is left then
+    retreats: int = 30  # then every epoch stays
+    # -- the same in a stream ----------------------------------------------------------
+    # Squared norm of the first rows, over that of later ones, below which the first say
+    # nothing of the scale of the features.
+    says_nothing: float = 1e-6
+    half_life: int = 1000  # updates until the rate has fallen by sqrt 2
+    unknown_length: int = np.iinfo(np.int64).max  # samples of a stream
+    # -- learning_rate="adaptive" ------------------------------------------------------
+    adaptive_shrink: float = 0.2  # of the rate, at a plateau
+    adaptive_lowest: float = 1e-6  # rate that ends the fit
+
+
+RULES = Rules()
 
 
 class State:
@@ -119,13 +138,13 @@ class Stream:
             "learning_rate": options.learning_rate,
         }
         self.rng = np.random.default_rng(options.seed)
-        self.state = State(f, theta, options, _UNKNOWN_LENGTH)
+        self.state = State(f, theta, options, RULES.unknown_length)
         schedule = SCHEDULES[options.learning_rate]
         self.schedule = schedule(f, self.state, options, self.rng)
 
     def follow(self, f, options):
         """Take the parameters of the next chunk, all but those in `fixed`."""
-        self.state.follow(options, _UNKNOWN_LENGTH)
+        self.state.follow(options, RULES.unknown_length)
         self.schedule.follow(f, self.state, options)
 
     @property
@@ -208,25 +227,24 @@ class Adaptive(Constant):
             return False
         if not progress.plateaued(self._options.tol):
             return False
-        self._rate *= _ADAPTIVE_SHRINK
+        self._rate *= RULES.adaptive_shrink
         self._since = epoch
-        return self._rate < _ADAPTIVE_LOWEST
+        return self._rate < RULES.adaptive_lowest
 
 
 class Automatic(Constant):
     """From the curvature of a batch's objective, falling linearly to zero in cycles.
 
-    A cycle ends in the optimum's neighbourhood, the closer the longer it was. The next
-    one is twice as long, and the fit ends when one lowered the objective, from its
-    value at the end of the last, by less than `tol` times itself in each
-    `n_iter_no_change` epochs, on the average. That curvature
-    is a bound: the rate grows while the objective falls, and an epoch that raised it is
-    taken back and repeated with less.
+    A longer cycle ends nearer to the optimum, so each is twice as long as the last. The
+    fit ends with a cycle that lowered the objective, on the average over
+    `n_iter_no_change` epochs, by less than `tol` times itself. That curvature is a
+    bound: the rate grows while the objective falls, and an epoch that raised it is
+    taken back and repeated at a lower rate.
 
-    Where a few directions of the features vary much more than the others, they alone
-    would decide the rate. Gradients are therefore damped there, which changes the way
-    and not the optimum; not for L1, whose proximal step knows no directions, nor for
-    CSR, whose steps are sparse.
+    If the features vary much more in a few directions than in the others, those alone
+    would decide the rate. Gradients are therefore damped there, which leaves the
+    optimum where it is. Not with L1, whose proximal step needs a diagonal metric, nor
+    for CSR, whose steps are sparse.
     """
 
     def __init__(self, f, state, options, rng):
@@ -239,11 +257,11 @@ class Automatic(Constant):
         self._batch_size = state.batch_size
         self._rate = self._safe_rate(f)
         self._longest_row = f.design.squared_norms(state.centre).mean()
-        self._growth = _GROWTH
+        self._growth = RULES.growth
         n_updates = state.updates_in(f.n_samples)
         epochs = max(
-            _FIRST_CYCLE_EPOCHS,
-            -(-_FIRST_CYCLE_UPDATES // n_updates),
+            RULES.first_cycle_epochs,
+            -(-RULES.first_cycle_updates // n_updates),
             options.n_iter_no_change,
         )
         self._start, self._length = 0, self._fit_cycle(0, epochs)
@@ -257,19 +275,20 @@ class Automatic(Constant):
     def stream_rates(self, f, updates):
         row = f.design.squared_norms(f.mean if f.mean is not None else 0.0).mean()
         if row > self._longest_row:
-            if self._longest_row > _SAYS_NOTHING * row:
+            if self._longest_row > RULES.says_nothing * row:
                 longer = row / self._longest_row
                 self._whole, self._row = longer * self._whole, longer * self._row
             else:
                 # The first chunk was a single row, or constant.
                 self._whole = self._row = row
             self._longest_row = row
-        return self._safe_rate(f) / np.sqrt(1.0 + updates / _STREAM_HALF_LIFE)
+        return self._safe_rate(f) / np.sqrt(1.0 + updates / RULES.half_life)
 
     def follow(self, f, state, options):
         self._batch_size = state.batch_size
         if not f.penalty.is_smooth and len(state.damping):
-            # What the damping had flattened to about the steepest of the rest.
+            # Undo the damping, which had lowered these eigenvalues to about the largest
+            # of the others.
             steep = self._whole / (1.0 - state.damping.astype(np.float64))
             self._row += state.damping @ steep
             self._whole = steep.max()
@@ -277,15 +296,15 @@ class Automatic(Constant):
 
     def accepts(self, value, progress):
         done = (progress.n_iter - self._start) / self._length
-        # Not that of `progress`, which with early stopping has the best models only.
+        # Not `progress.lowest`: with early stopping that is of the best models only.
         lowest = min(self._lowest, progress.loss_curve[0])
-        ceiling = (1.0 + _RISE * (1.0 - done)) * lowest
-        if not value <= ceiling + _RISE_AT_START * progress.loss_curve[0]:
+        ceiling = (1.0 + RULES.rise * (1.0 - done)) * lowest
+        if not value <= ceiling + RULES.rise_at_start * progress.loss_curve[0]:
             self._retreats += 1
-            self._rate *= _RETREAT
-            self._growth = 1.0 + _CAUTION * (self._growth - 1.0)
-            return self._retreats > _RETREATS
-        if value < (1.0 - _FALL) * lowest and done < _GROWTH_UNTIL:
+            self._rate *= RULES.retreat
+            self._growth = 1.0 + RULES.caution * (self._growth - 1.0)
+            return self._retreats > RULES.retreats
+        if value < (1.0 - RULES.fall) * lowest and done < RULES.growth_until:
             self._rate *= self._growth
         self._lowest = min(value, self._lowest)
         return True
@@ -313,10 +332,10 @@ class Automatic(Constant):
         batch = self._whole + (self._row + self._whole) / self._batch_size
         # The hinge bends over about a margin.
         curvature = f.loss.curvature(f.n_classes, f.loss.delta)
-        return _START / (curvature * batch + f.penalty.convexity)
+        return RULES.start / (curvature * batch + f.penalty.convexity)
 
     def _fit_cycle(self, start, length):
-        """The cycle's length, so that no rest too short for a cycle remains."""
+        """The cycle's length, extended where what remains is too short for a cycle."""
         rest = self._options.max_iter - start
         return rest if rest < 3 * length else length
 

@@ -1,5 +1,6 @@
 """The linear algebra of Newton's method, by coefficients or by active pairs."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -7,13 +8,22 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from .. import _kernels
 
-_ROUNDS, _SWEEPS = 20, 20
-_SWEEP_TOL = 1e-5
-_ROUNDING = 1e-12
-# Of a diagonal: what rounding leaves of the curvature in directions that have none, and
-# what is tried where that is not enough.
-_MORE = (1e-15, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
-_ROWS = 256  # whose products with all others are held at a time
+
+@dataclass(frozen=True)
+class Rules:
+    """Limits of the loops, and what rounding takes; 0014 is a decision in docs/adr/."""
+
+    rounds: int = 20  # of coordinate descent and a linear system on the support
+    sweeps: int = 20  # of coordinate descent in a round
+    sweep_tol: float = 1e-5  # relative change that ends them
+    rounding: float = 1e-12  # of a step: coefficients left this small are zero
+    # Parts of the diagonal to add, in turn, to a matrix that rounding left indefinite:
+    # the least with which it is not (0014).
+    more: tuple = (1e-15, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
+    rows: int = 256  # whose products with all others are held at a time (0013)
+
+
+RULES = Rules()
 
 
 def hessian(f, second):
@@ -57,9 +67,9 @@ def solve_by_coefficients(f, second, ridge, right):
     """(H + diag(ridge))^-1 right, by a factor of that matrix; all classes have the same
     ridge.
 
-    What all classes have in common changes no loss: there H is zero, and the ridge
-    alone holds. It may vanish beside the rest, so that part is solved by itself, and
-    given a curvature like that of the others.
+    Coefficients that all classes have in common change no loss: along those H is zero,
+    and only the ridge is left, which rounding may hide. So that part of the system is
+    solved by itself, and gets the mean curvature of the classes in the matrix.
     """
     H = hessian(f, second)
     solution = np.zeros(f.size)
@@ -76,12 +86,12 @@ def solve_by_coefficients(f, second, ridge, right):
 def solve_definite(matrix, right):
     """matrix^-1 right, for a matrix that is positive definite but for rounding.
 
-    As much of its diagonal is added as rounding may have taken, in whatever units its
-    rows are.
+    The least multiple of its own diagonal is added with which Cholesky's method
+    succeeds: that is blind to the units of its rows.
     """
     diagonal = _diagonal(matrix).copy()
     diagonal = np.maximum(diagonal, np.finfo(float).tiny * max(diagonal.max(), 1.0))
-    for more in _MORE:
+    for more in RULES.more:
         _diagonal(matrix)[:] = (1.0 + more) * diagonal
         try:
             factor = cho_factor(matrix, lower=True, check_finite=False)
@@ -92,10 +102,10 @@ def solve_definite(matrix, right):
 
 
 def solve_by_pairs(f, second, ridge, right):
-    """The same for the hinges where few pairs of a sample and a class are active.
+    """The same for the hinges, where few pairs of a sample and a class are active.
 
-    H is U U^T with a column a pair, so that by Woodbury's identity a matrix of the size
-    of the pairs is factored.
+    H is U U^T with one column for each active pair, so that by Woodbury's identity only
+    a matrix of that size, I + U^T diag(ridge)^-1 U, has to be factored.
     """
     sample, column = np.nonzero(second)
     scaled = right / ridge
@@ -127,8 +137,8 @@ def _pair_system(f, sample, true, other, root, ridge):
     ends = np.append(np.flatnonzero(first), len(sample))
     by_feature = 1.0 / f.feature_values(f.weights(ridge))
     system = np.empty((len(sample), len(sample)))
-    for start in range(0, len(rows), _ROWS):
-        stop = min(start + _ROWS, len(rows))
+    for start in range(0, len(rows), RULES.rows):
+        stop = min(start + RULES.rows, len(rows))
         gram = f.design.gram(rows[start:stop], rows[:stop], by_feature, f.mean)
         if f.fit_intercept:
             gram += 1.0 / f.intercepts(ridge)[0]
@@ -138,7 +148,7 @@ def _pair_system(f, sample, true, other, root, ridge):
 
 
 def _diagonal(matrix):
-    """A view of it."""
+    """A view of the diagonal."""
     return np.einsum("ii->i", matrix)
 
 
@@ -158,9 +168,9 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
     move, landing = np.zeros(len(gradient)), w.copy()
     curvature = ridge.copy()
     curvature[: len(w)] += l2
-    for _ in range(_ROUNDS):
+    for _ in range(RULES.rounds):
         if _kernels.quadratic_descent(
-            H, gradient, w, l1, l2, ridge, _SWEEPS, _SWEEP_TOL, move, landing
+            H, gradient, w, l1, l2, ridge, RULES.sweeps, RULES.sweep_tol, move, landing
         ):
             break
         support = np.ones(len(gradient), dtype=bool)
@@ -174,7 +184,7 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
         step = _stop_at_zero(H, slope, curvature, landing, step, l1)
         move += step
         landing += step[: len(w)]
-        landing[np.abs(landing) <= _ROUNDING * np.abs(step[: len(w)])] = 0.0
+        landing[np.abs(landing) <= RULES.rounding * np.abs(step[: len(w)])] = 0.0
         move[: len(w)][landing == 0.0] = -w[landing == 0.0]
     return move, landing
 

@@ -1,0 +1,76 @@
+"""The numbers by which Newton's method decides, in the order of its stages."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers by the stage that uses them; 0013 is a decision in docs/adr/."""
+
+    # -- 1. the first multipliers ----------------------------------------------------
+    # Samples from which the hinge starts by ascent. With a few dozen, a fit of repeated
+    # rows would differ from one of weighted rows (benchmarks/NOTES.md).
+    ascent_from: int = 100
+    # Samples times coefficients, from which smooth losses start by ascent. From a warm
+    # start 30 times as many, where conjugate gradients gain more from it (0008).
+    large: float = 1e5
+    large_if_warm: float = 3e6
+    ascent_if_small: int = 10  # most iterations of the ascent, below `large`
+    ascent_if_large: int = 100  # and above
+    # The ascent ends once the relative gap is below `gap` and `least` iterations are
+    # made, unless `patience` more, at its rate, lead to the tolerance. The gap of a
+    # smooth loss falls at a steadier rate, so that any will do (0009).
+    hinge_gap: float = 0.1
+    hinge_least: int = 3
+    hinge_patience: int = 20
+    smooth_gap: float = np.inf
+    smooth_least: int = 8
+    smooth_patience: int = 30
+    # Where only pairs can be had: most active ones (their matrix takes 92 MB, 0013);
+    # `least` and `patience` in Newton steps' worth of ascent (0013); the time of an
+    # operation in the factor, over that of one in the ascent.
+    most_pairs: int = 3400
+    least_steps: float = 4.0
+    patience_steps: float = 20.0
+    flop: float = 0.5
+    # -- 2. the model: widths in margins ---------------------------------------------
+    first_width: float = 10.0  # close to least squares: many pairs are active (0003)
+    # 0.1 to 1 are within noise but on usps, where 0.1 is best (benchmarks/NOTES.md).
+    width_after_ascent: float = 0.3
+    width_after_fit: float = 0.03  # with the multipliers of an earlier fit
+    smallest_width: float = 0.01
+    # Proximal strength over width / delta^2: that is, at a width of one margin, the
+    # curvature of the augmented hinge with all pairs active. With 1e-6 fewer fits of
+    # hostile data converged (benchmarks/NOTES.md).
+    proximal: float = 1e-8
+    # -- 3. the direction ------------------------------------------------------------
+    small_system: int = 300  # coefficients, below which a factor is always used
+    cg_steps: float = 25.0  # of conjugate gradients, about as many as solve a system
+    by_pairs_below: float = 0.8  # active pairs a coefficient
+    most_cancelled: float = 1e8  # largest entry of the matrix of pairs (0014)
+    # Ridge without L2, over the norm of the gradient: with 1 a free intercept took five
+    # times the steps (benchmarks/NOTES.md). Its least, over the total curvature.
+    damping: float = 0.1
+    smallest_damping: float = 1e-10
+    least_damping: float = 1e-6  # after short steps, over the total curvature
+    more: float = 4.0  # factor by which that damping rises and falls
+    # -- 4. the step length ----------------------------------------------------------
+    short: float = 0.2  # below it steps are damped, or the width grows (0009)
+    long: float = 0.5  # below it the inner problem is not solved (0003)
+    rounding: float = 1e-12  # of the objective, and the least gap that is told from 0
+    # -- 5. the stop, and 6. the multipliers -----------------------------------------
+    exact: float = 1e-13  # predicted descent over the objective, where tiny data end
+    tiny: float = 1e4  # samples times coefficients, below which data are tiny
+    inner_accuracy: float = 0.1  # predicted descent over the gap; less is worse (0014)
+    inner_steps: int = 20  # Newton steps after which the multipliers move in any case
+    widening: float = 2.0  # factor of the width after a short step
+    # Short steps after which the squared hinge is stuck: fewer with L1, where they cost
+    # more, and many on tiny data, where plain steps end exactly.
+    stuck: int = 20
+    stuck_with_l1: int = 3
+    stuck_if_tiny: int = 200
+
+
+RULES = Rules()

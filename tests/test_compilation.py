@@ -92,7 +92,7 @@ def result(process):
 @pytest.mark.parametrize(
     ("classifier", "is_sparse"),
     [
-        ("SoftmaxClassifier", False),
+        pytest.param("SoftmaxClassifier", False, marks=slow),
         pytest.param("SVMClassifier", False, marks=slow),
         ("SVMClassifier", True),
     ],
@@ -194,6 +194,36 @@ def callee(x):
 }
 
 
+def package_of_kernels(folder):
+    """Write it; returns the folder of its kernels."""
+    package = folder / "package"
+    kernels = package / "_kernels"
+    kernels.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    for name in ("_jit.py", "_version.py"):
+        shutil.copy(PROJECT / "sklearn_linloss" / name, package)
+    for name, text in KERNELS.items():
+        (kernels / name).write_text(text)
+    return kernels
+
+
+def value_and_hits(folder, cache):
+    """What its kernel returns in a new process, and how often it was found on disk."""
+    code = (
+        "from package._kernels import kernel; "
+        "print(kernel(10), sum(kernel.stats.cache_hits.values()))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        cwd=folder,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.split()
+
+
 @pytest.mark.parametrize(
     ("edited", "line", "edit", "value"),
     [
@@ -204,41 +234,21 @@ def callee(x):
 def test_an_edit_of_any_kernel_is_seen_by_its_callers(
     tmp_path, edited, line, edit, value
 ):
-    package = tmp_path / "package"
-    folder = package / "_kernels"
-    folder.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    for name in ("_jit.py", "_version.py"):
-        shutil.copy(PROJECT / "sklearn_linloss" / name, package)
-    for name, text in KERNELS.items():
-        (folder / name).write_text(text)
-
-    def value_and_hits():
-        code = (
-            "from package._kernels import kernel; "
-            "print(kernel(10), sum(kernel.stats.cache_hits.values()))"
-        )
-        run = subprocess.run(
-            [sys.executable, "-B", "-c", code],
-            cwd=tmp_path,
-            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return run.stdout.split()
-
-    assert value_and_hits() == ["21", "0"]
-    assert value_and_hits() == ["21", "1"]
+    folder, cache = package_of_kernels(tmp_path), tmp_path / "cache"
+    assert value_and_hits(tmp_path, cache) == ["21", "0"]
+    assert value_and_hits(tmp_path, cache) == ["21", "1"]
     text = (folder / edited).read_text()
     assert line in text
     (folder / edited).write_text(text.replace(line, edit))
-    assert value_and_hits() == [value, "0"]
-    assert value_and_hits() == [value, "1"]
+    assert value_and_hits(tmp_path, cache) == [value, "0"]
+    assert value_and_hits(tmp_path, cache) == [value, "1"]
 
 
-def test_folders_of_other_versions_do_not_pile_up(tmp_path, filled):
-    (own,) = (filled[0] / "sklearn_linloss").iterdir()
+def test_folders_of_other_versions_do_not_pile_up(tmp_path):
+    # A folder is made for one kernel as for all.
+    package_of_kernels(tmp_path)
+    assert value_and_hits(tmp_path, tmp_path / "first") == ["21", "0"]
+    (own,) = (tmp_path / "first" / "sklearn_linloss").iterdir()
     root = tmp_path / "sklearn_linloss"
     days = 24 * 3600.0
     old = [root / f"0.0.{i}-numba0.60.0-z80-{i:016}" for i in range(20)]
@@ -249,7 +259,7 @@ def test_folders_of_other_versions_do_not_pile_up(tmp_path, filled):
         (folder / "kernel.nbc").write_text("code")
         used = time.time() - (0.0 if folder in in_use else (5 + i) * days)
         os.utime(folder, (used, used))
-    result(start(tmp_path))
+    assert value_and_hits(tmp_path, tmp_path) == ["21", "0"]
     left = set(root.iterdir())
     assert left >= {root / own.name, *in_use, foreign[0]}
     assert not left & set(old)
@@ -259,6 +269,7 @@ def test_folders_of_other_versions_do_not_pile_up(tmp_path, filled):
 # -- disks that refuse, and broken files ---------------------------------------------
 
 
+@slow
 def test_no_folder_can_be_written_to(tmp_path, filled):
     (tmp_path / "file").touch()
     for _ in range(2):
@@ -321,7 +332,7 @@ def break_files(cache, suffix, broken):
 @pytest.mark.parametrize(
     ("suffix", "broken"),
     [
-        (".nbi", emptied),
+        pytest.param(".nbi", emptied, marks=slow),
         pytest.param(".nbc", cut, marks=slow),
         pytest.param(".nbc", overwritten, marks=slow),
         (".nbc", one_bit_flipped),

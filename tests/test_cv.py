@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import sklearn
 from _models import LOSSES, make
+from _tiers import slow_where
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -915,6 +916,8 @@ def test_bad_parameters_leave_no_trace(params, error, iris):
         model.fit(X, y, unknown=1)
 
 
+# One loss of each class will do, and the hinge takes longest.
+@slow_where(lambda loss: loss == "hinge")
 @pytest.mark.parametrize("loss", LOSSES)
 def test_check_estimator(loss):
     with warnings.catch_warnings():

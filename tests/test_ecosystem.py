@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -31,14 +32,17 @@ def data():
     return load_iris(return_X_y=True)
 
 
+def with_the_package(**environment):
+    """Variables of a process that imports the package from here."""
+    path = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"PYTHONPATH": path} | environment
+
+
 def run_python(code, *arguments, **environment):
     """Standard output of a fresh interpreter."""
-    import os
-
-    path = os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": path} | environment,
+        env=with_the_package(**environment),
         capture_output=True,
         text=True,
         check=False,
@@ -242,27 +246,62 @@ def test_importing_the_package_is_light():
 
 
 PREDICT = """
-import json, pickle, sys
+import json, pickle, sys, traceback
 sys.modules["numba"] = None  # an import of it fails
-with open(sys.argv[1], "rb") as file:
-    model, X = pickle.load(file)
-scores = model.decision_function(X)
-labels = model.predict(X)
-if hasattr(model, "predict_proba"):
-    model.predict_proba(X)
-print(json.dumps([scores.tolist(), labels.tolist()]))
+
+def answer(path):
+    with open(path, "rb") as file:
+        model, X = pickle.load(file)
+    scores = model.decision_function(X)
+    labels = model.predict(X)
+    if hasattr(model, "predict_proba"):
+        model.predict_proba(X)
+    return scores.tolist(), labels.tolist()
+
+for line in sys.stdin:
+    try:
+        said = answer(json.loads(line))
+    except Exception:
+        said = traceback.format_exc()
+    print(json.dumps(said), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def predicted():
+    """path of a pickle -> scores and labels of a process without the compiler.
+
+    One for all models, because to start it takes longer than all that it predicts.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", PREDICT],
+        env=with_the_package(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+
+        def predict(path):
+            process.stdin.write(json.dumps(str(path)) + "\n")
+            process.stdin.flush()
+            said = json.loads(process.stdout.readline())
+            assert not isinstance(said, str), said
+            return said
+
+        yield predict
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 @all_models
-def test_a_pickle_predicts_without_the_compiler(model, n_classes, data, tmp_path):
+def test_a_pickle_predicts_without_the_compiler(
+    model, n_classes, data, tmp_path, predicted
+):
     X, y = data
     X, y = X[y < n_classes], y[y < n_classes]
     fitted = model(**LOOSE).fit(X, y)
     path = tmp_path / "model.pickle"
     path.write_bytes(pickle.dumps((fitted, X)))
-    scores, labels = json.loads(run_python(PREDICT, path))
+    scores, labels = predicted(path)
     np.testing.assert_array_equal(scores, fitted.decision_function(X))
     np.testing.assert_array_equal(labels, fitted.predict(X))
 

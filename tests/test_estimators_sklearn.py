@@ -2,6 +2,7 @@ import warnings
 
 import pytest
 from _models import MODELS
+from _tiers import slow_where
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
@@ -24,6 +25,8 @@ def test_weights_are_repetitions_at_the_optimum(model, check):
     getattr(estimator_checks, check)(str(model), model(**params))
 
 
+# Seconds each; the others hold every solver and every loss.
+@slow_where(lambda model: model.loss != "softmax" and model.solver != "newton")
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_check_estimator(model):
     expected = {}

@@ -84,6 +84,11 @@ def solves_hinge_problem(solver, hinge_problem):
 
 
 @only_where(solves_hinge_problem)
+@slow_where(
+    lambda solver, hinge_problem: (
+        solver == "gd" and hinge_problem["dataset"] == "digits"
+    )
+)
 @pytest.mark.parametrize("solver", CERTIFYING_SOLVERS)
 def test_hinge_optima(hinge_problem, standardised, solver):
     model = fit_problem(

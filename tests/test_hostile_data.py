@@ -456,7 +456,7 @@ def complaints(seed, max_iter=1000):
     return wrong, bool(warned)
 
 
-@slow_where(lambda start: start >= 60)
+@slow_where(lambda start: start >= 20)
 @pytest.mark.parametrize("start", range(0, 200, 20))
 def test_hostile_draws(start):
     wrong = {seed: complaints(seed, 300)[0] for seed in range(start, start + 20)}

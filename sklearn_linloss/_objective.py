@@ -170,6 +170,10 @@ class Objective:
         """The coefficients in `theta` as a matrix of `matrix_shape`, a view."""
         return self.weights(theta).reshape(self.matrix_shape)
 
+    def arrays(self, theta):
+        """`matrix`, and the intercepts as one row or none: views that kernels take."""
+        return self.matrix(theta), self.intercepts(theta).reshape(-1, self.n_rows)
+
     def coefficients(self, theta):
         """The same as (n_rows, n_features), a view."""
         matrix = self.matrix(theta)

@@ -114,16 +114,24 @@ class Design:
         """Slices of rows, and X over them as read-only dense float64."""
         raise self._lacks("dense_blocks")
 
-    def sgd_epoch(self, *arguments):
-        """A pass of mini-batch SGD."""
+    # Passes over rows in an order. The features of models count from `centre` where
+    # `counts_from_centre` says so; the other arguments are tuples of `_kernels`.
+
+    def sgd_epoch(self, loss, centre, terms, pass_, state):
+        """A pass of mini-batch SGD, with `Terms`, a `SgdPass` and a `SgdState`, which
+        it changes.
+        """
         raise self._lacks("sgd_epoch")
 
-    def saga_epoch(self, *arguments):
-        """A pass of mini-batch SAGA."""
+    def saga_epoch(self, loss, centre, terms, pass_, state):
+        """The same of mini-batch SAGA, with a `SagaPass` and a `SagaState`."""
         raise self._lacks("saga_epoch")
 
-    def sdca_epoch(self, *arguments):
-        """A pass of dual coordinate ascent."""
+    def sdca_epoch(self, loss, centre, terms, pass_, state, U):
+        """The same of dual coordinate ascent, with a `SdcaPass` and a `SdcaState`.
+
+        The coefficients are S(U, l1) / l2; U, which changes too, is None where l1 = 0.
+        """
         raise self._lacks("sdca_epoch")
 
     def _lacks(self, method):

@@ -1,5 +1,7 @@
 """A CSR with sorted indices and without duplicates."""
 
+from functools import cached_property
+
 import numpy as np
 from scipy import sparse
 
@@ -21,7 +23,7 @@ class Csr(Design):
     def scores(self, W, b):
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
         W = readonly(np.ascontiguousarray(W.T))
-        data, indices, indptr = self._arrays
+        data, indices, indptr = self._rows
 
         def part(rows):
             ends = indptr[rows.start : rows.stop + 1]
@@ -34,7 +36,7 @@ class Csr(Design):
 
     def add_adjoint(self, gradient, total):
         gradient = readonly(np.ascontiguousarray(gradient))
-        _kernels.csr_adjoint(*self._arrays, gradient, total)
+        _kernels.csr_adjoint(*self._rows, gradient, total)
 
     def moments(self, weight):
         X, d = self._X, self.n_features
@@ -93,17 +95,17 @@ class Csr(Design):
         for rows in self.row_blocks(8 * self.n_features):
             yield rows, readonly(self._X[rows].astype(np.float64).toarray())
 
-    def sgd_epoch(self, loss, pass_, state, models):
-        _kernels.sgd_epoch_csr(loss.code, *self._arrays, *pass_, *models)
+    def sgd_epoch(self, loss, centre, terms, pass_, state):
+        _kernels.sgd_epoch_csr(loss.code, self._rows, terms, pass_, state)
 
-    def saga_epoch(self, loss, centre, *pass_):
-        _kernels.saga_epoch_csr(loss.code, *self._arrays, *pass_)
+    def saga_epoch(self, loss, centre, terms, pass_, state):
+        _kernels.saga_epoch_csr(loss.code, self._rows, terms, pass_, state)
 
-    def sdca_epoch(self, loss, centre, *pass_):
-        _kernels.sdca_epoch_csr(loss.code, *self._arrays, *pass_)
+    def sdca_epoch(self, loss, centre, terms, pass_, state, U):
+        _kernels.sdca_epoch_csr(loss.code, self._rows, terms, pass_, state, U)
 
-    @property
-    def _arrays(self):
-        """The three arrays, as kernels take them."""
+    @cached_property
+    def _rows(self):
+        """X as kernels take it."""
         X = self._X
-        return tuple(map(readonly, (X.data, X.indices, X.indptr)))
+        return _kernels.CsrRows(*map(readonly, (X.data, X.indices, X.indptr)))

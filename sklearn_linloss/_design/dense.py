@@ -29,6 +29,7 @@ class Dense(Design):
     def __init__(self, X, n_threads=1):
         super().__init__(X.shape, X.dtype, n_threads)
         self._X = X
+        self._readonly = readonly(X)
 
     def scores(self, W, b):
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
@@ -75,8 +76,13 @@ class Dense(Design):
         W, b = readonly(W.astype(dtype)), readonly(b.astype(dtype))
 
         def part(rows):
-            value, total, b_total = 0.0, np.zeros(W.shape), np.zeros(n_rows)
-            scratch = np.zeros((2, RULES.cached_rows, n_rows), dtype)
+            value = 0.0
+            sums = _kernels.BlockSums(
+                *np.zeros((2, RULES.cached_rows, n_rows), dtype),
+                np.empty(W.shape, dtype),
+                np.zeros(W.shape),
+                np.zeros(n_rows),
+            )
             for block, X in self._blocks(dtype, rows):
                 value += _kernels.dense_loss_gradient(
                     loss.code,
@@ -87,12 +93,9 @@ class Dense(Design):
                     loss.delta,
                     W,
                     b,
-                    *scratch,
-                    np.empty(W.shape, dtype),
-                    total,
-                    b_total,
+                    sums,
                 )
-            return value, total, b_total
+            return value, sums.total, sums.b_total
 
         parts = self.over_parts(part, self.n_stored, W.size)
         value, total, b_total = map(sum, zip(*parts, strict=True))
@@ -141,27 +144,26 @@ class Dense(Design):
 
     def dense_blocks(self):
         if self.dtype == np.float64:
-            yield slice(0, self.n_samples), readonly(self._X)
+            yield slice(0, self.n_samples), self._readonly
             return
         for rows in self.row_blocks(8 * self.n_features):
             yield rows, readonly(self._X[rows].astype(np.float64))
 
-    def sgd_epoch(self, loss, pass_, state, models):
-        _kernels.sgd_epoch_dense(
-            loss.code,
-            readonly(self._X),
-            state.centre,
-            *pass_,
-            state.basis,
-            state.damping,
-            *models,
-        )
+    def sgd_epoch(self, loss, centre, terms, pass_, state):
+        rows = self._rows(centre)
+        _kernels.sgd_epoch_dense(loss.code, rows, terms, pass_, state)
 
-    def saga_epoch(self, loss, centre, *pass_):
-        _kernels.saga_epoch_dense(loss.code, readonly(self._X), centre, *pass_)
+    def saga_epoch(self, loss, centre, terms, pass_, state):
+        rows = self._rows(centre)
+        _kernels.saga_epoch_dense(loss.code, rows, terms, pass_, state)
 
-    def sdca_epoch(self, loss, centre, *pass_):
-        _kernels.sdca_epoch_dense(loss.code, readonly(self._X), centre, *pass_)
+    def sdca_epoch(self, loss, centre, terms, pass_, state, U):
+        rows = self._rows(centre)
+        _kernels.sdca_epoch_dense(loss.code, rows, terms, pass_, state, U)
+
+    def _rows(self, centre):
+        """X as kernels take it."""
+        return _kernels.DenseRows(self._readonly, centre)
 
     def _is_skinny(self, n_rows):
         """Whether products with X have too few columns for BLAS to be at its best."""

@@ -1,6 +1,7 @@
 """All compiled code, by what it computes; `_jit.py` keeps it on disk.
 
-Kernels see arrays and numbers, and tell the losses apart by the codes of `_codes.py`.
+Kernels see arrays and numbers, in the named tuples of `_arguments.py` where there are
+many, and tell the losses apart by the codes of `_codes.py`.
 
 Shapes: `scores` and `gradient` are (n, n_rows), where n_rows is K for K >= 3 classes
 and 1 for two classes; `y` holds the class index of each sample and `weight` its
@@ -12,6 +13,18 @@ slack (Y. Nesterov, "Smooth minimization of non-smooth functions", Mathematical
 Programming 2005). The other losses ignore it.
 """
 
+from ._arguments import (
+    BlockSums,
+    CsrRows,
+    DenseRows,
+    SagaPass,
+    SagaState,
+    SdcaPass,
+    SdcaState,
+    SgdPass,
+    SgdState,
+    Terms,
+)
 from ._codes import code_of
 from ._losses import (
     adjust_flows,
@@ -34,6 +47,16 @@ from ._sdca import sdca_epoch_csr, sdca_epoch_dense
 from ._sgd import sgd_epoch_csr, sgd_epoch_dense
 
 __all__ = [
+    "BlockSums",
+    "CsrRows",
+    "DenseRows",
+    "SagaPass",
+    "SagaState",
+    "SdcaPass",
+    "SdcaState",
+    "SgdPass",
+    "SgdState",
+    "Terms",
     "add_pair_grams",
     "adjust_flows",
     "code_of",

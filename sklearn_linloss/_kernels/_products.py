@@ -188,16 +188,15 @@ def centred_adjoint(X, rows, pull, centre, gradient):
 
 
 @jit
-def dense_loss_gradient(
-    loss, X, rows, y, weight, delta, W, offset, scores, pull, part, total, b_total
-):  # fmt: skip
-    """sum_i weight[i] L_i over the rows; adds its gradient to `total` and `b_total`.
+def dense_loss_gradient(loss, X, rows, y, weight, delta, W, offset, sums):
+    """sum_i weight[i] L_i over the rows; adds its gradient to `BlockSums`.
 
-    Block by block as many rows as `scores` and `pull` hold, so that X is read from
-    memory once. `part` is scratch like `total`, in the precision of X. Both lack the
-    last of three or more classes, which gets minus the sum of the others.
+    Block by block as many rows as those take, so that X is read from memory once. W and
+    the sums lack the last of three or more classes, which gets minus the sum of the
+    others.
     """
     check_code(loss)
+    scores, pull, part, total, b_total = sums
     n_rows = scores.shape[1]
     size = len(scores)
     value = 0.0

@@ -12,16 +12,16 @@ from ._products import batch_scores, centred_adjoint, centred_offset, column_sum
 
 
 @jit
-def saga_epoch_dense(
-    loss, X, centre, y, weight, delta, order, batch_size, step, l1, l2,
-    W, mean_gradient, b, b_mean_gradient, b_scale, table,
-):  # fmt: skip
-    """One pass of mini-batch SAGA over the rows in `order`.
+def saga_epoch_dense(loss, design, terms, pass_, state):
+    """One pass of mini-batch SAGA over `DenseRows`.
 
-    `table` holds the last gradient in the scores of each sample and `mean_gradient` its
-    image, the mean over the samples. The intercept takes steps of `step * b_scale`.
+    Takes `Terms`, a `SagaPass` and a `SagaState`.
     """
     check_code(loss)
+    X, centre = design
+    y, weight, delta, l1, l2 = terms
+    order, batch_size, step, b_scale = pass_
+    W, b, mean_gradient, b_mean_gradient, table = state
     n_rows, n_features = W.shape
     n = X.shape[0]
     change = np.empty_like(W)
@@ -89,16 +89,17 @@ def _catch_up(W, slopes, f, missed, shrinks, totals, step, l1):
 
 
 @jit
-def saga_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, order, batch_size, step,
-    l1, l2, W, mean_gradient, b, b_mean_gradient, b_scale, table,
-):  # fmt: skip
-    """`saga_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred.
+def saga_epoch_csr(loss, design, terms, pass_, state):
+    """`saga_epoch_dense` for `CsrRows`.
 
     A feature takes the steps that it missed when a batch next meets it, so that a batch
     costs as much as its stored entries.
     """
     check_code(loss)
+    data, indices, indptr = design
+    y, weight, delta, l1, l2 = terms
+    order, batch_size, step, b_scale = pass_
+    W, b, mean_gradient, b_mean_gradient, table = state
     n_features, n_rows = W.shape
     n = len(indptr) - 1
     change = np.zeros_like(W)

@@ -198,19 +198,18 @@ def _move_dual(
 
 
 @jit
-def sdca_epoch_dense(
-    loss, X, centre, y, weight, delta, still, order, l1, l2,
-    W, U, b, b_scale, squares, dual, moved, scratch, logs, x,
-):  # fmt: skip
-    """One pass of dual coordinate ascent over the rows in `order`.
+def sdca_epoch_dense(loss, design, terms, pass_, state, U):
+    """One pass of dual coordinate ascent over `DenseRows`.
 
-    W = S(U, l1) / l2, where U may be None if l1 = 0. The intercept is a feature of
-    value sqrt(b_scale) whose coefficients count from those at the start; `squares` are
-    the squared norms of the rows, `moved` tells which rows changed. Dual variables that
-    would change by at most `still`, were it not for the curvature of their own row,
-    stay. `scratch` is (4, n_rows), `logs` as `_move_dual` wants it, `x` takes a row.
+    Takes `Terms`, a `SdcaPass` and a `SdcaState`. W = S(U, l1) / l2, where U may be
+    None if l1 = 0. The intercept is a feature of value sqrt(b_scale) whose coefficients
+    count from those at the start.
     """
     check_code(loss)
+    X, centre = design
+    y, weight, delta, l1, l2 = terms
+    order, still, squares, b_scale = pass_
+    W, b, dual, moved, scratch, logs, x = state
     n_rows, n_features = W.shape
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
     for t in range(len(order)):
@@ -245,15 +244,13 @@ def sdca_epoch_dense(
 
 
 @jit
-def sdca_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, still, order, l1, l2,
-    W, U, b, b_scale, squares, dual, moved, scratch, logs, row,
-):  # fmt: skip
-    """`sdca_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred.
-
-    `row` is (n_rows,) in the precision of W.
-    """
+def sdca_epoch_csr(loss, design, terms, pass_, state, U):
+    """`sdca_epoch_dense` for `CsrRows`."""
     check_code(loss)
+    data, indices, indptr = design
+    y, weight, delta, l1, l2 = terms
+    order, still, squares, b_scale = pass_
+    W, b, dual, moved, scratch, logs, row = state
     n_rows = W.shape[1]
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
     for i in order:

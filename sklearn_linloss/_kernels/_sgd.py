@@ -116,19 +116,16 @@ def _damp(W, decay, basis, damping, gradient):
 
 
 @jit
-def sgd_epoch_dense(
-    loss, X, centre, y, weight, delta, order, batch_size, rates, blends, response,
-    b_scale, momentum, l1, l2, basis, damping, W, W_velocity, W_mean,
-    b, b_velocity, b_mean, batch_losses,
-):  # fmt: skip
-    """One pass of mini-batch SGD over the rows in `order`.
+def sgd_epoch_dense(loss, design, terms, pass_, state):
+    """One pass of mini-batch SGD over `DenseRows`.
 
-    `W` is (n_rows, n_features), and its features count from `centre`; `b` is
-    (1, n_rows), or (0, n_rows) where there is no intercept. `rates`, `blends` (for the
-    average of the iterates) and `batch_losses` have one entry a batch. Gradients lose
-    the part `damping` of their components along the orthonormal rows of `basis`.
+    Takes `Terms`, a `SgdPass` and a `SgdState`.
     """
     check_code(loss)
+    X, centre = design
+    y, weight, delta, l1, l2 = terms
+    order, batch_size, rates, blends, momentum, b_scale, basis, damping = pass_
+    W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_rows, n_features = W.shape
     gradient = np.empty_like(W)
     offset = np.empty(n_rows, W.dtype)
@@ -253,18 +250,18 @@ def _coast(
 
 
 @jit
-def sgd_epoch_csr(
-    loss, data, indices, indptr, y, weight, delta, order, batch_size, rates, blends,
-    response, b_scale, momentum, l1, l2, W, W_velocity, W_mean,
-    b, b_velocity, b_mean, batch_losses,
-):  # fmt: skip
-    """`sgd_epoch_dense` for rows in CSR; `W` is (n_features, n_rows), not centred.
+def sgd_epoch_csr(loss, design, terms, pass_, state):
+    """`sgd_epoch_dense` for `CsrRows`.
 
     A feature coasts through the updates whose batches lack it when it is met next, so
     that a batch costs as much as its stored entries. The penalty in `batch_losses` is
-    that at the start of the pass.
+    that at the start of the pass. Nothing is damped.
     """
     check_code(loss)
+    data, indices, indptr = design
+    y, weight, delta, l1, l2 = terms
+    order, batch_size, rates, blends, momentum, b_scale, _, _ = pass_
+    W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_features, n_rows = W.shape
     n_batches = len(rates)
     number = W.dtype.type

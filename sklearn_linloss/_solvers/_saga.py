@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import _kernels
 from .._certificate import Certifier
 from ._common import (
     Checkpoints,
@@ -145,18 +146,14 @@ class _State:
         """One pass."""
         f = self._f
         number = f.dtype.type
-        common = (
-            f.y,
-            self._weight,
-            f.loss.delta,
-            order,
-            self.batch_size,
-            number(step),
-            number(f.penalty.l1),
-            number(f.penalty.l2),
-            *(f.matrix(v) for v in (self._theta, self._mean)),
-            *(f.intercepts(v).reshape(-1, f.n_rows) for v in (self._theta, self._mean)),
-            number(intercept_scale),
-            self._table,
+        l1, l2 = number(f.penalty.l1), number(f.penalty.l2)
+        scale = number(intercept_scale)
+        f.design.saga_epoch(
+            f.loss,
+            self._centre,
+            _kernels.Terms(f.y, self._weight, f.loss.delta, l1, l2),
+            _kernels.SagaPass(order, self.batch_size, number(step), scale),
+            _kernels.SagaState(
+                *f.arrays(self._theta), *f.arrays(self._mean), self._table
+            ),
         )
-        f.design.saga_epoch(f.loss, self._centre, *common)

@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .. import _kernels
 from ._common import Best, Checkpoints, SolverResult, Stall, wrong_class_shares
 
 
@@ -329,24 +330,21 @@ class DualAscent:
         """Stage 1 for the rows in `order`."""
         f = self._f
         number = f.dtype.type
-        common = (
-            f.y,
-            f.weight,
-            f.loss.delta,
-            self._still,
-            order,
-            number(f.penalty.l1),
-            number(self._strength),
-            self._W,
+        l1, strength = number(f.penalty.l1), number(self._strength)
+        f.design.sdca_epoch(
+            f.loss,
+            self._centre,
+            _kernels.Terms(f.y, f.weight, f.loss.delta, l1, strength),
+            _kernels.SdcaPass(order, self._still, self._squares, self._b_scale),
+            _kernels.SdcaState(
+                self._W,
+                self._b,
+                f.vector_form(self.dual),
+                self._moved,
+                *self._scratch,
+            ),
             self._U,
-            self._b,
-            self._b_scale,
-            self._squares,
-            f.vector_form(self.dual),
-            self._moved,
-            *self._scratch,
         )
-        f.design.sdca_epoch(f.loss, self._centre, *common)
 
     def _let_sleep(self, rows):
         """Stage 2: rows that do not move sleep for 2, 4, 8, 16, then 20 epochs."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import _kernels
 from ._common import SolverResult, diverged, snapshot
 from ._sgd_state import SCHEDULES, State
 
@@ -71,25 +72,26 @@ def run_epoch(f, state, weight, order, rates):
     batch_losses = np.empty(len(rates))
     blends = state.blends(len(rates))
     state.updates += len(rates)
-    common = (
-        f.y,
-        weight,
-        f.loss.delta,
-        order,
-        min(state.batch_size, f.n_samples),
-        rates,
-        blends,
-        state.response,
-        state.intercept_scale,
-        state.momentum,
-        f.penalty.l1,
-        f.penalty.l2,
+    f.design.sgd_epoch(
+        f.loss,
+        state.centre,
+        _kernels.Terms(f.y, weight, f.loss.delta, f.penalty.l1, f.penalty.l2),
+        _kernels.SgdPass(
+            order,
+            min(state.batch_size, f.n_samples),
+            rates,
+            blends,
+            state.momentum,
+            state.intercept_scale,
+            state.basis,
+            state.damping,
+        ),
+        _kernels.SgdState(
+            *f.arrays(state.theta),
+            *f.arrays(state.velocity),
+            *f.arrays(state.mean),
+            state.response,
+            batch_losses,
+        ),
     )
-    vectors = (state.theta, state.velocity, state.mean)
-    models = (
-        *(f.matrix(v) for v in vectors),
-        *(f.intercepts(v).reshape(-1, f.n_rows) for v in vectors),
-        batch_losses,
-    )
-    f.design.sgd_epoch(f.loss, common, state, models)
     return batch_losses

@@ -1,0 +1,224 @@
+"""Arguments of kernels that belong together, as named tuples.
+
+n samples have n_rows scores: one for two classes, else as many as classes. W is
+(n_rows, n_features), or (n_features, n_rows) for a CSR; b is (1, n_rows), or empty
+without intercepts. Numbers are in the precision of X where nothing else is said.
+
+A tuple costs a call most of a microsecond and its loops nothing: few are better than
+many. None stays an argument of its own: numba drops the code for the other case where
+an argument is asked for it, and not a field.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class DenseRows(NamedTuple):
+    """The rows of an ndarray.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, n_features), read-only
+    centre : ndarray of shape (n_features,)
+        What the features of models count from.
+    """
+
+    X: np.ndarray
+    centre: np.ndarray
+
+
+class CsrRows(NamedTuple):
+    """The rows of a CSR, whose features are never centred.
+
+    Attributes
+    ----------
+    data, indices : ndarray of shape (n_stored,), read-only
+    indptr : ndarray of shape (n + 1,), read-only
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+
+
+class Terms(NamedTuple):
+    """What the objective asks for beside scores and coefficients.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n,), intp
+        Class indices.
+    weight : ndarray of shape (n,), float64
+        Shares of the total weight, or n times as much where batches are averaged.
+    delta : float
+        The margin of the loss.
+    l1, l2 : float
+        The strengths of the penalty, with those of a proximal term.
+    """
+
+    y: np.ndarray
+    weight: np.ndarray
+    delta: float
+    l1: float
+    l2: float
+
+
+class SgdPass(NamedTuple):
+    """How a pass of mini-batch SGD goes.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        The samples, batch by batch.
+    batch_size : int
+    rates, blends : ndarray of shape (n_batches,), float64
+        Steps, and how far the mean of the iterates moves to the next one.
+    momentum : float
+    b_scale : float
+        How much longer the steps of the intercepts are.
+    basis, damping : ndarray of shapes (k, n_features) and (k,)
+        Orthonormal rows along which gradients lose the part `damping`; dense only.
+    """
+
+    order: np.ndarray
+    batch_size: int
+    rates: np.ndarray
+    blends: np.ndarray
+    momentum: float
+    b_scale: float
+    basis: np.ndarray
+    damping: np.ndarray
+
+
+class SgdState(NamedTuple):
+    """What a pass of mini-batch SGD changes.
+
+    Attributes
+    ----------
+    W, b : ndarray
+        The iterate.
+    W_velocity, b_velocity, W_mean, b_mean : ndarray
+        Its velocity, and the mean of the iterates.
+    response : ndarray of shape (1,), float64
+        The velocity that a constant slope of minus one has brought about.
+    batch_losses : ndarray of shape (n_batches,), float64
+        Takes the objective as each batch estimates it.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    W_velocity: np.ndarray
+    b_velocity: np.ndarray
+    W_mean: np.ndarray
+    b_mean: np.ndarray
+    response: np.ndarray
+    batch_losses: np.ndarray
+
+
+class SagaPass(NamedTuple):
+    """How a pass of mini-batch SAGA goes.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        The samples, batch by batch.
+    batch_size : int
+    step : float
+    b_scale : float
+        How much longer the steps of the intercepts are.
+    """
+
+    order: np.ndarray
+    batch_size: int
+    step: float
+    b_scale: float
+
+
+class SagaState(NamedTuple):
+    """What a pass of mini-batch SAGA changes.
+
+    Attributes
+    ----------
+    W, b : ndarray
+        The iterate.
+    mean_gradient, b_mean_gradient : ndarray
+        The image of `table`, a mean over the samples.
+    table : ndarray of shape (n, n_rows)
+        The last gradient in the scores of each sample.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    mean_gradient: np.ndarray
+    b_mean_gradient: np.ndarray
+    table: np.ndarray
+
+
+class SdcaPass(NamedTuple):
+    """How a pass of dual coordinate ascent goes.
+
+    Attributes
+    ----------
+    order : ndarray of int
+        The samples to visit.
+    still : float
+        Dual variables that would change by at most so much, were it not for the
+        curvature of their own row, stay.
+    squares : ndarray of shape (n,), float64
+        The squared norms of the rows.
+    b_scale : float
+        The square of the feature whose coefficients the intercepts are.
+    """
+
+    order: np.ndarray
+    still: float
+    squares: np.ndarray
+    b_scale: float
+
+
+class SdcaState(NamedTuple):
+    """What a pass of dual coordinate ascent changes.
+
+    Attributes
+    ----------
+    W, b : ndarray
+        The model, with `b` in float64.
+    dual : ndarray of shape (n, n_rows), or (n,) for one row, float64
+        The dual variables of the wrong classes.
+    moved : ndarray of shape (n,), bool
+        Takes whether those of a sample changed.
+    scratch : ndarray of shape (4, n_rows), float64
+    logs : tuple of an ndarray of shape (n_rows,), float64, or empty
+        Further scratch for the softmax of three or more classes.
+    row : ndarray of shape (n_features,), or (n_rows,) for a CSR
+        Scratch for what a row adds to the model.
+    """
+
+    W: np.ndarray
+    b: np.ndarray
+    dual: np.ndarray
+    moved: np.ndarray
+    scratch: np.ndarray
+    logs: tuple
+    row: np.ndarray
+
+
+class BlockSums(NamedTuple):
+    """Where sums over the rows of an ndarray are made block by block.
+
+    Attributes
+    ----------
+    scores, pull : ndarray of shape (size, n_rows)
+        Take the scores of a block of `size` rows, and the gradient in them.
+    part : ndarray of the shape of the coefficients
+        Takes the gradient of some blocks.
+    total, b_total : ndarray of that shape and (n_rows,), float64
+        Gradients are added to them.
+    """
+
+    scores: np.ndarray
+    pull: np.ndarray
+    part: np.ndarray
+    total: np.ndarray
+    b_total: np.ndarray

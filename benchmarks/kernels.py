@@ -78,8 +78,8 @@ def ours(X, y, theta):
 
     def call():
         value, gradient = f.data_gradient(packed)
-        weights = f.weights(packed)
-        f.weights(gradient)[:] += f.penalty.l2 * weights
+        weights = f.penalised(packed)
+        f.penalised(gradient)[:] += f.penalty.l2 * weights
         return value + f.penalty_value(packed)
 
     return call

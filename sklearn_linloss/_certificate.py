@@ -87,7 +87,7 @@ class Certifier:
     def __init__(self, objective, dtype=np.float64):
         self.objective = objective
         self._dtype = dtype
-        self._dual = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
+        self._best = None  # (-sum_i pi_i L_i*(a_i), V) of the best bound
         self._zero_stationarity = None
         # a = 0 is feasible, and the losses are not negative.
         self.bound = np.nan if objective.penalty.is_zero else 0.0
@@ -121,13 +121,13 @@ class Certifier:
                 "report it with the data and the parameters of the fit."
             )
 
-    def certify(self, theta, dual=None, scores=None):
+    def certify(self, theta, pull=None, scores=None):
         """Certificate for `theta`.
 
         Parameters
         ----------
         theta : ndarray
-        dual : ndarray of shape (n_samples, n_rows), optional
+        pull : ndarray of shape (n_samples, n_rows), optional
             pi_i * a_i, with a_i in the domain of L_i*. Without it the gradient of the
             loss is used, after the intercept was fitted to the coefficients.
         scores : ndarray of shape (n_samples, n_rows), float64, optional
@@ -140,8 +140,8 @@ class Certifier:
         f = self.objective
         if scores is None:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
-        if dual is not None and not f.loss.smooth:
-            value, gradient = f.loss_value(scores), dual
+        if pull is not None and not f.loss.smooth:
+            value, gradient = f.loss_value(scores), pull
         else:
             value, gradient = f.loss_gradient(scores)
         if f.penalty.is_zero:
@@ -154,7 +154,7 @@ class Certifier:
             theta = theta.copy()
             f.intercepts(theta)[:] += shift
         objective = value + f.penalty_value(theta)
-        self._raise_bound(gradient if dual is None else dual, objective)
+        self._raise_bound(gradient if pull is None else pull, objective)
         return Certificate(theta, objective, float(self.gap(objective)))
 
     def criterion(self, theta, value=None, **known):
@@ -180,7 +180,7 @@ class Certifier:
             return 0.0
         return f.stationarity(theta, f.backward(gradient)) / self._zero_stationarity
 
-    def _slackness(self, value, dual, scores):
+    def _slackness(self, value, pull, scores):
         """How far a hinge is from complementary slackness with a dual point.
 
         The dual point is an e-subgradient with e = sum_i pi_i (L_i(s_i) + L_i*(a_i)
@@ -190,8 +190,8 @@ class Certifier:
         f = self.objective
         if value == 0.0:
             return 0.0
-        dual_value, _ = f.dual_value(dual)(1.0)
-        work = np.vdot(dual, scores)
+        dual_value, _ = f.dual_value(pull)(1.0)
+        work = np.vdot(pull, scores)
         excess = max(value - dual_value - work, 0.0)
         return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
@@ -218,18 +218,18 @@ class Certifier:
             scores, value, gradient = trial, trial_value, trial_gradient
         return total, value, gradient
 
-    def _raise_bound(self, dual, objective):
-        """Make a feasible point of `dual`, in place, and keep the better bound."""
+    def _raise_bound(self, pull, objective):
+        """Make a feasible point of `pull`, in place, and keep the better bound."""
         f = self.objective
         factor = np.ones((f.n_classes, f.n_classes))
         shift = np.zeros_like(factor)
         if f.fit_intercept:
-            flows = f.class_flows(dual)
-            factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.weight))
-        domain = f.adjust_flows(dual, factor, shift)
-        V = -f.weights(f.backward(dual.astype(self._dtype, copy=False)))
+            flows = f.class_flows(pull)
+            factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.share))
+        domain = f.adjust_flows(pull, factor, shift)
+        V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
 
-        data_part = f.dual_value(dual)
+        data_part = f.dual_value(pull)
 
         def scaled(scale):
             value, slope = data_part(scale)
@@ -242,10 +242,10 @@ class Certifier:
             return
         value, _ = data_part(scale)
         V *= scale
-        if self._dual is not None and f.penalty.convexity > 0.0:
+        if self._best is not None and f.penalty.convexity > 0.0:
             value, V, bound = self._mix(value, V, objective)
         if bound > self.bound:
-            self.bound, self._dual = bound, (value, V)
+            self.bound, self._best = bound, (value, V)
 
     def _mix(self, value, V, objective):
         """The best point between the best dual so far and a new one.
@@ -253,7 +253,7 @@ class Certifier:
         (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
         """
         penalty = self.objective.penalty
-        old_value, old_V = self._dual
+        old_value, old_V = self._best
         direction = V - old_V
 
         def between(t):

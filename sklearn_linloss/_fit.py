@@ -27,7 +27,7 @@ class Fit:
         Whether its rule is met, by the model as it is stored.
     unscaled : bool
         Whether that is not so, and features of one scale might help.
-    dual : ndarray of shape (n_samples, n_rows) or None
+    pull : ndarray of shape (n_samples, n_rows) or None
     """
 
     def __init__(self, objective, solver, theta, options, progress):
@@ -45,7 +45,7 @@ class Fit:
         certifier.check(self.objective, objective.pack(self.coef, self.intercept))
         self.gap = float(certifier.gap(self.objective))
         self.n_iter = progress.n_iter
-        self.dual = result.dual
+        self.pull = result.pull
         # Rounding to the precision of X may have cost what was converged; without a
         # penalty there is no gap.
         far = self.gap > options.tol + _ROUNDING_OF_GAP

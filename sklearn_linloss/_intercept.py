@@ -159,7 +159,7 @@ class _SmoothHinge:
             slack[samples, f.y] = -np.inf
         near = (np.abs(slack) <= RULES.reach * width).any(axis=1)
         self._slack, self._y = slack[near], f.y[near]
-        self._weight = f.weight[near]
+        self._weight = f.share[near]
         if f.n_rows == 1:
             self._sign = self._sign[near]
         else:

@@ -64,7 +64,7 @@ class Objective:
         self.design = design
         self.columns = columns
         self.y = y
-        self.weight = sample_weight / sample_weight.sum()
+        self.share = sample_weight / sample_weight.sum()
         self.loss = loss
         self.penalty = penalty
         self.n_classes = n_classes
@@ -73,13 +73,13 @@ class Objective:
 
         self.n_samples, self.n_features = design.n_samples, design.n_features
         self.n_rows = 1 if n_classes == 2 else n_classes
-        self.n_weights = self.n_rows * self.n_features
+        self.n_penalised = self.n_rows * self.n_features
         self.matrix_shape = (
             (self.n_features, self.n_rows)
             if design.features_first
             else (self.n_rows, self.n_features)
         )
-        self.size = self.n_weights + (self.n_rows if fit_intercept else 0)
+        self.size = self.n_penalised + (self.n_rows if fit_intercept else 0)
         # What is kept for the next fit of the same data.
         self.workspace = {}
         self.mean = None
@@ -108,7 +108,7 @@ class Objective:
     @cached_property
     def _moments(self):
         with np.errstate(over="ignore", invalid="ignore"):
-            return self.design.moments(self.weight)
+            return self.design.moments(self.share)
 
     @property
     def variance(self):
@@ -141,9 +141,9 @@ class Objective:
         theta = np.empty(self.size)
         self.coefficients(theta)[:] = W
         if self.fit_intercept:
-            theta[self.n_weights :] = b
+            theta[self.n_penalised :] = b
             if self.mean is not None:
-                theta[self.n_weights :] += W @ self.mean
+                theta[self.n_penalised :] += W @ self.mean
         return theta
 
     def unpack(self, theta):
@@ -158,17 +158,17 @@ class Objective:
             b = b - W @ self.mean
         return W, b
 
-    def weights(self, theta):
+    def penalised(self, theta):
         """The penalised part of `theta`, a flat view."""
-        return theta[: self.n_weights]
+        return theta[: self.n_penalised]
 
     def intercepts(self, theta):
         """The unpenalised part of `theta`, a view; empty without an intercept."""
-        return theta[self.n_weights :]
+        return theta[self.n_penalised :]
 
     def matrix(self, theta):
         """The coefficients in `theta` as a matrix of `matrix_shape`, a view."""
-        return self.weights(theta).reshape(self.matrix_shape)
+        return self.penalised(theta).reshape(self.matrix_shape)
 
     def arrays(self, theta):
         """`matrix`, and the intercepts as one row or none: views that kernels take."""
@@ -204,7 +204,7 @@ class Objective:
         """A view of a matrix over `theta` with entry (j, k, l) for classes k and l of
         feature j, without the intercepts.
         """
-        leading = matrix[: self.n_weights, : self.n_weights]
+        leading = matrix[: self.n_penalised, : self.n_penalised]
         leading = leading.reshape(self.matrix_shape * 2)
         labels = "jkjl->jkl" if self.design.features_first else "kjlj->jkl"
         return np.einsum(labels, leading)
@@ -234,7 +234,7 @@ class Objective:
         scores = self.vector_form(scores)
 
         def part(rows):
-            return self.loss.total(scores[rows], self.y[rows], self.weight[rows], width)
+            return self.loss.total(scores[rows], self.y[rows], self.share[rows], width)
 
         return sum(self.design.over_parts(part, scores.size))
 
@@ -245,7 +245,7 @@ class Objective:
 
         def part(rows):
             return self.loss.total_gradient(
-                scores[rows], self.y[rows], self.weight[rows], slopes[rows], width
+                scores[rows], self.y[rows], self.share[rows], slopes[rows], width
             )
 
         return sum(self.design.over_parts(part, scores.size)), gradient
@@ -260,7 +260,7 @@ class Objective:
             self.loss.hessian_product(
                 some_scores,
                 self.y[rows],
-                self.weight[rows],
+                self.share[rows],
                 some_direction,
                 some_out,
                 width,
@@ -275,50 +275,50 @@ class Objective:
 
     # -- what certificates ask ------------------------------------------------------
 
-    def dual_value(self, dual):
+    def dual_value(self, pull):
         """-sum_i pi_i L_i*(scale * a_i) and its derivative, as a function of the scale.
 
-        `dual` holds pi_i * a_i.
+        `pull` holds pi_i * a_i.
         """
-        over_parts, dual = self.design.over_parts, self.vector_form(dual)
+        over_parts, pull = self.design.over_parts, self.vector_form(pull)
         of_part = {}
 
         def prepare(rows):
             of_part[rows.start] = self.loss.dual_value(
-                dual[rows], self.y[rows], self.weight[rows]
+                pull[rows], self.y[rows], self.share[rows]
             )
 
-        over_parts(prepare, dual.size)
+        over_parts(prepare, pull.size)
 
         def at(scale):
-            parts = over_parts(lambda rows: of_part[rows.start](scale), dual.size)
+            parts = over_parts(lambda rows: of_part[rows.start](scale), pull.size)
             values, slopes = zip(*parts, strict=True)
             return sum(values), sum(slopes)
 
         return at
 
-    def class_flows(self, dual):
-        """flows[k, j] = sum of dual[i, j] over the samples of class k, for j != k.
+    def class_flows(self, pull):
+        """flows[k, j] = sum of pull[i, j] over the samples of class k, for j != k.
 
-        `dual` holds pi_i * a_i. In the one-row form the single flow of a class goes to
+        `pull` holds pi_i * a_i. In the one-row form the single flow of a class goes to
         the other class.
         """
         if self.n_rows == 1:
-            mass = np.bincount(self.y, weights=np.abs(dual[:, 0]))
+            mass = np.bincount(self.y, weights=np.abs(pull[:, 0]))
             return np.diag(mass)[::-1].T
-        flows = self._by_class @ dual
+        flows = self._by_class @ pull
         np.fill_diagonal(flows, 0.0)
         return flows
 
-    def adjust_flows(self, dual, factor, shift):
+    def adjust_flows(self, pull, factor, shift):
         """Scale and shift what flows between classes, in place.
 
-        dual[i, j] becomes dual[i, j] * factor[k, j] + pi_i * shift[k, j] with k = y[i],
+        pull[i, j] becomes pull[i, j] * factor[k, j] + pi_i * shift[k, j] with k = y[i],
         for j != k. Returns the largest scale that leaves the result in the domain of
         the conjugates.
         """
         largest, largest_sum = _kernels.adjust_flows(
-            self.vector_form(dual), self.y, self.weight, factor, shift
+            self.vector_form(pull), self.y, self.share, factor, shift
         )
         size = self.loss.dual_size(largest, largest_sum)
         return 1.0 / size if size > 0.0 else np.inf
@@ -329,7 +329,7 @@ class Objective:
         `pull` is what `loss_gradient` wrote: it determines the second derivatives.
         """
         return self.loss.intercept_hessian(
-            pull, self.y, self.weight, lambda rows: self._by_class @ rows
+            pull, self.y, self.share, lambda rows: self._by_class @ rows
         )
 
     @property
@@ -347,7 +347,7 @@ class Objective:
 
     def penalty_value(self, theta):
         """R(W)."""
-        return self.penalty.value(self.weights(theta))
+        return self.penalty.value(self.penalised(theta))
 
     def value(self, theta, dtype=None):
         """F."""
@@ -361,7 +361,7 @@ class Objective:
             return value, self.backward(gradient)
         W, b = self.parts(theta)
         value, total, b_total = self.design.loss_gradient(
-            self.loss, self.y, self.weight, W, b, dtype
+            self.loss, self.y, self.share, W, b, dtype
         )
         flat = self._centring(b_total)
         self.matrix(flat)[:] += total

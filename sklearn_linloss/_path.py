@@ -148,7 +148,7 @@ def linear_path(
     for alpha in alphas:
         model.set_params(alpha=float(alpha))
         fits.append(follower.fit())
-        fits[-1].dual = None  # as large as the scores of all samples
+        fits[-1].pull = None  # as large as the scores of all samples
     warn_of_gaps(fits, model)
     return LinearPath(
         alphas,
@@ -220,7 +220,7 @@ class PathFollower:
         self._problem = problem.without_empty_columns()
         self._options = options_of(model)
         self._objectives = {}
-        self._known = []  # (log alpha, coef, intercept, dual), the last one last
+        self._known = []  # (log alpha, coef, intercept, pull), the last one last
 
     def start(self, intercept):
         """Start from an intercept without coefficients."""
@@ -245,20 +245,20 @@ class PathFollower:
         f = self._objectives[solver].with_terms(settings.loss, settings.penalty)
         alpha = self._model.alpha
         log_alpha = np.log(alpha) if alpha > 0.0 else -np.inf
-        theta, dual = self._predict(f, log_alpha)
-        options = replace(self._options, dual=dual)
+        theta, pull = self._predict(f, log_alpha)
+        options = replace(self._options, pull=pull)
         progress = Progress(solver, options.verbose, options.n_iter_no_change)
         fit = Fit(f, solver, theta, options, progress)
         before = [(*known[:-1], None) for known in self._known[1 - _POINTS :]]
-        dual = None if f.loss.smooth else fit.dual
-        self._known = [*before, (log_alpha, fit.coef, fit.intercept, dual)]
+        pull = None if f.loss.smooth else fit.pull
+        self._known = [*before, (log_alpha, fit.coef, fit.intercept, pull)]
         return fit
 
     def _predict(self, f, log_alpha):
         """Where to start: theta, and pi_i * a_i or None."""
         if not self._known:
             return np.zeros(f.size), None
-        *_, (_, coef, intercept, dual) = self._known
+        *_, (_, coef, intercept, pull) = self._known
         theta = f.pack(coef, intercept)
         path = [fit for fit in self._known if log_alpha < fit[0] < np.inf]
         if len(path) > 1 and log_alpha > -np.inf:
@@ -268,9 +268,9 @@ class PathFollower:
                 if f.value(prediction) < value:
                     theta = prediction
                     break
-        if dual is None:
+        if pull is None:
             return theta, None
-        return theta, dual * _multiple(f, dual, theta)
+        return theta, pull * _multiple(f, pull, theta)
 
 
 def _extrapolate(path, target):
@@ -284,16 +284,16 @@ def _extrapolate(path, target):
     return np.tensordot(shares, coefs, 1), np.tensordot(shares, intercepts, 1)
 
 
-def _multiple(f, dual, theta):
+def _multiple(f, pull, theta):
     """What part of pi_i * a_i pulls most like the penalty at a model.
 
     At the optimum the two are equal, where coefficients are not zero.
     """
-    w = f.weights(theta)
-    pull = np.where(w != 0.0, f.weights(f.backward(dual)), 0.0)
+    w = f.penalised(theta)
+    pulled = np.where(w != 0.0, f.penalised(f.backward(pull)), 0.0)
     slope = f.penalty.gradient(w)
-    square = pull @ pull
-    return min(max(-(pull @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
+    square = pulled @ pulled
+    return min(max(-(pulled @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
 
 
 def warn_of_gaps(fits, model):

@@ -61,10 +61,10 @@ def test_no_bound_on_a_path_exceeds_the_optimum_and_they_rise(problem, standardi
         assert_honest(f, certifier, theta, certificate, problem)
         bounds.append(certifier.bound)
         _, gradient = f.data_gradient(theta)
-        f.weights(gradient)[:] += f.penalty.l2 * f.weights(theta)
+        f.penalised(gradient)[:] += f.penalty.l2 * f.penalised(theta)
         step = 0.02 / (1.0 + 0.1 * t) / f.value_at_zero
         theta = theta - step * gradient
-        f.weights(theta)[:] = f.penalty.prox_rest(f.weights(theta), step)
+        f.penalised(theta)[:] = f.penalty.prox_rest(f.penalised(theta), step)
     assert (np.diff(bounds) >= 0.0).all()
     assert bounds[-1] > 0.0
 
@@ -99,7 +99,7 @@ def test_bounds_of_random_feasible_points_of_the_hinge(hinge_problem, standardis
         else:
             a[rows, f.y] = 0.0
             a[rows, f.y] = -a.sum(axis=1)
-        certificate = certifier.certify(theta, f.weight[:, None] * a)
+        certificate = certifier.certify(theta, f.share[:, None] * a)
         assert_honest(f, certifier, theta, certificate, hinge_problem)
 
 

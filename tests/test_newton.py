@@ -98,26 +98,26 @@ def test_the_hessian_of_the_smooth_losses(loss, n_classes, container):
 def test_the_quadratic_with_an_elastic_net(l2, seed):
     """Coordinate by coordinate, zero is in the subdifferential at what it returns."""
     rng = np.random.default_rng(seed)
-    n_weights, size = 12, 15
+    n_penalised, size = 12, 15
     factor = rng.normal(size=(8, size)) * np.logspace(-2, 2, size)  # rank 8 of 15
     H = factor.T @ factor
     gradient = 30.0 * rng.normal(size=size)
-    w = rng.normal(size=n_weights) * (rng.random(n_weights) < 0.5)
+    w = rng.normal(size=n_penalised) * (rng.random(n_penalised) < 0.5)
     ridge = np.full(size, 0.1)
     l1 = 5.0
     alpha = l1 + l2
     move, landing = _systems.minimize_quadratic(
         H, gradient, w, ElasticNet(alpha, l1 / alpha), ridge
     )
-    np.testing.assert_allclose(landing, w + move[:n_weights], atol=1e-9)
+    np.testing.assert_allclose(landing, w + move[:n_penalised], atol=1e-9)
     slope = gradient + H @ move + ridge * move
-    slope[:n_weights] += l2 * landing
+    slope[:n_penalised] += l2 * landing
     scale = np.abs(gradient).max()
     zero = landing == 0.0
-    assert zero.sum() < n_weights
-    leading = slope[:n_weights]
+    assert zero.sum() < n_penalised
+    leading = slope[:n_penalised]
     assert (np.abs(leading[zero]) <= l1 + 1e-3 * scale).all()
     np.testing.assert_allclose(
         leading[~zero], -l1 * np.sign(landing[~zero]), atol=1e-3 * scale
     )
-    np.testing.assert_allclose(slope[n_weights:], 0.0, atol=1e-3 * scale)
+    np.testing.assert_allclose(slope[n_penalised:], 0.0, atol=1e-3 * scale)

@@ -108,7 +108,7 @@ def test_products_of_large_dense_data(as_if_large, n_classes, shape, stored, n_t
         adjoint = f.backward(pull).copy()
         expected = pull.T @ (X - f.mean)
         np.testing.assert_allclose(
-            f.weights(adjoint).reshape(n_rows, d), expected, rtol=1e-11, atol=1e-12
+            f.penalised(adjoint).reshape(n_rows, d), expected, rtol=1e-11, atol=1e-12
         )
         value, grad_W, grad_b = gradient_in_user_coordinates(f, theta)
         assert value + f.penalty_value(theta) == pytest.approx(
@@ -289,9 +289,9 @@ def test_subgradient_trajectory(subgradient_trajectory, iris):
         if t in expected:
             objective = value + f.penalty_value(theta)
             assert objective == pytest.approx(expected[t], rel=1e-9), t
-        f.weights(gradient)[:] += alpha * np.sign(f.weights(theta))
+        f.penalised(gradient)[:] += alpha * np.sign(f.penalised(theta))
         theta = theta - step * gradient
-    weights = f.weights(theta)
+    weights = f.penalised(theta)
     assert (weights == 0.0).sum() == trajectory["exact_zeros_after_2001"]
     assert (np.abs(weights) < 1e-3).sum() == trajectory["nearly_zero_1e_3"]
 

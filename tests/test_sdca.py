@@ -25,16 +25,16 @@ def ascent_on(X, y, loss, l1_ratio=0.0, fit_intercept=False, delta=1.5):
 
 
 def dual_objective(f, ascent, loss):
-    signed = ascent.signed_dual()
+    signed = ascent.pull()
     return reference.dual_value(
-        signed / f.weight[:, None],
+        signed / f.share[:, None],
         f.design.rows(slice(None)),
         f.y,
         loss,
         f.penalty.alpha,
         l1_ratio=f.penalty.l1_ratio,
         delta=f.loss.delta,
-        sample_weight=f.weight,
+        sample_weight=f.share,
     )
 
 
@@ -123,7 +123,7 @@ def test_the_model_is_that_of_the_dual_variables():
     f, ascent = ascent_on(X, y, "hinge", l1_ratio=0.4)
     for _ in range(3):
         ascent.iterate()
-    V = ascent.signed_dual().T @ X
+    V = ascent.pull().T @ X
     l1, l2 = 0.4 * ALPHA, 0.6 * ALPHA
     expected = -np.sign(V) * np.maximum(np.abs(V) - l1, 0.0) / l2
     W, _ = f.unpack(ascent.model())
@@ -142,8 +142,8 @@ def test_a_start_on_sparse_rows_is_in_their_coordinates():
     ascent.start_near(f.pack(W, b))
     start_W, start_b = f.unpack(ascent.model())
     np.testing.assert_allclose(start_b, b)
-    expected = -ascent.signed_dual().T @ X / ALPHA
-    assert np.abs(ascent.signed_dual().sum(axis=0)).max() > 0.01
+    expected = -ascent.pull().T @ X / ALPHA
+    assert np.abs(ascent.pull().sum(axis=0)).max() > 0.01
     np.testing.assert_allclose(start_W, expected)
 
 
@@ -168,7 +168,7 @@ def test_the_gap_is_that_of_model_and_dual_variables(loss, l1_ratio):
             ALPHA,
             l1_ratio=l1_ratio,
             delta=f.loss.delta,
-            sample_weight=f.weight,
+            sample_weight=f.share,
         )
         scores = X @ W.T
         gap = ascent.gap(scores, f.loss_value(scores))
@@ -179,8 +179,8 @@ def test_the_gap_is_that_of_model_and_dual_variables(loss, l1_ratio):
         ascent._relax(left)
         assert ascent._strength == max(left * strength, f.penalty.l2)
         np.testing.assert_array_equal(ascent.dual, dual)
-        U = -ascent.signed_dual().T @ X
-        U += (ascent._strength - f.penalty.l2) * ascent._W_centre
+        U = -ascent.pull().T @ X
+        U += (ascent._strength - f.penalty.l2) * ascent._W_anchor
         U = np.sign(U) * np.maximum(np.abs(U) - f.penalty.l1, 0.0)
         W, _ = f.unpack(ascent.model())
         np.testing.assert_allclose(W, U / ascent._strength, atol=1e-12)

@@ -180,53 +180,53 @@ def loss_hessian(loss, scores, y, weight, delta, width, direction, gradient, out
 
 
 @jit
-def adjust_flows(dual, y, weight, factor, shift):
-    """dual[i, j] <- dual[i, j] * factor[k, j] + weight[i] * shift[k, j], k = y[i].
+def adjust_flows(pull, y, weight, factor, shift):
+    """pull[i, j] <- pull[i, j] * factor[k, j] + weight[i] * shift[k, j], k = y[i].
 
     The true class gets minus the sum of the others; a margin's class has one factor,
     that to the other class. Returns the largest a_ij and the largest sum of one row.
     """
     largest = 0.0
     largest_sum = 0.0
-    if dual.ndim == 1:
-        for i in range(len(dual)):
-            dual[i] *= factor[y[i], 1 - y[i]]
-            largest = max(largest, abs(dual[i]) / weight[i])
+    if pull.ndim == 1:
+        for i in range(len(pull)):
+            pull[i] *= factor[y[i], 1 - y[i]]
+            largest = max(largest, abs(pull[i]) / weight[i])
         return largest, largest
-    for i in range(len(dual)):
+    for i in range(len(pull)):
         k = y[i]
         others = 0.0
-        for j in range(dual.shape[1]):
+        for j in range(pull.shape[1]):
             if j != k:
-                value = dual[i, j] * factor[k, j] + weight[i] * shift[k, j]
-                dual[i, j] = value
+                value = pull[i, j] * factor[k, j] + weight[i] * shift[k, j]
+                pull[i, j] = value
                 others += value
                 largest = max(largest, value / weight[i])
-        dual[i, k] = -others
+        pull[i, k] = -others
         largest_sum = max(largest_sum, others / weight[i])
     return largest, largest_sum
 
 
 @jit
-def entropy(dual, y, weight, scale):
+def entropy(pull, y, weight, scale):
     """-sum_i pi_i L_i*(scale * a_i) of the softmax and its derivative in `scale` > 0.
 
     The entropy of the probabilities whose distance from the truth is scale * a_i.
     """
     value = 0.0
     slope = 0.0
-    for i in range(len(dual)):
+    for i in range(len(pull)):
         others = 0.0
-        if dual.ndim == 1:
-            others = abs(dual[i])
+        if pull.ndim == 1:
+            others = abs(pull[i])
             if others > 0.0:
                 log_p = math.log(scale * others / weight[i])
                 value -= scale * others * log_p
                 slope -= others * log_p
         else:
-            for j in range(dual.shape[1]):
-                if j != y[i] and dual[i, j] != 0.0:
-                    mass = abs(dual[i, j])
+            for j in range(pull.shape[1]):
+                if j != y[i] and pull[i, j] != 0.0:
+                    mass = abs(pull[i, j])
                     others += mass
                     log_p = math.log(scale * mass / weight[i])
                     value -= scale * mass * log_p
@@ -242,20 +242,20 @@ def entropy(dual, y, weight, scale):
 
 
 @inlined
-def _proximal_term(slack, centre, width, bend, cap):
-    """max_{0 <= a <= cap} a * slack - bend / 2 * a^2 - width / 2 * (a - centre)^2, and
-    its maximiser.
-    """
-    a = min(max((slack + width * centre) / (width + bend), 0.0), cap)
-    return a * slack - 0.5 * (bend * a * a + width * (a - centre) ** 2), a
+def _proximal_term(slack, multiplier, width, bend, cap):
+    """The maximum of `proximal_hinge` for one slack, and its maximiser."""
+    a = min(max((slack + width * multiplier) / (width + bend), 0.0), cap)
+    return a * slack - 0.5 * (bend * a * a + width * (a - multiplier) ** 2), a
 
 
 @jit
-def proximal_hinge(scores, y, weight, delta, width, bend, cap, centre, pull, second):
-    """A hinge of an augmented Lagrangian with multipliers `centre`.
+def proximal_hinge(
+    scores, y, weight, delta, width, bend, cap, multipliers, pull, second
+):
+    """A hinge of an augmented Lagrangian.
 
     For each slack the maximum of a * slack - bend / 2 * a^2 - width / 2 * (a -
-    centre)^2 over 0 <= a <= cap, where `centre` is zero for the true class. Writes
+    multiplier)^2 over 0 <= a <= cap; the true class has the multiplier zero. Writes
     weight[i] times the gradient in the scores to `pull`, and weight[i] times the second
     derivative in the slack to `second`, zero for the true class. Returns the weighted
     mean.
@@ -265,7 +265,7 @@ def proximal_hinge(scores, y, weight, delta, width, bend, cap, centre, pull, sec
         for i in range(len(scores)):
             sign = 1.0 if y[i] == 1 else -1.0
             slack = delta - sign * scores[i]
-            value, a = _proximal_term(slack, centre[i], width, bend, cap)
+            value, a = _proximal_term(slack, multipliers[i], width, bend, cap)
             pull[i] = -sign * weight[i] * a
             second[i] = weight[i] / (width + bend) if 0.0 < a < cap else 0.0
             total += weight[i] * value
@@ -281,7 +281,7 @@ def proximal_hinge(scores, y, weight, delta, width, bend, cap, centre, pull, sec
         others = 0.0
         for j in range(scores.shape[1]):
             slack = scores[i, j] + base
-            value, a = _proximal_term(slack, centre[i, j], width, bend, cap)
+            value, a = _proximal_term(slack, multipliers[i, j], width, bend, cap)
             row_value += value
             second[i, j] = active if 0.0 < a < cap else 0.0
             pull[i, j] = weight[i] * a
@@ -294,7 +294,7 @@ def proximal_hinge(scores, y, weight, delta, width, bend, cap, centre, pull, sec
 
 @jit
 def proximal_hinge_along(
-    scores, change, t, y, weight, delta, width, bend, cap, centre
+    scores, change, t, y, weight, delta, width, bend, cap, multipliers
 ):  # fmt: skip
     """Value of `proximal_hinge` at scores + t * change, and its derivative in t."""
     total = 0.0
@@ -303,7 +303,7 @@ def proximal_hinge_along(
         for i in range(len(scores)):
             sign = 1.0 if y[i] == 1 else -1.0
             slack = delta - sign * (scores[i] + t * change[i])
-            value, a = _proximal_term(slack, centre[i], width, bend, cap)
+            value, a = _proximal_term(slack, multipliers[i], width, bend, cap)
             total += weight[i] * value
             slope -= weight[i] * a * sign * change[i]
         return total, slope
@@ -316,7 +316,7 @@ def proximal_hinge_along(
         row_slope = 0.0
         for j in range(scores.shape[1]):
             slack = scores[i, j] + t * change[i, j] + base
-            value, a = _proximal_term(slack, centre[i, j], width, bend, cap)
+            value, a = _proximal_term(slack, multipliers[i, j], width, bend, cap)
             row_value += value
             row_slope += a * (change[i, j] - true_change)
         total += weight[i] * row_value

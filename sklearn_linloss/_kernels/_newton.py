@@ -87,7 +87,7 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing)
     returns whether that was before the last sweep.
     """
     size = len(gradient)
-    n_weights = len(w)
+    n_penalised = len(w)
     slope = gradient + H @ move
     for _ in range(sweeps):
         largest = 0.0
@@ -95,7 +95,7 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing)
         for a in range(size):
             curvature = H[a, a] + ridge[a]
             g = slope[a] + ridge[a] * move[a]
-            if a < n_weights:
+            if a < n_penalised:
                 curvature += l2
                 here = landing[a]
                 if curvature == 0.0:

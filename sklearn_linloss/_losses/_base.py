@@ -86,13 +86,13 @@ class Loss:
     # -- sums over samples -----------------------------------------------------------
     #
     # `scores` are (n, K) for K >= 3 and (n,) for two classes, `y` the class indices and
-    # `weight` the shares pi_i.
+    # `share` the shares pi_i.
 
-    def total(self, scores, y, weight, width=0.0):
+    def total(self, scores, y, share, width=0.0):
         """sum_i pi_i L_i; `width` > 0 smooths a loss that is not smooth."""
-        return self.total_gradient(scores, y, weight, np.empty_like(scores), width)
+        return self.total_gradient(scores, y, share, np.empty_like(scores), width)
 
-    def total_gradient(self, scores, y, weight, gradient, width=0.0):
+    def total_gradient(self, scores, y, share, gradient, width=0.0):
         """The same, with pi_i dL_i/dscores written to `gradient`."""
         rows = both_scores(scores)
         if width > 0.0 and not self.smooth:
@@ -100,33 +100,33 @@ class Loss:
         else:
             values, slopes = self.value(rows, y), self.gradient(rows, y)
         slopes = balanced(slopes, y)
-        slopes *= weight[:, None]
+        slopes *= share[:, None]
         gradient[:] = slopes if scores.ndim > 1 else slopes[:, 1]
-        return float(weight @ values)
+        return float(share @ values)
 
-    def hessian_product(self, scores, y, weight, direction, out, width=0.0):
+    def hessian_product(self, scores, y, share, direction, out, width=0.0):
         """Write pi_i (Hessian of L_i) direction_i to `out`, here by differences."""
         step = 1e-6 * (1.0 + np.abs(scores).max()) / (np.abs(direction).max() or 1.0)
         ahead, behind = np.empty_like(scores), np.empty_like(scores)
-        self.total_gradient(scores + step * direction, y, weight, ahead, width)
-        self.total_gradient(scores - step * direction, y, weight, behind, width)
+        self.total_gradient(scores + step * direction, y, share, ahead, width)
+        self.total_gradient(scores - step * direction, y, share, behind, width)
         out[:] = (ahead - behind) / (2.0 * step)
 
-    def dual_value(self, dual, y, weight):
+    def dual_value(self, pull, y, share):
         """-sum_i pi_i L_i*(scale * a_i) and its derivative, as a function of the scale.
 
-        `dual` holds pi_i * a_i.
+        `pull` holds pi_i * a_i.
         """
-        a = dual / (weight if dual.ndim == 1 else weight[:, None])
+        a = pull / (share if pull.ndim == 1 else share[:, None])
         a = a if a.ndim > 1 else np.column_stack([-a, a])
 
         def at(scale):
             values, slopes = self.conjugate(scale * a, y)
-            return -float(weight @ values), -float(weight @ slopes) / scale
+            return -float(share @ values), -float(share @ slopes) / scale
 
         return at
 
-    def intercept_hessian(self, pull, y, weight, sum_by_class):
+    def intercept_hessian(self, pull, y, share, sum_by_class):
         """Hessian of sum_i pi_i L_i in the intercepts, for a smooth loss: a bound here.
 
         `pull` is what `total_gradient` wrote, as (n, n_rows), and `sum_by_class` adds
@@ -134,7 +134,7 @@ class Loss:
         """
         n_rows = pull.shape[1]
         n_classes = n_rows if n_rows > 1 else 2
-        return self.curvature(n_classes) * weight.sum() * np.eye(n_rows)
+        return self.curvature(n_classes) * share.sum() * np.eye(n_rows)
 
 
 def both_scores(scores):

@@ -23,22 +23,22 @@ class CompiledLoss(Loss):
         """What kernels know it by."""
         return kernels().code_of(self)
 
-    def total(self, scores, y, weight, width=0.0):
+    def total(self, scores, y, share, width=0.0):
         # A gradient of one row is scratch.
-        return self.total_gradient(scores, y, weight, np.empty_like(scores[:1]), width)
+        return self.total_gradient(scores, y, share, np.empty_like(scores[:1]), width)
 
-    def total_gradient(self, scores, y, weight, gradient, width=0.0):
+    def total_gradient(self, scores, y, share, gradient, width=0.0):
         return kernels().loss_gradient(
-            self.code, scores, y, weight, self.delta, width, gradient
+            self.code, scores, y, share, self.delta, width, gradient
         )
 
-    def hessian_product(self, scores, y, weight, direction, out, width=0.0):
+    def hessian_product(self, scores, y, share, direction, out, width=0.0):
         n_rows = 1 if scores.ndim == 1 else scores.shape[1]
         kernels().loss_hessian(
             self.code,
             scores,
             y,
-            weight,
+            share,
             self.delta,
             width,
             direction,

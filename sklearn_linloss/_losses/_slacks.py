@@ -32,15 +32,15 @@ class SlackLoss(CompiledLoss):
         square, linear = self.bend * (others**2).sum(axis=1), self.delta * total
         return 0.5 * square - linear, square - linear
 
-    def dual_value(self, dual, y, weight):
+    def dual_value(self, pull, y, share):
         own, square = 0.0, 0.0
-        if dual.ndim > 1:
+        if pull.ndim > 1:
             # The true class has minus the sum of the others.
-            own = dual[np.arange(len(y)), y]
-        mass = self.delta * (np.abs(dual).sum() - np.abs(own).sum())
+            own = pull[np.arange(len(y)), y]
+        mass = self.delta * (np.abs(pull).sum() - np.abs(own).sum())
         if self.bend > 0.0:
-            squares = dual**2 if dual.ndim == 1 else np.einsum("ij,ij->i", dual, dual)
-            square = self.bend * ((squares - own**2) / weight).sum()
+            squares = pull**2 if pull.ndim == 1 else np.einsum("ij,ij->i", pull, pull)
+            square = self.bend * ((squares - own**2) / share).sum()
         return lambda scale: (
             scale * (mass - 0.5 * scale * square),
             mass - scale * square,
@@ -48,7 +48,7 @@ class SlackLoss(CompiledLoss):
 
     # -- in an augmented Lagrangian --------------------------------------------------
 
-    def augmented(self, scores, y, weight, width, multipliers, pull, second):
+    def augmented(self, scores, y, share, width, multipliers, pull, second):
         """sum_i pi_i of the loss with multipliers of the slacks.
 
         For each slack that is the maximum of ``a * slack - bend / 2 * a^2 - width / 2 *
@@ -58,7 +58,7 @@ class SlackLoss(CompiledLoss):
         return kernels().proximal_hinge(
             scores,
             y,
-            weight,
+            share,
             self.delta,
             width,
             self.bend,
@@ -68,14 +68,14 @@ class SlackLoss(CompiledLoss):
             second,
         )
 
-    def augmented_along(self, scores, change, t, y, weight, width, multipliers):
+    def augmented_along(self, scores, change, t, y, share, width, multipliers):
         """The same at scores + t * change, and its derivative in t."""
         return kernels().proximal_hinge_along(
             scores,
             change,
             t,
             y,
-            weight,
+            share,
             self.delta,
             width,
             self.bend,

@@ -42,47 +42,47 @@ class Softmax(CompiledLoss):
     def dual_size(self, largest, largest_sum):
         return largest_sum
 
-    def dual_value(self, dual, y, weight):
-        return lambda scale: kernels().entropy(dual, y, weight, scale)
+    def dual_value(self, pull, y, share):
+        return lambda scale: kernels().entropy(pull, y, share, scale)
 
-    def intercept_hessian(self, pull, y, weight, sum_by_class):
-        p = self.probabilities_of(pull, y, weight)
+    def intercept_hessian(self, pull, y, share, sum_by_class):
+        p = self.probabilities_of(pull, y, share)
         if p.shape[1] == 1:
-            return weight @ (p * (1.0 - p)) * np.eye(1)
-        weighted = weight[:, None] * p
+            return share @ (p * (1.0 - p)) * np.eye(1)
+        weighted = share[:, None] * p
         return np.diag(weighted.sum(axis=0)) - p.T @ weighted
 
     # -- second derivatives, for Newton's method -------------------------------------
     #
     # They are determined by the probabilities; of two classes by that of the wrong one.
 
-    def probabilities_of(self, pull, y, weight):
+    def probabilities_of(self, pull, y, share):
         """What made the gradient in the scores `pull`, (n, n_rows)."""
-        relative = pull / weight[:, None]
+        relative = pull / share[:, None]
         if pull.shape[1] == 1:
             return np.abs(relative)
         relative[np.arange(len(y)), y] += 1.0
         return relative
 
-    def second(self, pull, y, weight):
+    def second(self, pull, y, share):
         """The probabilities, or for one row pi_i times the second derivatives: what
         the kernels of Newton's method take.
         """
-        p = self.probabilities_of(pull, y, weight)
-        return p if p.shape[1] > 1 else weight[:, None] * p * (1.0 - p)
+        p = self.probabilities_of(pull, y, share)
+        return p if p.shape[1] > 1 else share[:, None] * p * (1.0 - p)
 
-    def class_curvature(self, second, weight):
+    def class_curvature(self, second, share):
         """The diagonal of pi_i (Hessian of L_i), shape (n_samples, n_rows)."""
         if second.shape[1] == 1:
             return second
-        return weight[:, None] * second * (1.0 - second)
+        return share[:, None] * second * (1.0 - second)
 
-    def bend(self, second, weight, dtype):
+    def bend(self, second, share, dtype):
         """The map of changes of the scores by pi_i (Hessian of L_i), in place."""
         p = second.astype(dtype)
         if p.shape[1] == 1:
             return lambda change: np.multiply(change, p, out=change)
-        weighted = (weight[:, None] * second).astype(dtype)
+        weighted = (share[:, None] * second).astype(dtype)
 
         def bent(change):
             change -= np.einsum("ik,ik->i", p, change)[:, None]

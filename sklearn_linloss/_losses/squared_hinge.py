@@ -26,11 +26,11 @@ class SquaredHinge(SlackLoss):
     def dual_size(self, largest, largest_sum):
         return 0.0
 
-    def intercept_hessian(self, pull, y, weight, sum_by_class):
-        weight = weight[:, None]
+    def intercept_hessian(self, pull, y, share, sum_by_class):
+        share = share[:, None]
         if pull.shape[1] == 1:
-            return 2.0 * weight.T @ (pull != 0.0)
+            return 2.0 * share.T @ (pull != 0.0)
         # An active pair of classes bends along their difference.
-        bend = sum_by_class(2.0 * weight * (pull > 0.0))
+        bend = sum_by_class(2.0 * share * (pull > 0.0))
         np.fill_diagonal(bend, 0.0)
         return np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T

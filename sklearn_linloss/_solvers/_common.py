@@ -45,7 +45,7 @@ class Options:
     # Whether another solver may go on where this one stalls.
     hands_over: bool = False
     # pi_i * a_i near the best, for the solvers that keep dual variables.
-    dual: np.ndarray | None = None
+    pull: np.ndarray | None = None
 
     def reached(self, criterion):
         """Whether a fit may stop; with `tol=0` it makes all its iterations."""
@@ -64,7 +64,7 @@ class SolverResult:
         Whether the solver's stopping rule was met.
     by_gap : bool
         Whether that rule is the gap, and not a plateau of the objective.
-    dual : ndarray of shape (n_samples, n_rows) or None
+    pull : ndarray of shape (n_samples, n_rows) or None
         pi_i * a_i of the dual variables, where the solver keeps such.
     stalled : bool
         Whether another solver should go on from here.
@@ -72,16 +72,16 @@ class SolverResult:
 
     theta: np.ndarray
     converged: bool
-    dual: np.ndarray | None = None
+    pull: np.ndarray | None = None
     by_gap: bool = True
     stalled: bool = False
 
 
-def wrong_class_shares(f, dual):
+def dual_of(f, pull):
     """a_ij of every class but the true one, or t_i of the one-row form, from pi_i * a_i
     as the certificate takes it.
     """
-    shares = np.abs(dual) / f.weight[:, None]
+    shares = np.abs(pull) / f.share[:, None]
     if f.n_rows > 1:
         shares[np.arange(f.n_samples), f.y] = 0.0
     return shares
@@ -290,7 +290,7 @@ def feature_metric(f):
     # A feature without variance has no gradient either: any positive number does.
     floor = 1e-12 * largest if largest > 0.0 else 1.0
     metric = np.ones(f.size)
-    f.weights(metric)[:] = f.per_feature(np.maximum(second_moment, floor))
+    f.penalised(metric)[:] = f.per_feature(np.maximum(second_moment, floor))
     return metric
 
 

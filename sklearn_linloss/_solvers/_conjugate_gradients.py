@@ -41,7 +41,7 @@ class Preconditioner:
     """
 
     def __init__(self, f, second):
-        curvature = f.loss.class_curvature(second, f.weight)
+        curvature = f.loss.class_curvature(second, f.share)
         centre = np.zeros(f.n_features) if f.mean is None else f.mean
         centre = centre.astype(f.dtype)
         d, most = f.n_features, _most_rows(f)
@@ -103,7 +103,7 @@ def within_reach(descent, target):
 
 def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, target):
     """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
-    preconditioner.prepare(f.feature_values(f.weights(ridge)))
+    preconditioner.prepare(f.feature_values(f.penalised(ridge)))
     solution = np.zeros(f.size)
     residual = right.copy()
     scaled = preconditioner(f, residual)
@@ -115,7 +115,7 @@ def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, tar
     enough = RULES.coarsest * descent
     if within_reach(descent, target):
         enough = min(max(RULES.finest * descent, RULES.enough * target), enough)
-    bend = f.loss.bend(second, f.weight, f.dtype)
+    bend = f.loss.bend(second, f.share, f.dtype)
     for _ in range(RULES.most_steps):
         bent = f.backward(bend(f.scores(direction))) + ridge * direction
         curvature = direction @ bent

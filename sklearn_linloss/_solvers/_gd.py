@@ -119,8 +119,8 @@ def _accelerated(f, theta, certifier, options, progress):
             else:
                 criterion = certifier.criterion(theta, objective)
         else:
-            _, dual = f.loss_gradient(f.scores(theta, np.float64), width)
-            criterion = certifier.criterion(theta, best_value, dual=dual)
+            _, pull = f.loss_gradient(f.scores(theta, np.float64), width)
+            criterion = certifier.criterion(theta, best_value, pull=pull)
             smoothing = data_value - trial_value
             if f.penalty.is_zero:
                 # No gap: a plateau decides, once the smoothing is negligible.
@@ -194,7 +194,7 @@ class _LocalCurvature:
 
 def _prox_step(f, theta, gradient, step):
     new = theta - step * gradient
-    f.weights(new)[:] = f.penalty.prox(f.weights(new), f.weights(step))
+    f.penalised(new)[:] = f.penalty.prox(f.penalised(new), f.penalised(step))
     return new
 
 
@@ -221,10 +221,10 @@ def _constant(f, theta, certifier, options, progress):
                 return SolverResult(theta, converged=True)
         if not progress.proceeds(options.max_iter):
             break
-        w = f.weights(theta)
-        f.weights(gradient)[:] += f.penalty.smooth_gradient(w)
+        w = f.penalised(theta)
+        f.penalised(gradient)[:] += f.penalty.smooth_gradient(w)
         theta = theta - rate * gradient
-        f.weights(theta)[:] = f.penalty.prox_rest(f.weights(theta), rate)
+        f.penalised(theta)[:] = f.penalty.prox_rest(f.penalised(theta), rate)
     if not f.loss.smooth:
         _certify_hinge(f, theta, certifier)
         return SolverResult(theta, converged=False)
@@ -236,5 +236,5 @@ def _certify_hinge(f, theta, certifier):
     """Certify with the slopes of smoothed hinges: those of the hinge prove little."""
     scores = f.scores(theta, np.float64)
     for width in RULES.widths:
-        _, dual = f.loss_gradient(scores, width * f.loss.delta)
-        certifier.certify(theta, dual, scores)
+        _, pull = f.loss_gradient(scores, width * f.loss.delta)
+        certifier.certify(theta, pull, scores)

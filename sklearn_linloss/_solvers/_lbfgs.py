@@ -28,7 +28,7 @@ def solve(objective, theta, certifier, options, progress):
     """
     f = objective
     curvature = f.loss.curvature(f.n_classes) * feature_metric(f)
-    f.weights(curvature)[:] += f.penalty.convexity
+    f.penalised(curvature)[:] += f.penalty.convexity
     scale = 1.0 / np.sqrt(curvature)
     due = Checkpoints()
     certified_result = None
@@ -38,12 +38,12 @@ def solve(objective, theta, certifier, options, progress):
         nonlocal distance
         theta = scale * u
         value, gradient = f.data_gradient(theta)
-        w = f.weights(theta)
-        f.weights(gradient)[:] += f.penalty.smooth_gradient(w)
+        w = f.penalised(theta)
+        f.penalised(gradient)[:] += f.penalty.smooth_gradient(w)
         if f.penalty.convexity > 0.0:
             # The gap of the dual point that the gradient of the loss is, before the
             # constraint of the intercept is met.
-            slope = f.weights(gradient)
+            slope = f.penalised(gradient)
             distance = (slope @ slope) / (2.0 * f.penalty.convexity)
         return value + f.penalty.value(w), scale * gradient
 

@@ -39,8 +39,8 @@ from ._common import (
     Checkpoints,
     SolverResult,
     Stall,
+    dual_of,
     feature_metric,
-    wrong_class_shares,
 )
 from ._conjugate_gradients import (
     Preconditioner,
@@ -60,20 +60,20 @@ def solve(objective, theta, certifier, options, progress):
     progress.record(value, theta)
     best = Best(theta, value)
     # For a smooth loss, `theta` determines its dual variables.
-    dual = None if f.loss.smooth else options.dual
+    pull = None if f.loss.smooth else options.pull
     width = RULES.width_after_fit
     common = best, certifier, options, progress
     ascends, sent_back = _ascent_pays(f, warm=theta.any()), False
     while progress.proceeds(options.max_iter):
         if ascends:
-            result = _ascend(f, theta, dual, sent_back, *common)
+            result = _ascend(f, theta, pull, sent_back, *common)
             if result.converged or result.stalled:
                 return result
             theta = result.theta
             # A smooth loss needs no multipliers, unless its Newton steps were stuck.
-            dual = None if f.loss.smooth and not sent_back else result.dual
+            pull = None if f.loss.smooth and not sent_back else result.pull
             width = RULES.width_after_ascent
-        result, ended = _take_steps(f, theta, dual, width, *common)
+        result, ended = _take_steps(f, theta, pull, width, *common)
         if ended:
             break
         if f.loss.smooth and f.dtype != np.float64:
@@ -81,19 +81,19 @@ def solve(objective, theta, certifier, options, progress):
             f = f.with_precision(np.float64)
             theta, ascends = result.theta, False
             continue
-        theta, dual, ascends, sent_back = result.theta, result.dual, True, True
+        theta, pull, ascends, sent_back = result.theta, result.pull, True, True
     return result
 
 
-def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
+def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     """Stage 1: dual ascent, while it gains more than Newton steps.
 
     After Newton steps on a smooth loss that failed (`sent_back`), while it gains at
     all.
     """
     ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
-    if dual is not None:
-        ascent.start_from(dual, theta)
+    if pull is not None:
+        ascent.start_from(pull, theta)
     elif theta.any() and not sent_back:
         ascent.start_near(theta)
     limit = options.max_iter
@@ -111,28 +111,28 @@ def _ascend(f, theta, dual, sent_back, best, certifier, options, progress):
     return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
 
 
-def _take_steps(f, theta, dual, width, best, certifier, options, progress):
+def _take_steps(f, theta, pull, width, best, certifier, options, progress):
     """Stages 2 to 6, and whether they end the fit.
 
     They do not where too many pairs are active, or where the squared hinge is stuck.
     """
     scores = f.scores(theta, np.float64)
     model = (_AugmentedHinge if f.loss.of_slacks else _Softmax)(f)
-    if dual is not None:
-        model.start_from(dual, width)
+    if pull is not None:
+        model.start_from(pull, width)
     steps = _Steps(f, model, theta, options.tol)
     while progress.proceeds(options.max_iter):
         step = steps.take(f, theta, scores)  # 2 to 4
         if step is None:
-            return SolverResult(best.theta, converged=False, dual=dual), False
+            return SolverResult(best.theta, converged=False, pull=pull), False
         theta, scores, decrement, length = step
         # 5. Stop, if the maximisers prove that the tolerance is met.
-        dual = model.dual(scores)
+        pull = model.pull(scores)
         criterion = certifier.gap(best.value)
         target = options.tol * best.value
         far = target > 0.0 and not within_reach(decrement, target)
         if model.worth_certifying(decrement, criterion * best.value, far):
-            certificate = certifier.certify(theta, dual, scores)
+            certificate = certifier.certify(theta, pull, scores)
             best.consider(certificate.theta, certificate.objective)
             criterion = certifier.gap(best.value)
             if f.penalty.is_zero:
@@ -142,13 +142,13 @@ def _take_steps(f, theta, dual, width, best, certifier, options, progress):
         progress.record(best.value, best.theta)
         exact = decrement <= RULES.exact * best.value or not model.ends_exactly
         if options.reached(criterion) and exact:
-            return SolverResult(best.theta, converged=True, dual=dual), True
+            return SolverResult(best.theta, converged=True, pull=pull), True
         # 6. Multipliers and width.
         if model.advance(decrement, length, criterion * best.value):
-            steps.anchor.centre = theta
+            steps.anchor.point = theta
         if model.stuck and f.penalty.l2 > 0.0:
             return SolverResult(best.theta, converged=False), False
-    return SolverResult(best.theta, converged=False, dual=dual), True
+    return SolverResult(best.theta, converged=False, pull=pull), True
 
 
 class _Steps:
@@ -201,7 +201,7 @@ class _Steps:
         theta = theta + length * move
         scores = scores + length * change
         if length == 1.0:
-            f.weights(theta)[zeros] = 0.0  # theta + move is zero but for rounding
+            f.penalised(theta)[zeros] = 0.0  # theta + move is zero but for rounding
         if self._model.damps:
             if length < RULES.short:
                 self._damping = max(RULES.more * self._damping, RULES.least_damping)
@@ -294,23 +294,23 @@ class _Ascended:
 
 
 class _Anchor:
-    """A proximal term, strength / 2 * |theta - centre|^2 in the features' metric.
+    """A proximal term, strength / 2 * |theta - point|^2 in the features' metric.
 
     It keeps coefficients bounded that the penalty does not.
     """
 
-    def __init__(self, f, centre):
+    def __init__(self, f, point):
         self.metric = feature_metric(f)
-        self.centre = centre
+        self.point = point
         self.strength = 0.0
 
     def value(self, theta):
         """Value of the term at `theta`."""
-        return 0.5 * (self.gradient(theta) @ (theta - self.centre))
+        return 0.5 * (self.gradient(theta) @ (theta - self.point))
 
     def gradient(self, theta):
         """Gradient of the term at `theta`."""
-        return self.strength * self.metric * (theta - self.centre)
+        return self.strength * self.metric * (theta - self.point)
 
 
 class _Softmax:
@@ -328,17 +328,17 @@ class _Softmax:
         """
         f = self._f
         value, pull = f.loss_gradient(scores)
-        return value, pull, f.loss.second(pull, f.y, f.weight)
+        return value, pull, f.loss.second(pull, f.y, f.share)
 
     def along(self, scores, change, t):
         """Value of the data part at scores + t * change, and its derivative in t."""
         value, pull = self._f.loss_gradient(scores + t * change)
         return value, np.vdot(pull, change)
 
-    def start_from(self, dual, width):
+    def start_from(self, pull, width):
         """Nothing: the model has no multipliers."""
 
-    def dual(self, scores):
+    def pull(self, scores):
         """None: the certificate then takes the gradient of the loss."""
         return None
 
@@ -372,9 +372,9 @@ class _AugmentedHinge:
         self._largest_variance = feature_metric(f).max()
         self._unit = f.loss.delta  # of the width
         self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
-        self._centre = np.zeros((f.n_samples, f.n_rows))
-        self._pull = np.empty_like(self._centre)
-        self._second = np.empty_like(self._centre)
+        self._multipliers = np.zeros((f.n_samples, f.n_rows))
+        self._pull = np.empty_like(self._multipliers)
+        self._second = np.empty_like(self._multipliers)
         self._steps = 0
         self._short = 0
 
@@ -386,16 +386,16 @@ class _AugmentedHinge:
         held = f.penalty.l2 / self._largest_variance
         return max(RULES.proximal * self._width / f.loss.delta**2 - held, 0.0)
 
-    def start_from(self, dual, width):
+    def start_from(self, pull, width):
         """Take multipliers, and a width in units of the margin.
 
         The multipliers of the squared hinge have no upper bound. Its unit is the
         margin over the mean of the largest multiplier of each sample.
         """
         f = self._f
-        self._centre = wrong_class_shares(f, dual)
+        self._multipliers = dual_of(f, pull)
         if f.loss.smooth:
-            size = f.weight @ self._centre.max(axis=1)
+            size = f.share @ self._multipliers.max(axis=1)
             self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
         self._width = width * self._unit
 
@@ -419,11 +419,11 @@ class _AugmentedHinge:
         derivatives as `add_pair_grams` takes them.
         """
         f = self._f
-        arrays = (self._centre, self._pull, self._second)
+        arrays = (self._multipliers, self._pull, self._second)
         value = f.loss.augmented(
             f.vector_form(scores),
             f.y,
-            f.weight,
+            f.share,
             self._width,
             *map(f.vector_form, arrays),
         )
@@ -437,12 +437,12 @@ class _AugmentedHinge:
             f.vector_form(change),
             t,
             f.y,
-            f.weight,
+            f.share,
             self._width,
-            f.vector_form(self._centre),
+            f.vector_form(self._multipliers),
         )
 
-    def dual(self, scores):
+    def pull(self, scores):
         """The maximisers t, times pi_i: a dual point for the certificate."""
         return self.expand(scores)[1].copy()
 
@@ -457,7 +457,7 @@ class _AugmentedHinge:
 
         Returns whether the multipliers moved. The width follows the number of steps
         that the minimum took: with a narrow one a step meets many kinks, with a wide
-        one the multipliers move more often. Called after `dual`.
+        one the multipliers move more often. Called after `pull`.
         """
         f = self._f
         self._steps += 1
@@ -471,7 +471,7 @@ class _AugmentedHinge:
             self._width *= RULES.widening
         if not solved and self._steps < RULES.inner_steps:
             return False
-        self._centre = wrong_class_shares(f, self._pull)
+        self._multipliers = dual_of(f, self._pull)
         if not solved:
             self._width *= 3.0
         elif self._steps <= 3:
@@ -490,10 +490,10 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     The ridge holds directions without curvature (a class without active pairs, a
     penalty without L2): it is that of the anchor, or else proportional to the gradient.
     """
-    w = f.weights(theta)
+    w = f.penalised(theta)
     ridge = anchor.strength * anchor.metric
     residual = gradient.copy()
-    f.weights(residual)[:] = f.penalty.min_norm_subgradient(w, f.weights(gradient))
+    f.penalised(residual)[:] = f.penalty.min_norm_subgradient(w, f.penalised(gradient))
     if anchor.strength == 0.0:
         unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / anchor.metric).sum())
@@ -501,24 +501,24 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
         least = RULES.smallest_damping * bend
         ridge = max(RULES.damping * size / unit, least) * anchor.metric
         if f.penalty.l2 > 0.0:
-            f.weights(ridge)[:] = damping * bend * f.weights(anchor.metric)
+            f.penalised(ridge)[:] = damping * bend * f.penalised(anchor.metric)
     if f.penalty.l1 > 0.0:
         move, landing = minimize_quadratic(
             hessian(f, second), gradient, w, f.penalty, ridge
         )
         zeros = landing == 0.0
     else:
-        f.weights(ridge)[:] += f.penalty.l2
+        f.penalised(ridge)[:] += f.penalty.l2
         move = -_solve_system(f, second, ridge, residual, iterations)
-        zeros = np.zeros(f.n_weights, dtype=bool)
-    change = f.penalty.value(w + f.weights(move)) - f.penalty.value(w)
+        zeros = np.zeros(f.n_penalised, dtype=bool)
+    change = f.penalty.value(w + f.penalised(move)) - f.penalty.value(w)
     return move, -(gradient @ move + change), zeros
 
 
 def _total_curvature(f, second):
     """Sum of the second derivatives over samples and classes; 1 where it is zero."""
     if f.loss.twice_differentiable:
-        second = f.loss.class_curvature(second, f.weight)
+        second = f.loss.class_curvature(second, f.share)
     return second.sum() or 1.0
 
 
@@ -526,7 +526,7 @@ def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
     if f.loss.of_slacks:
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
-        spread = (f.second_moment / f.feature_values(f.weights(ridge))).sum()
+        spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled
         if (few and exact) or _only_by_pairs(f):
             return solve_by_pairs(f, second, ridge, right)
@@ -537,7 +537,7 @@ def _solve_system(f, second, ridge, right, iterations):
 
 def _line_search(f, model, anchor, theta, scores, value, move, change, decrement):
     """Stage 4: length of the step, which is 1 near the optimum."""
-    w, dw = f.weights(theta), f.weights(move)
+    w, dw = f.penalised(theta), f.penalised(move)
     l1, l2 = f.penalty.l1, f.penalty.l2
 
     def along(t):

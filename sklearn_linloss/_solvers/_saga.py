@@ -118,7 +118,7 @@ class _State:
         self._theta = theta.astype(f.dtype)
         _, pull = f.loss_gradient(f.scores(theta))
         # Relative weights, of mean one; the table is that of the mean over samples.
-        self._weight = f.weight * f.n_samples
+        self._weight = f.share * f.n_samples
         self._table = pull * pull.dtype.type(f.n_samples)
         self._mean = f.backward(pull).astype(f.dtype)
         zeros = np.zeros(f.n_features)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import _kernels
-from ._common import Best, Checkpoints, SolverResult, Stall, wrong_class_shares
+from ._common import Best, Checkpoints, SolverResult, Stall, dual_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Rules:
     # And over l2 times the margin, at least: one pass can then move it by ten margins,
     # however strong the penalty is.
     intercept_reach: float = 10.0
-    intercept_ahead: float = 0.8  # beta of its centre in stage 4 (0012)
+    intercept_ahead: float = 0.8  # beta of its anchor in stage 4 (0012)
     # -- 1. the rows -----------------------------------------------------------------
     start_width: float = 0.01  # in margins, of the smoothed hinge of a first model
     single: float = 3e-7  # gap over the objective at 0 that float32 cannot resolve
@@ -64,8 +64,8 @@ class Rules:
     gently_slow: float = 0.97
     gently_left: float = 0.95
     far: float = 1.0
-    # -- 4. the centre ---------------------------------------------------------------
-    move_costs: float = 10.0  # a move of the centre, in visits of dense rows (0012)
+    # -- 4. the anchor ---------------------------------------------------------------
+    move_costs: float = 10.0  # a move of the anchor, in visits of dense rows (0012)
     rounding: float = 1e-12  # least gap that is told from 0, and product of two moves
 
 
@@ -78,8 +78,8 @@ def solve(objective, theta, certifier, options, progress):
     best = Best(theta, f.value(theta))
     progress.record(best.value, best.theta)
     ascent = DualAscent(f, np.random.default_rng(options.seed))
-    if options.dual is not None:
-        ascent.start_from(options.dual, theta)
+    if options.pull is not None:
+        ascent.start_from(options.pull, theta)
     elif theta.any():
         ascent.start_near(theta)
     limit, stalls = options.max_iter, Stall(options)
@@ -110,17 +110,17 @@ def ascend(
             f = f.with_precision(np.float64)
             ascent = ascent.continued(f)
         if due(progress.n_iter) and options.reached(distance):
-            dual = ascent.signed_dual()
-            certificate = certifier.certify(best.theta, dual)
+            pull = ascent.pull()
+            certificate = certifier.certify(best.theta, pull)
             if options.reached(certificate.criterion):
                 progress.amend(certificate.objective)
-                return SolverResult(certificate.theta, converged=True, dual=dual)
+                return SolverResult(certificate.theta, converged=True, pull=pull)
             ascent.refresh()
         if ends is not None and ends(progress.n_iter, distance, best.value):
             break
-    dual = ascent.signed_dual()
-    criterion = certifier.criterion(best.theta, dual=dual)
-    return SolverResult(best.theta, options.reached(criterion), dual)
+    pull = ascent.pull()
+    criterion = certifier.criterion(best.theta, pull=pull)
+    return SolverResult(best.theta, options.reached(criterion), pull)
 
 
 class DualAscent:
@@ -165,7 +165,7 @@ class DualAscent:
         # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
         self._U = np.zeros(f.matrix_shape, f.dtype) if f.penalty.l1 > 0.0 else None
         self._b = np.zeros((int(f.fit_intercept), f.n_rows))
-        self._W_centre, self._b_centre = self._W.copy(), self._b.copy()
+        self._W_anchor, self._b_anchor = self._W.copy(), self._b.copy()
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
         self._b_move = self._b.copy()
         self._moved = np.zeros(f.n_samples, np.bool_)
@@ -225,7 +225,7 @@ class DualAscent:
         """The ascent for the same objective in another precision."""
         other = DualAscent(f, self._rng, self._accelerated)
         other._strength = self._strength
-        other.start_from(self.signed_dual(), self.model())
+        other.start_from(self.pull(), self.model())
         return other
 
     def start_near(self, theta):
@@ -235,25 +235,25 @@ class DualAscent:
         _, slopes = f.loss_gradient(scores, RULES.start_width * f.loss.delta)
         self.start_from(slopes, theta)
 
-    def start_from(self, dual, theta):
-        """Take dual variables, given as pi_i * a_i, and the model as centre."""
+    def start_from(self, pull, theta):
+        """Take dual variables, given as pi_i * a_i, and the model as anchor."""
         f = self._of_rows
         theta = f.join(*self._f.parts(theta))
-        self.dual = wrong_class_shares(f, dual)
-        self._W_centre[:] = f.matrix(theta)
-        self._b_centre[:] = f.intercepts(theta).reshape(self._b.shape)
-        self._W_last[:], self._b_last[:] = self._W_centre, self._b_centre
+        self.dual = dual_of(f, pull)
+        self._W_anchor[:] = f.matrix(theta)
+        self._b_anchor[:] = f.intercepts(theta).reshape(self._b.shape)
+        self._W_last[:], self._b_last[:] = self._W_anchor, self._b_anchor
         self.refresh()
 
     def refresh(self):
         """Compute the model from the dual variables, free of accumulated rounding."""
         f = self._of_rows
-        pulled = f.backward(self.signed_dual())
-        U = self._proximal * self._W_centre - f.matrix(pulled)
+        pulled = f.backward(self.pull())
+        U = self._proximal * self._W_anchor - f.matrix(pulled)
         if self._U is not None:
             self._U[:] = U
         self._W[:] = f.penalty.prox_rest(U, 1.0) / self._strength
-        self._b[:] = self._b_centre
+        self._b[:] = self._b_anchor
         total = f.intercepts(pulled).reshape(self._b.shape)
         self._b -= self._b_scale / self._strength * total
 
@@ -285,13 +285,13 @@ class DualAscent:
         a_i s_i), and R(W) + R*(V) - W V with V = -sum_i pi_i a_i x_i^T.
         """
         f = self._f
-        signed = self.signed_dual()
-        dual_part, _ = f.dual_value(signed)(1.0)
-        gap = value - dual_part - np.vdot(signed, scores)
+        pull = self.pull()
+        dual_part, _ = f.dual_value(pull)(1.0)
+        gap = value - dual_part - np.vdot(pull, scores)
         if f.penalty.l2 > 0.0 and self._proximal > 0.0:
             W = self._W.astype(np.float64)
             V = self._strength * W if self._U is None else self._U
-            V = V - self._proximal * self._W_centre.astype(np.float64)
+            V = V - self._proximal * self._W_anchor.astype(np.float64)
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
         return gap
 
@@ -302,7 +302,7 @@ class DualAscent:
             (awake,) = (self._wake <= self._epoch).nonzero()
             if len(awake):
                 if self._visits_since_move >= self._visits_a_move:
-                    self._move_centres()
+                    self._move_anchors()
                     self._visits_since_move = 0
                 self._run_epoch(self._rng.permutation(awake))
                 self._let_sleep(awake)
@@ -316,15 +316,15 @@ class DualAscent:
         theta = np.concatenate([self._W, self._b], axis=None, dtype=np.float64)
         return theta if of_rows is f else f.join(*of_rows.parts(theta))
 
-    def signed_dual(self):
+    def pull(self):
         """pi_i * a_i for all classes, as the certificate takes it."""
         f = self._f
-        signed = f.weight[:, None] * self.dual
+        pull = f.share[:, None] * self.dual
         if f.n_rows == 1:
-            signed[f.y == 1] *= -1.0
+            pull[f.y == 1] *= -1.0
         else:
-            signed[np.arange(f.n_samples), f.y] = -signed.sum(axis=1)
-        return signed
+            pull[np.arange(f.n_samples), f.y] = -pull.sum(axis=1)
+        return pull
 
     def _run_epoch(self, order):
         """Stage 1 for the rows in `order`."""
@@ -334,7 +334,7 @@ class DualAscent:
         f.design.sdca_epoch(
             f.loss,
             self._centre,
-            _kernels.Terms(f.y, f.weight, f.loss.delta, l1, strength),
+            _kernels.Terms(f.y, f.share, f.loss.delta, l1, strength),
             _kernels.SdcaPass(order, self._still, self._squares, self._b_scale),
             _kernels.SdcaState(
                 self._W,
@@ -354,21 +354,21 @@ class DualAscent:
         self._wake[rows] = self._epoch + nap
 
     def _relax(self, left):
-        """Shrink kappa; the dual variables and the centres stay."""
+        """Shrink kappa; the dual variables and the anchors stay."""
         f = self._f
         if f.penalty.l2 == 0.0:
             return
         strength = max(left * self._strength, f.penalty.l2)
         less = self._strength - strength
-        self._b += less / strength * (self._b - self._b_centre)
+        self._b += less / strength * (self._b - self._b_anchor)
         if self._U is None:
-            self._W += less / strength * (self._W - self._W_centre)
+            self._W += less / strength * (self._W - self._W_anchor)
         else:
-            self._U -= less * self._W_centre
+            self._U -= less * self._W_anchor
             self._W[:] = f.penalty.prox_rest(self._U, 1.0) / strength
         self._strength = strength
 
-    def _move_centres(self):
+    def _move_anchors(self):
         """Stage 4, and the same for the intercept with a beta of its own."""
         f = self._f
         ahead = 0.0
@@ -378,11 +378,11 @@ class DualAscent:
             goes_on = move * self._b_move > RULES.rounding * move**2
             ahead = RULES.intercept_ahead * goes_on
             self._b_move = move
-        self._b += _moved(self._b_centre, self._b, self._b_last, ahead)
+        self._b += _moved(self._b_anchor, self._b, self._b_last, ahead)
         if self._proximal > 0.0:
             root = np.sqrt(f.penalty.l2 / self._strength)
             ahead = (1.0 - root) / (1.0 + root) if root > 0.0 else 0.0
-            step = _moved(self._W_centre, self._W, self._W_last, ahead)
+            step = _moved(self._W_anchor, self._W, self._W_last, ahead)
             step *= self._proximal
             if self._U is None:
                 self._W += step / self._strength
@@ -391,10 +391,10 @@ class DualAscent:
                 self._W[:] = f.penalty.prox_rest(self._U, 1.0) / self._strength
 
 
-def _moved(centre, point, last, ahead):
-    """Move a centre to point + ahead * (point - last), in place; returns its step."""
+def _moved(anchor, point, last, ahead):
+    """Move an anchor to point + ahead * (point - last), in place; returns its step."""
     target = point + ahead * (point - last)
-    step = target - centre
-    centre[:] = target
+    step = target - anchor
+    anchor[:] = target
     last[:] = point
     return step

@@ -14,7 +14,7 @@ def solve(objective, theta, certifier, options, progress):
     state = State(f, theta, options, f.n_samples)
     schedule = SCHEDULES[options.learning_rate](f, state, options, rng)
     # Relative weights: their mean over the training set is one.
-    weight = f.weight * f.n_samples
+    weight = f.share * f.n_samples
     progress.record(f.value(theta), theta)
     dual_average = 0.0
     converged = False
@@ -44,8 +44,8 @@ def solve(objective, theta, certifier, options, progress):
         finished = schedule.finished(epoch, progress)
         converged = finished and not options.early_stopping
     theta = progress.model
-    dual = None if f.loss.smooth else np.asarray(dual_average, dtype=np.float64)
-    certifier.certify(theta, dual)
+    pull = None if f.loss.smooth else np.asarray(dual_average, dtype=np.float64)
+    certifier.certify(theta, pull)
     return SolverResult(theta, converged, by_gap=False)
 
 

@@ -38,7 +38,7 @@ def hessian(f, second):
             centre,
             np.argsort(f.y[rows], kind="stable"),
             np.bincount(f.y[rows], minlength=f.n_classes),
-            f.weight[rows],
+            f.share[rows],
             second[rows],
             grams,
         )
@@ -48,18 +48,18 @@ def hessian(f, second):
         np.negative(grams, out=grams)
         grams[np.arange(K), np.arange(K)] = total
     H = np.empty((f.size, f.size))
-    n_weights = f.n_weights
+    n_penalised = f.n_penalised
     first = f.design.features_first
     inner = (2, 0, 3, 1) if first else (0, 2, 1, 3)
     corner = grams[:, :, :d, :d].transpose(inner)
-    H[:n_weights, :n_weights] = corner.reshape(n_weights, n_weights)
+    H[:n_penalised, :n_penalised] = corner.reshape(n_penalised, n_penalised)
     if f.fit_intercept:
         # A common constant of all classes has no effect; this makes it definite.
         common = (K > 1) * grams[:, :, d, d].trace() / K
-        H[n_weights:, n_weights:] = grams[:, :, d, d] + common
+        H[n_penalised:, n_penalised:] = grams[:, :, d, d] + common
         side = grams[:, :, :d, d].transpose((2, 0, 1) if first else (0, 2, 1))
-        H[:n_weights, n_weights:] = side.reshape(n_weights, K)
-        H[n_weights:, :n_weights] = H[:n_weights, n_weights:].T
+        H[:n_penalised, n_penalised:] = side.reshape(n_penalised, K)
+        H[n_penalised:, :n_penalised] = H[:n_penalised, n_penalised:].T
     return H
 
 
@@ -77,7 +77,7 @@ def solve_by_coefficients(f, second, ridge, right):
         common = f.class_mean(right)
         right = right - common
         solution += common / ridge
-        share = f.weights(f.class_mean(_diagonal(H))) / f.n_rows
+        share = f.penalised(f.class_mean(_diagonal(H))) / f.n_rows
         f.by_classes(H)[:] += f.feature_values(share)[:, None, None]
     _diagonal(H)[:] += ridge
     return solution + solve_definite(H, right)
@@ -135,7 +135,7 @@ def _pair_system(f, sample, true, other, root, ridge):
     first = np.diff(sample, prepend=-1) > 0
     rows, place = sample[first], np.cumsum(first) - 1
     ends = np.append(np.flatnonzero(first), len(sample))
-    by_feature = 1.0 / f.feature_values(f.weights(ridge))
+    by_feature = 1.0 / f.feature_values(f.penalised(ridge))
     system = np.empty((len(sample), len(sample)))
     for start in range(0, len(rows), RULES.rows):
         stop = min(start + RULES.rows, len(rows))

@@ -5,6 +5,10 @@
 times the same fits and kernels in processes of both versions that take turns, and exits
 with 1 if any became slower beyond noise: slower by `--tolerance` in the median, and in
 most of the rounds. The other commit is checked out into a temporary directory.
+
+    LINLOSS_DATA=FOLDER python benchmarks/compare.py main --data --rounds 3
+
+times a few iterations of all solvers on real data (data_folder.py) instead.
 """
 
 import argparse
@@ -65,7 +69,46 @@ print(json.dumps(spent))
 """
 
 
-def run(source, cache):
+DATA = ("fashion_mnist", "letter", "news20bydate_tfidf", "usps")
+# The processor's time: the fits are long enough, and the machine may be shared.
+ON_DATA = f"""
+import json, sys, time, warnings
+import numpy as np
+from sklearn.datasets import load_digits
+
+sys.path.insert(0, {str(PROJECT / "benchmarks")!r})
+import data_folder
+from sklearn_linloss import SVMClassifier, SoftmaxClassifier
+
+warnings.simplefilter("ignore")
+X, y = load_digits(return_X_y=True)
+sets = {{"digits": ((X / 16).astype(np.float32), y)}}
+for name in {DATA!r}:
+    X, y = data_folder.load(name, "byte" if name == "fashion_mnist" else "none")
+    sets[name] = X[:20_000], y[:20_000]
+steps = {{"gd": 10, "lbfgs": 10, "newton": 3, "saga": 3, "sdca": 3, "sgd": 3}}
+spent = {{}}
+for data, (X, y) in sets.items():
+    for loss in ("softmax", "hinge", "squared_hinge"):
+        for solver, max_iter in steps.items():
+            options = dict(solver=solver, max_iter=max_iter, tol=0, random_state=0)
+            model = SoftmaxClassifier(**options)
+            if loss != "softmax":
+                model = SVMClassifier(loss, **options)
+            times = []
+            try:
+                for _ in range(3):
+                    start = time.process_time()
+                    model.fit(X, y)
+                    times.append(time.process_time() - start)
+            except ValueError:  # not this loss
+                continue
+            spent[f"{{data}}, {{loss}} {{solver}}"] = min(times)
+print(json.dumps(spent))
+"""
+
+
+def run(source, cache, cases):
     environment = os.environ | {
         "PYTHONPATH": str(source),
         "NUMBA_CACHE_DIR": str(cache),
@@ -73,7 +116,7 @@ def run(source, cache):
         "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run(
-        [sys.executable, "-c", CASES],
+        [sys.executable, "-c", cases],
         env=environment,
         cwd=cache,
         stdout=subprocess.PIPE,
@@ -95,7 +138,9 @@ def main():
     parser.add_argument("base", help="the commit to compare with")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tolerance", type=float, default=0.1)
+    parser.add_argument("--data", action="store_true")
     options = parser.parse_args()
+    cases = ON_DATA if options.data else CASES
     with tempfile.TemporaryDirectory() as scratch:
         base, caches = Path(scratch) / "base", []
         for name in ("base", "cache of base", "cache of head"):
@@ -104,10 +149,12 @@ def main():
         check_out(options.base, base)
         versions = (base, caches[1]), (PROJECT, caches[2])
         for version in versions:
-            run(*version)  # fills its cache
+            run(*version, cases)  # fills its cache
         rounds = []
         for turn in range(options.rounds):
-            pair = [run(*version) for version in versions[:: 1 if turn % 2 else -1]]
+            pair = [
+                run(*version, cases) for version in versions[:: 1 if turn % 2 else -1]
+            ]
             rounds.append(pair if turn % 2 else pair[::-1])
     print("| case | base, ms | head, ms | ratio | slower in |\n|---|---|---|---|---|")
     slower = []

@@ -99,7 +99,7 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     limit = options.max_iter
     if sent_back and f.loss.smooth:
         ends = Stall(replace(options, hands_over=True))
-        if f.penalty.l1 > 0.0:
+        if not f.penalty.is_smooth:
             limit = min(progress.n_iter + RULES.ascent_if_large, limit)
     else:
         ends = _Ascended(f, ascent, options, progress.n_iter)
@@ -146,7 +146,7 @@ def _take_steps(f, theta, pull, width, best, certifier, options, progress):
         # 6. Multipliers and width.
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.point = theta
-        if model.stuck and f.penalty.l2 > 0.0:
+        if model.stuck and f.penalty.convexity > 0.0:
             return SolverResult(best.theta, converged=False), False
     return SolverResult(best.theta, converged=False, pull=pull), True
 
@@ -215,7 +215,7 @@ class _Steps:
 def _iterations_pay(f):
     """Whether conjugate gradients solve Newton's systems for less than a factor."""
     twice = f.loss.twice_differentiable
-    if not twice or f.penalty.l1 > 0.0 or f.penalty.l2 == 0.0:
+    if not twice or not f.penalty.is_smooth or f.penalty.convexity == 0.0:
         return False
     n, d, size = f.n_samples, f.n_features, f.size
     if size < RULES.small_system:
@@ -228,7 +228,7 @@ def _iterations_pay(f):
 
 def _ascent_pays(f, warm):
     """Whether to start with stage 1."""
-    if f.penalty.l2 == 0.0:
+    if f.penalty.convexity == 0.0:
         return False
     if not f.loss.smooth:
         return f.n_samples >= RULES.ascent_from or _only_by_pairs(f)
@@ -383,7 +383,7 @@ class _AugmentedHinge:
         f = self._f
         if f.loss.delta == 0.0 or self._width == 0.0:
             return 0.0
-        held = f.penalty.l2 / self._largest_variance
+        held = f.penalty.convexity / self._largest_variance
         return max(RULES.proximal * self._width / f.loss.delta**2 - held, 0.0)
 
     def start_from(self, pull, width):
@@ -402,7 +402,7 @@ class _AugmentedHinge:
     @property
     def stuck(self):
         """Whether the squared hinge needs multipliers."""
-        most = RULES.stuck_with_l1 if self._f.penalty.l1 > 0.0 else RULES.stuck
+        most = RULES.stuck if self._f.penalty.is_smooth else RULES.stuck_with_l1
         return self._short >= (RULES.stuck_if_tiny if self.ends_exactly else most)
 
     @property
@@ -463,7 +463,7 @@ class _AugmentedHinge:
         self._steps += 1
         if self._width == 0.0:
             self._short += length < RULES.short
-            if self.stuck and f.penalty.l2 == 0.0:
+            if self.stuck and f.penalty.convexity == 0.0:
                 self.start_from(self._pull, RULES.width_after_ascent)
             return False
         solved = decrement <= RULES.inner_accuracy * gap and length >= RULES.long
@@ -500,15 +500,15 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
         bend = _total_curvature(f, second)
         least = RULES.smallest_damping * bend
         ridge = max(RULES.damping * size / unit, least) * anchor.metric
-        if f.penalty.l2 > 0.0:
+        if f.penalty.convexity > 0.0:
             f.penalised(ridge)[:] = damping * bend * f.penalised(anchor.metric)
-    if f.penalty.l1 > 0.0:
+    if not f.penalty.is_smooth:
         move, landing = minimize_quadratic(
             hessian(f, second), gradient, w, f.penalty, ridge
         )
         zeros = landing == 0.0
     else:
-        f.penalised(ridge)[:] += f.penalty.l2
+        f.penalised(ridge)[:] += f.penalty.convexity
         move = -_solve_system(f, second, ridge, residual, iterations)
         zeros = np.zeros(f.n_penalised, dtype=bool)
     change = f.penalty.value(w + f.penalised(move)) - f.penalty.value(w)
@@ -538,7 +538,6 @@ def _solve_system(f, second, ridge, right, iterations):
 def _line_search(f, model, anchor, theta, scores, value, move, change, decrement):
     """Stage 4: length of the step, which is 1 near the optimum."""
     w, dw = f.penalised(theta), f.penalised(move)
-    l1, l2 = f.penalty.l1, f.penalty.l2
 
     def along(t):
         data, slope = model.along(scores, change, t)
@@ -546,7 +545,7 @@ def _line_search(f, model, anchor, theta, scores, value, move, change, decrement
         if anchor.strength > 0.0:
             data += anchor.value(theta + t * move)
             slope += anchor.gradient(theta + t * move) @ move
-        slope += dw @ (l1 * np.sign(at_t) + l2 * at_t)
+        slope += dw @ f.penalty.gradient(at_t)
         return -(data + f.penalty.value(at_t)), -slope
 
     start = -(value + f.penalty.value(w))

@@ -156,14 +156,14 @@ class DualAscent:
         # Zero without features, where any positive number does.
         mean_square = self._squares.mean() or 1.0
         unit = f.loss.delta if hinge and f.loss.delta > 0.0 else 1.0
-        reach = RULES.intercept_reach * f.penalty.l2 * unit
+        reach = RULES.intercept_reach * f.penalty.convexity * unit
         scale = max(RULES.intercept_scale * mean_square, reach)
         self._b_scale = scale * f.fit_intercept
         self._strength = self._first_strength(mean_square, unit)
         self.dual = np.zeros((f.n_samples, f.n_rows))
         self._W = np.zeros(f.matrix_shape, f.dtype)
         # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
-        self._U = np.zeros(f.matrix_shape, f.dtype) if f.penalty.l1 > 0.0 else None
+        self._U = None if f.penalty.is_smooth else np.zeros(f.matrix_shape, f.dtype)
         self._b = np.zeros((int(f.fit_intercept), f.n_rows))
         self._W_anchor, self._b_anchor = self._W.copy(), self._b.copy()
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
@@ -192,7 +192,7 @@ class DualAscent:
         equal at c = (l2 / typical)^(1/3).
         """
         f = self._f
-        l2 = f.penalty.l2
+        l2 = f.penalty.convexity
         typical = mean_square / (f.n_samples * unit)
         if l2 == 0.0:
             return RULES.strength_without_l2 * typical
@@ -219,7 +219,7 @@ class DualAscent:
 
     @property
     def _proximal(self):
-        return self._strength - self._f.penalty.l2
+        return self._strength - self._f.penalty.convexity
 
     def continued(self, f):
         """The ascent for the same objective in another precision."""
@@ -288,7 +288,7 @@ class DualAscent:
         pull = self.pull()
         dual_part, _ = f.dual_value(pull)(1.0)
         gap = value - dual_part - np.vdot(pull, scores)
-        if f.penalty.l2 > 0.0 and self._proximal > 0.0:
+        if f.penalty.convexity > 0.0 and self._proximal > 0.0:
             W = self._W.astype(np.float64)
             V = self._strength * W if self._U is None else self._U
             V = V - self._proximal * self._W_anchor.astype(np.float64)
@@ -356,9 +356,9 @@ class DualAscent:
     def _relax(self, left):
         """Shrink kappa; the dual variables and the anchors stay."""
         f = self._f
-        if f.penalty.l2 == 0.0:
+        if f.penalty.convexity == 0.0:
             return
-        strength = max(left * self._strength, f.penalty.l2)
+        strength = max(left * self._strength, f.penalty.convexity)
         less = self._strength - strength
         self._b += less / strength * (self._b - self._b_anchor)
         if self._U is None:
@@ -372,7 +372,7 @@ class DualAscent:
         """Stage 4, and the same for the intercept with a beta of its own."""
         f = self._f
         ahead = 0.0
-        if f.penalty.l2 > 0.0:
+        if f.penalty.convexity > 0.0:
             # Only where it goes on in the same direction: otherwise it would swing.
             move = self._b - self._b_last
             goes_on = move * self._b_move > RULES.rounding * move**2
@@ -380,7 +380,7 @@ class DualAscent:
             self._b_move = move
         self._b += _moved(self._b_anchor, self._b, self._b_last, ahead)
         if self._proximal > 0.0:
-            root = np.sqrt(f.penalty.l2 / self._strength)
+            root = np.sqrt(f.penalty.convexity / self._strength)
             ahead = (1.0 - root) / (1.0 + root) if root > 0.0 else 0.0
             step = _moved(self._W_anchor, self._W, self._W_last, ahead)
             step *= self._proximal

@@ -1,6 +1,7 @@
 """Epochs of SGD with Nesterov's momentum."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -177,21 +178,33 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
         )
 
 
+class _Coasting(NamedTuple):
+    """What skips updates: arrays of one entry an update.
+
+    `logs` sums the logarithms of `shrinks`, `powers` are those of the momentum,
+    `totals` sum the soft thresholds `kinks` in units of the weights at the start; with
+    a velocity of at most `still` a weight that is zero stays so. `skips` tells whether
+    there are logarithms to sum.
+    """
+
+    shrinks: np.ndarray
+    kinks: np.ndarray
+    logs: np.ndarray
+    powers: np.ndarray
+    totals: np.ndarray
+    still: np.ndarray
+    skips: bool
+
+
 @inlined
 def _coasting_tables(shrinks, kinks, momentum):
-    """What `_coast` needs to skip updates, one entry an update.
-
-    `logs` sums the logarithms of `shrinks`, `powers` are those of `momentum`, `totals`
-    sum the soft thresholds in units of the weights at the start; with a velocity of at
-    most `still` a weight that is zero stays so. Returns also whether there are
-    logarithms to sum.
-    """
+    """What `_coast` needs to skip updates."""
     n = len(shrinks)
     logs, powers, totals = np.zeros(n + 1), np.ones(n + 1), np.zeros(n + 1)
     still = np.full(n + 1, np.inf)
     for t in range(n):
         if not shrinks[t] > 0.0:
-            return logs, powers, totals, still, False
+            return _Coasting(shrinks, kinks, logs, powers, totals, still, False)
         logs[t + 1] = logs[t] + math.log(shrinks[t])
         powers[t + 1] = powers[t] * momentum
         totals[t + 1] = totals[t] + kinks[t] / math.exp(logs[t + 1])
@@ -199,19 +212,18 @@ def _coasting_tables(shrinks, kinks, momentum):
         if momentum > 0.0:
             later = still[t + 1] / (shrinks[min(t + 1, n - 1)] * momentum)
             still[t] = min(kinks[t] / momentum, later)
-    return logs, powers, totals, still, logs[n] > _SMALLEST_LOG
+    skips = logs[n] > _SMALLEST_LOG
+    return _Coasting(shrinks, kinks, logs, powers, totals, still, skips)
 
 
 @inlined
-def _coast(
-    W, velocity, mean, j, first, last, shrinks, kinks, logs, powers, totals, still,
-    skips, momentum, blends, averaging,
-):  # fmt: skip
+def _coast(W, velocity, mean, j, first, last, tables, momentum, blends, averaging):
     """Bring row j of W through the updates `first` to `last`, which lack its feature.
 
     What is needed step by step: a mean of the iterates, and thresholds on a weight that
     still has a velocity. All else has a closed form.
     """
+    shrinks, kinks, logs, powers, totals, still, skips = tables
     number = W.dtype.type
     tiny = np.finfo(W.dtype).tiny
     if skips and not averaging and totals[last] == 0.0:
@@ -269,7 +281,7 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     shrinks, reaches = np.empty(n_batches), np.empty(n_batches)
     _decays(rates, momentum, l2, response, shrinks, reaches)
     kinks = reaches * l1
-    logs, powers, totals, still, skips = _coasting_tables(shrinks, kinks, momentum)
+    tables = _coasting_tables(shrinks, kinks, momentum)
     penalty = 0.0
     for j in range(n_features):
         penalty += _penalty(W, j, l1, l2)
@@ -296,9 +308,8 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
                 if done[j] <= t:
                     if done[j] < t:
                         _coast(
-                            W, W_velocity, W_mean, j, done[j], t, shrinks, kinks,
-                            logs, powers, totals, still, skips, momentum, blends,
-                            averaging,
+                            W, W_velocity, W_mean, j, done[j], t, tables, momentum,
+                            blends, averaging,
                         )  # fmt: skip
                     done[j] = t + 1
                     touched[n_touched] = j
@@ -341,6 +352,6 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     for j in range(n_features):
         if done[j] < n_batches:
             _coast(
-                W, W_velocity, W_mean, j, done[j], n_batches, shrinks, kinks,
-                logs, powers, totals, still, skips, momentum, blends, averaging,
+                W, W_velocity, W_mean, j, done[j], n_batches, tables, momentum,
+                blends, averaging,
             )  # fmt: skip

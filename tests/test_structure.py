@@ -75,6 +75,36 @@ def test_imports_run_one_way(path):
     assert not upward
 
 
+def module_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def imported_modules(path, modules):
+    """Modules of this package that a file imports, inside functions too."""
+    package = list(path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ImportFrom) or node.level == 0:
+            continue
+        base = package[: len(package) - node.level + 1]
+        base += node.module.split(".") if node.module else []
+        for alias in node.names:
+            inside = (*base, alias.name)
+            yield inside if inside in modules else tuple(base)
+
+
+def test_imports_of_modules_have_no_circle():
+    modules = {module_of(path) for path in sources()}
+    waiting = {
+        module_of(path): set(imported_modules(path, modules)) - {module_of(path)}
+        for path in sources()
+    }
+    while waiting:
+        free = {name for name, needs in waiting.items() if not needs & waiting.keys()}
+        assert free, f"a circle among {sorted(waiting)}"
+        waiting = {name: waiting[name] for name in waiting.keys() - free}
+
+
 def compared(tree):
     """Attributes that a file compares with something."""
     for node in ast.walk(tree):

@@ -11,14 +11,15 @@ from ._base import settings_of
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 
-# Entries of X that the compiled products are used for, and iterations in which a solver
-# comes by all its code.
-_ENTRIES, _ITERATIONS = 1_200_000, 40
-# With this no solver ends early, and none takes float64 for float32 data.
+# Entries of X from which the compiled products are used, and some more.
+_ENTRIES = 1_200_000
+# Iterations in which a solver uses all its code.
+_ITERATIONS = 40
+# So tight that no solver ends early, and so loose that float32 data stay float32.
 _TOL = 1e-5
-# Solvers go different ways where few samples count and where all do: with labels that X
-# tells and others, and with penalties that matter little and much.
-_PENALTIES = 1.0, 1e4
+# Solvers take other branches where the classes can be separated than where labels are
+# random, and where the penalty is weak than where it is strong.
+_PENALTY_FACTORS = (1.0, 1e4)
 
 
 def warmup(
@@ -30,10 +31,11 @@ def warmup(
     dtype=np.float64,
     sparse=False,
 ):
-    """Compile what fits of data of some kind need, or load it from the cache on disk.
+    """Compile the code for fits of some kind of data, or load it from disk.
 
-    Compilation takes seconds in the first fit on a machine, and loading part of one in
-    the first fit of a process. A server calls this before its first request.
+    Otherwise the first fit on a machine waits some seconds for the compiler, and the
+    first fit in a process part of a second for the cache on disk. A server can call
+    this before its first request.
 
     Parameters
     ----------
@@ -41,8 +43,7 @@ def warmup(
         The classifier with its parameters, which stays as it is. None means both, with
         their defaults.
     n_samples, n_features, n_classes : int
-        Shape of the data to come, which decides what "auto" and the products with X
-        are.
+        Shape of the data to come: "auto" and the products with X depend on it.
     dtype : {np.float32, np.float64}, default=np.float64
         Precision of the data.
     sparse : bool, default=False
@@ -68,7 +69,7 @@ def warmup(
         model.set_params(
             solver=solver, verbose=0, tol=min(model.tol, _TOL), max_iter=_ITERATIONS
         )
-        for factor, labels in product(_PENALTIES, (y, rng.permutation(y))):
+        for factor, labels in product(_PENALTY_FACTORS, (y, rng.permutation(y))):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 clone(model).set_params(alpha=factor * model.alpha).fit(X, labels)

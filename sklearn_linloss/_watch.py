@@ -8,7 +8,7 @@ class Validation:
 
     Parameters
     ----------
-    objective : LinearObjective
+    objective : Objective
         Of the validation samples, in the coordinates of the fit.
     options : Options
         With `early_stopping` the best model is kept, and the fit stops after

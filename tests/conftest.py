@@ -26,6 +26,13 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    # The workers fill the cores: threads of BLAS in each would wait for one another.
+    # Set before they start, as pytest itself imports scikit-learn for its warnings.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem():
     collected = yield

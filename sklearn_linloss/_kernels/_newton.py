@@ -68,11 +68,14 @@ def add_pair_grams(loss, X, centre, by_class, counts, weight, second, grams):
                 block[filled, n_features] = root
                 filled += 1
                 if filled == _GRAM_BLOCK:
-                    grams[k, j] += np.dot(block.T, block)
+                    # In one statement it would take three seconds more to compile.
+                    total = grams[k, j]
+                    total += np.dot(block.T, block)
                     filled = 0
             if filled > 0:
                 part = block[:filled]
-                grams[k, j] += np.dot(part.T, part)
+                total = grams[k, j]
+                total += np.dot(part.T, part)
         if n_rows > 1 and loss != SOFTMAX:
             first = last
 

@@ -80,7 +80,7 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         - "newton": Newton's method on explicit second derivatives, for at most 3000
           coefficients, or for the hinges with L2 as many pairs of a sample and a wrong
           class. The softmax with L2 does without that matrix, by conjugate gradients,
-          for ``n_classes * n_features ** 2`` up to 7e6. The hinge takes its steps
+          for up to 5000 features. The hinge takes its steps
           inside an augmented Lagrangian. With L2 dual ascent goes first where that is
           cheaper; for the hinge with L2 there may then be any number of coefficients,
           and steps are taken while at most 3400 pairs are active.

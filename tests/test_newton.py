@@ -7,8 +7,10 @@ import pytest
 from _objectives import make_objective
 from scipy import sparse
 
+from sklearn_linloss._design import dense, design_of
 from sklearn_linloss._penalty import ElasticNet
-from sklearn_linloss._solvers import _newton, _systems
+from sklearn_linloss._solvers import _conjugate_gradients, _newton, _systems
+from sklearn_linloss._solvers._metric import SharedMetric
 
 pytestmark = pytest.mark.plain_python
 
@@ -91,6 +93,69 @@ def test_the_hessian_of_the_smooth_losses(loss, n_classes, container):
         _, behind = f.data_gradient(theta - step * direction)
         expected = (ahead - behind) / (2.0 * step)
         np.testing.assert_allclose(H @ direction, expected, rtol=1e-5, atol=1e-6)
+
+
+def at_a_point(X, y, fit_intercept):
+    """An objective of the softmax, and its second derivatives somewhere."""
+    f = objective(X, y, "softmax", fit_intercept)
+    theta = 0.3 * np.random.default_rng(1).normal(size=f.size)
+    return f, _newton._Softmax(f).expand(f.scores(theta))[2]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_covariance_of_a_design(dtype, container, monkeypatch):
+    monkeypatch.setattr(dense, "RULES", replace(dense.RULES, covariance_rows=7))
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 6)).astype(dtype) + 1.0
+    weight = rng.uniform(0.5, 2.0, size=40)
+    weight /= weight.sum()
+    centre = weight @ X
+    found = design_of(container(X)).covariance(weight, centre, np.dtype(np.float64))
+    expected = (X - centre).T @ (weight[:, None] * (X - centre))
+    np.testing.assert_allclose(np.tril(found), np.tril(expected), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_systems_without_a_matrix(n_classes, fit_intercept, container, monkeypatch):
+    exact = replace(_conjugate_gradients.RULES, coarsest=1e-20)
+    monkeypatch.setattr(_conjugate_gradients, "RULES", exact)
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(60, 8)) * np.arange(1.0, 9.0) + 1.0
+    y = np.arange(60) % n_classes
+    f, second = at_a_point(container(X), y, fit_intercept)
+    ridge = np.full(f.size, 0.02)
+    f.intercepts(ridge)[:] = 1e-9
+    right = rng.normal(size=f.size)
+    if n_classes > 2:
+        f.intercepts(right)[:] -= f.intercepts(right).sum() / n_classes
+    expected = _systems.solve_by_coefficients(f, second, ridge, right)
+    for preconditioner in (
+        _conjugate_gradients.ClassBlocks(f, second),
+        SharedMetric(f).at(f, second),
+    ):
+        found = _conjugate_gradients.solve_by_conjugate_gradients(
+            f, second, ridge, right, preconditioner=preconditioner, target=0.0
+        )
+        if n_classes > 2:
+            # A common constant changes nothing.
+            for theta in (found, expected):
+                f.intercepts(theta)[:] -= f.intercepts(theta).sum() / n_classes
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_metric_is_exact_where_all_samples_bend_alike():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 6)), np.arange(50) % 2
+    f = make_objective(X, y, "softmax", fit_intercept=False)
+    # Without coefficients every probability is a half.
+    second = _newton._Softmax(f).expand(f.scores(np.zeros(f.size)))[2]
+    ridge = np.full(f.size, 0.1)
+    metric = SharedMetric(f).at(f, second)
+    metric.prepare(ridge)
+    direction = rng.normal(size=f.size)
+    product = _systems.hessian(f, second) @ direction + ridge * direction
+    np.testing.assert_allclose(metric(f, product), direction, rtol=1e-9)
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.3])

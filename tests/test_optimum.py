@@ -9,7 +9,9 @@ from _models import LOSSES, make, models
 from scipy import optimize, sparse
 from sklearn.svm import SVC
 
-from sklearn_linloss._solvers import _newton
+from sklearn_linloss import losses
+from sklearn_linloss._penalty import ElasticNet
+from sklearn_linloss._solvers import Request, _conjugate_gradients, _newton, choose
 
 HINGES = ("hinge", "squared_hinge")
 PENALTIES = {"l2": 0.0, "elastic_net": 0.5, "l1": 1.0}
@@ -199,6 +201,26 @@ def ill_conditioned():
     X, y = blobs(1000, 350, 10)
     rotation, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(350, 350)))
     return X * np.arange(1.0, 351.0) ** -1.5 @ rotation, y
+
+
+@pytest.mark.parametrize(("n_features", "expected"), [(5000, "newton"), (5001, "sdca")])
+def test_wide_data_have_newton_while_a_metric_can_be_had(n_features, expected):
+    loss = losses.softmax.at_margin()
+    request = Request(loss, ElasticNet(1e-6, 0.0), "auto", 20000, n_features, 10)
+    assert choose("auto", request) == expected
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1e-6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
+def test_newton_with_one_metric_for_all_classes(
+    container, dtype, alpha, ill_conditioned, monkeypatch
+):
+    rules = replace(_conjugate_gradients.RULES, largest_blocks=0.0)
+    monkeypatch.setattr(_conjugate_gradients, "RULES", rules)
+    X, y = ill_conditioned
+    X = container(X.astype(dtype))
+    assert_reaches(make("softmax", alpha=alpha), X, y, 1e-5)
 
 
 @pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])

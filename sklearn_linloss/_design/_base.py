@@ -91,6 +91,10 @@ class Design:
         """
         raise self._lacks("loss_gradient")
 
+    def covariance(self, weight, centre, dtype):
+        """sum_i weight_i (x_i - centre) (x_i - centre)^T, its lower triangle."""
+        raise self._lacks("covariance")
+
     def squared_norms(self, centre):
         """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre."""
         raise self._lacks("squared_norms")

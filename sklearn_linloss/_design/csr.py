@@ -66,6 +66,12 @@ class Csr(Design):
         variance += np.maximum(1.0 - stored, 0.0) * mean**2
         return mean, variance
 
+    def covariance(self, weight, centre, dtype):
+        X = sparse.diags(np.sqrt(weight)) @ self._X.astype(np.float64)
+        total = (X.T @ X).toarray(order="F")
+        total -= np.multiply.outer(centre, centre)
+        return total.astype(dtype, copy=False)
+
     def squared_norms(self, centre):
         norms = np.empty(self.n_samples)
         for rows in self.row_blocks(8 * max(self.n_stored // self.n_samples, 1)):

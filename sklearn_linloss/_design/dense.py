@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 from sklearn.utils.extmath import row_norms
 
 from .. import _kernels
@@ -17,6 +18,7 @@ class Rules:
     fewest_features: int = 64
     small: float = 1e6  # entries of X, below which no compilation pays
     cached_rows: int = 48  # samples in a block, whose X is read once (0011)
+    covariance_rows: int = 1000
     middle_of: int = 33  # samples whose median gives the order of magnitude
 
 
@@ -118,6 +120,19 @@ class Dense(Design):
 
         mean, square = sum(self.over_parts(part, self.n_stored, 2 * self.n_features))
         return mean + origin, np.maximum(square - mean**2, 0.0)
+
+    def covariance(self, weight, centre, dtype):
+        syrk = get_blas_funcs("syrk", dtype=dtype)
+        total = np.zeros((self.n_features, self.n_features), dtype, order="F")
+        root, centre = np.sqrt(weight).astype(dtype), centre.astype(dtype)
+        # Blocks as large as `total`, which each of them reads and writes.
+        step = max(self.n_features, RULES.covariance_rows)
+        for start in range(0, self.n_samples, step):
+            rows = slice(start, start + step)
+            Z = self._X[rows].astype(dtype, copy=False) - centre
+            Z *= root[rows, None]
+            syrk(1.0, Z.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+        return total
 
     def squared_norms(self, centre):
         norms = np.empty(self.n_samples)

@@ -2,7 +2,8 @@
 
 The blocks of single classes on the diagonal of the matrix are the preconditioner: what
 couples the classes of one sample has rank one (J. Nocedal and S. J. Wright, "Numerical
-optimization", 2006, sections 5.1 and 7.1).
+optimization", 2006, sections 5.1 and 7.1). Where they are too large, one metric of the
+features takes their place (`_metric.py`).
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _costs
+from ._metric import SharedMetric
 
 
 @dataclass(frozen=True)
 class Rules:
     """When a system is solved well enough; 0009 is a decision in docs/adr/."""
 
+    largest_blocks: float = 7e6  # numbers in the blocks of all classes (0009)
     most_rows: float = 4.0  # rows a feature, for a block; those of most weight (0009)
     # What may be left of a step's descent: at most `coarsest` of it, and near the
     # optimum `enough` of what the tolerance allows, but never below `finest` (0009).
@@ -30,7 +33,7 @@ class Rules:
 RULES = Rules()
 
 
-class Preconditioner:
+class ClassBlocks:
     """Inverses of the classes' blocks of the Hessian.
 
     Parameters
@@ -90,6 +93,28 @@ class Preconditioner:
         if f.fit_intercept:
             f.intercepts(solution)[:] = f.intercepts(residual) / self._intercepts
         return solution
+
+
+def preconditioner_for(f, second):
+    """A preconditioner at second derivatives; what can be kept is in the workspace."""
+    if _shares_metric(f):
+        metric = f.workspace.get("metric")
+        if metric is None or not metric.serves(f):
+            metric = f.workspace["metric"] = SharedMetric(f)
+        return metric.at(f, second)
+    blocks = f.workspace.get("class_blocks")
+    if blocks is None or blocks.is_worn(f):
+        blocks = f.workspace["class_blocks"] = ClassBlocks(f, second)
+    return blocks
+
+
+def cost_of_preconditioner(f):
+    """Floating-point operations to make one."""
+    return (SharedMetric if _shares_metric(f) else ClassBlocks).cost(f)
+
+
+def _shares_metric(f):
+    return f.n_rows * f.n_features**2 > RULES.largest_blocks
 
 
 def _most_rows(f):

@@ -43,7 +43,8 @@ from ._common import (
     feature_metric,
 )
 from ._conjugate_gradients import (
-    Preconditioner,
+    cost_of_preconditioner,
+    preconditioner_for,
     solve_by_conjugate_gradients,
     within_reach,
 )
@@ -163,7 +164,6 @@ class _Steps:
         self._tol = tol
         self._damping = 0.0
         self._iterative = _iterations_pay(f)
-        self._preconditioner = f.workspace.get("preconditioner")
 
     def take(self, f, theta, scores):
         """The next coefficients, their scores, the descent predicted for the full step,
@@ -181,13 +181,9 @@ class _Steps:
         # 3. Direction.
         iterations = None
         if self._iterative:
-            old = self._preconditioner
-            if old is None or old.is_worn(f):
-                self._preconditioner = Preconditioner(f, second)
-                f.workspace["preconditioner"] = self._preconditioner
             iterations = partial(
                 solve_by_conjugate_gradients,
-                preconditioner=self._preconditioner,
+                preconditioner=preconditioner_for(f, second),
                 target=self._tol * (value + f.penalty_value(theta)),
             )
         move, decrement, zeros = _newton_step(
@@ -222,7 +218,7 @@ def _iterations_pay(f):
         # Blind to the number of samples, so that weighted and repeated rows take the
         # same way.
         return False
-    iterations = RULES.cg_steps * _costs.gradient(n, size) + Preconditioner.cost(f)
+    iterations = RULES.cg_steps * _costs.gradient(n, size) + cost_of_preconditioner(f)
     return _costs.newton_matrix(n, d, f.n_rows, size) > iterations
 
 

@@ -13,8 +13,8 @@ class Rules:
     """What solvers can hold, and what "auto" prefers; 0003 is in docs/adr/."""
 
     newton_largest: int = 3000  # rows of Newton's matrix (0003)
-    # Entries of the blocks of all classes, for conjugate gradients (0009).
-    newton_largest_blocks: float = 7e6
+    # Features, for conjugate gradients: eigenvectors of so many are computed (0017).
+    newton_features: int = 5000
     # First-order steps that one Newton step makes unnecessary, with L2 and without.
     replaced_steps: float = 20.0
     replaced_steps_l1: float = 200.0
@@ -140,12 +140,11 @@ def _sdca_lacks(request):
 def _newton_iterates(request):
     """Whether Newton's method on the softmax can do without its matrix."""
     penalty = request.penalty
-    blocks = request.n_rows * request.n_features**2
     return (
         request.loss.twice_differentiable
         and penalty.is_smooth
         and penalty.convexity > 0.0
-        and blocks <= RULES.newton_largest_blocks
+        and request.n_features <= RULES.newton_features
     )
 
 

@@ -42,20 +42,23 @@ def room_of(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imported_rooms(path):
-    """Rooms of this package that a file imports, inside functions too."""
+def relative_imports(path):
+    """What a file imports from this package, inside functions too: where from, and
+    which names.
+    """
     package = list(path.relative_to(PACKAGE).parent.parts)
     for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom) or node.level == 0:
-            continue
-        base = package[: len(package) - node.level + 1]
-        base += node.module.split(".") if node.module else []
-        names = [[*base, alias.name] for alias in node.names] if not base else [base]
-        for name in names:
-            is_room = (PACKAGE / name[0]).is_dir() or (
-                PACKAGE / f"{name[0]}.py"
-            ).exists()
-            yield name[0] if is_room else "__init__"
+        if isinstance(node, ast.ImportFrom) and node.level > 0:
+            base = package[: len(package) - node.level + 1]
+            base += node.module.split(".") if node.module else []
+            yield base, [alias.name for alias in node.names]
+
+
+def imported_rooms(path):
+    for base, names in relative_imports(path):
+        for room in base[:1] or names:
+            is_room = (PACKAGE / room).is_dir() or (PACKAGE / f"{room}.py").exists()
+            yield room if is_room else "__init__"
 
 
 def test_every_file_has_a_room():
@@ -81,15 +84,9 @@ def module_of(path):
 
 
 def imported_modules(path, modules):
-    """Modules of this package that a file imports, inside functions too."""
-    package = list(path.relative_to(PACKAGE).parent.parts)
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom) or node.level == 0:
-            continue
-        base = package[: len(package) - node.level + 1]
-        base += node.module.split(".") if node.module else []
-        for alias in node.names:
-            inside = (*base, alias.name)
+    for base, names in relative_imports(path):
+        for name in names:
+            inside = (*base, name)
             yield inside if inside in modules else tuple(base)
 
 

@@ -18,7 +18,7 @@ class Rules:
     fewest_features: int = 64
     small: float = 1e6  # entries of X, below which no compilation pays
     cached_rows: int = 48  # samples in a block, whose X is read once (0011)
-    covariance_rows: int = 1000
+    covariance_rows: int = 1000  # samples in a block of the covariance, at least
     middle_of: int = 33  # samples whose median gives the order of magnitude
 
 

@@ -75,5 +75,6 @@ class SharedMetric:
 
 
 def _precision(f):
+    """In which eigenvalues as small as the ridge are told from rounding."""
     weak = f.penalty.convexity < RULES.single_from * f.variance.sum()
     return np.dtype(np.float64) if weak else f.dtype

@@ -332,6 +332,15 @@ class Objective:
             pull, self.y, self.share, lambda rows: self._by_class @ rows
         )
 
+    def coupling(self, second):
+        """How the classes bend together: the sum of pi_i (Hessian of L_i).
+
+        `second` holds second derivatives as the loss has them.
+        """
+        return self.loss.coupling(
+            second, self.share, lambda rows: self._by_class @ rows
+        )
+
     @property
     def _by_class(self):
         """Indicators of the samples of each class, a CSR of shape (K, n_samples)."""

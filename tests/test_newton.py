@@ -9,7 +9,12 @@ from scipy import sparse
 
 from sklearn_linloss._design import dense, design_of
 from sklearn_linloss._penalty import ElasticNet
-from sklearn_linloss._solvers import _conjugate_gradients, _newton, _systems
+from sklearn_linloss._solvers import (
+    _conjugate_gradients,
+    _metric,
+    _models,
+    _systems,
+)
 from sklearn_linloss._solvers._metric import SharedMetric
 
 pytestmark = pytest.mark.plain_python
@@ -81,9 +86,9 @@ def test_the_hessian_of_the_smooth_losses(loss, n_classes, container):
     y = np.arange(30) % n_classes
     f = objective(container(X), y, loss, fit_intercept=True)
     theta = 0.3 * rng.normal(size=f.size)
-    _, _, second = (_newton._Softmax if loss == "softmax" else _newton._AugmentedHinge)(
-        f
-    ).expand(f.scores(theta))
+    _, _, second = (
+        _models.SmoothModel if loss == "softmax" else _models.AugmentedHinge
+    )(f).expand(f.scores(theta))
     H = _systems.hessian(f, second)
     step = 1e-6
     for direction in rng.normal(size=(5, f.size)):
@@ -99,7 +104,7 @@ def at_a_point(X, y, fit_intercept):
     """An objective of the softmax, and its second derivatives somewhere."""
     f = objective(X, y, "softmax", fit_intercept)
     theta = 0.3 * np.random.default_rng(1).normal(size=f.size)
-    return f, _newton._Softmax(f).expand(f.scores(theta))[2]
+    return f, _models.SmoothModel(f).expand(f.scores(theta))[2]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -130,32 +135,79 @@ def test_systems_without_a_matrix(n_classes, fit_intercept, container, monkeypat
     if n_classes > 2:
         f.intercepts(right)[:] -= f.intercepts(right).sum() / n_classes
     expected = _systems.solve_by_coefficients(f, second, ridge, right)
-    for preconditioner in (
-        _conjugate_gradients.ClassBlocks(f, second),
-        SharedMetric(f).at(f, second),
-    ):
-        found = _conjugate_gradients.solve_by_conjugate_gradients(
-            f, second, ridge, right, preconditioner=preconditioner, target=0.0
-        )
-        if n_classes > 2:
-            # A common constant changes nothing.
-            for theta in (found, expected):
-                f.intercepts(theta)[:] -= f.intercepts(theta).sum() / n_classes
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    found = _conjugate_gradients.solve_by_conjugate_gradients(
+        f,
+        second,
+        ridge,
+        right,
+        preconditioner=_conjugate_gradients.ClassBlocks(f, second),
+        target=0.0,
+    )
+    if n_classes > 2:
+        # A common constant changes nothing.
+        for theta in (found, expected):
+            f.intercepts(theta)[:] -= f.intercepts(theta).sum() / n_classes
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_metric_is_exact_where_all_samples_bend_alike():
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+def test_the_metric_is_exact_where_all_samples_bend_alike(loss, n_classes, container):
+    """Without coefficients, and with the same rows in every class."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(50, 6)), np.arange(50) % 2
-    f = make_objective(X, y, "softmax", fit_intercept=False)
-    # Without coefficients every probability is a half.
-    second = _newton._Softmax(f).expand(f.scores(np.zeros(f.size)))[2]
+    X = np.tile(rng.normal(size=(20, 6)) + 1.0, (n_classes, 1))
+    y = np.repeat(np.arange(n_classes), 20)
+    f = make_objective(container(X), y, loss)
+    second = _models.model_of(f).expand(f.scores(np.zeros(f.size)))[2]
     ridge = np.full(f.size, 0.1)
-    metric = SharedMetric(f).at(f, second)
-    metric.prepare(ridge)
+    f.intercepts(ridge)[:] = 0.0
+    coupling = f.coupling(second)
+    metric = SharedMetric.of(f, coupling)
+    metric.adapt(coupling, f.feature_values(ridge))
     direction = rng.normal(size=f.size)
+    if n_classes > 2:
+        f.intercepts(direction)[:] -= f.intercepts(direction).mean()
     product = _systems.hessian(f, second) @ direction + ridge * direction
     np.testing.assert_allclose(metric(f, product), direction, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge", "hinge"])
+def test_how_classes_bend_together(loss, n_classes):
+    """The sum of the Hessians in the scores, sample by sample."""
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(30, 5)), np.arange(30) % n_classes
+    f = objective(X, y, loss, fit_intercept=True)
+    scores = f.scores(0.3 * rng.normal(size=f.size))
+    _, _, second = _models.model_of(f).expand(scores)
+    if loss == "softmax" and n_classes > 2:
+        diagonal = np.einsum("ij,jk->ijk", second, np.eye(n_classes))
+        hessians = diagonal - np.einsum("ij,ik->ijk", second, second)
+        hessians *= f.share[:, None, None]
+    else:
+        hessians = star(second, y)
+    expected = hessians.sum(axis=0)
+    assert np.abs(expected).max() > 0.0
+    np.testing.assert_allclose(f.coupling(second), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sketch_finds_the_leading_directions(dtype, container, monkeypatch):
+    rules = replace(_metric.RULES, rank=12, columns=5)
+    monkeypatch.setattr(_metric, "RULES", rules)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 8)) @ rng.normal(size=(8, 40)) + 1.0  # of rank 8
+    weight = rng.uniform(0.5, 2.0, size=200)
+    y = np.arange(200) % 3
+    f = make_objective(container(X.astype(dtype)), y, "softmax", weight=weight)
+    values, vectors = _metric._sketch(f)
+    assert vectors.dtype == dtype
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(12), atol=1e-5)
+    covariance = np.cov(X.T, aweights=weight, bias=True)
+    expected = np.linalg.eigvalsh(covariance)[-12:]
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-3)
+    rebuilt = vectors * values @ vectors.T
+    np.testing.assert_allclose(rebuilt, covariance, atol=1e-3)
 
 
 @pytest.mark.parametrize("l2", [0.0, 0.3])

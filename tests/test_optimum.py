@@ -11,7 +11,7 @@ from sklearn.svm import SVC
 
 from sklearn_linloss import losses
 from sklearn_linloss._penalty import ElasticNet
-from sklearn_linloss._solvers import Request, _conjugate_gradients, _newton, choose
+from sklearn_linloss._solvers import Request, _metric, _newton, _secants, choose
 
 HINGES = ("hinge", "squared_hinge")
 PENALTIES = {"l2": 0.0, "elastic_net": 0.5, "l1": 1.0}
@@ -191,8 +191,23 @@ def test_many_coefficients_and_many_samples(loss, container):
     X[np.abs(X) < 1.0] = 0.0
     model = make(loss, alpha=1e-2)
     assert_reaches(model, container(X), y, 1e-4)
-    # That of the hinge begins as an ascent, whatever the number of coefficients.
-    assert model.solver_ == {"hinge": "newton", "squared_hinge": "sdca"}[loss]
+    assert model.solver_ == "newton"
+
+
+@pytest.fixture
+def by_secants(monkeypatch):
+    """Every fit goes by quasi-Newton steps; how many, a list, afterwards."""
+    made = []
+    step = _secants.Descent.step
+
+    def note(descent):
+        made.append(descent)
+        return step(descent)
+
+    monkeypatch.setattr(_secants.Descent, "step", note)
+    monkeypatch.setattr(_newton, "_secants_pay", lambda f: True)
+    monkeypatch.setattr(_newton, "_ascent_pays", lambda f, warm: False)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -203,24 +218,38 @@ def ill_conditioned():
     return X * np.arange(1.0, 351.0) ** -1.5 @ rotation, y
 
 
-@pytest.mark.parametrize(("n_features", "expected"), [(5000, "newton"), (5001, "sdca")])
-def test_wide_data_have_newton_while_a_metric_can_be_had(n_features, expected):
-    loss = losses.softmax.at_margin()
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("n_features", "as_newton"), [(20000, True), (20001, False)])
+def test_wide_data_have_newton_while_a_metric_can_be_had(loss, n_features, as_newton):
+    loss = getattr(losses, loss).at_margin()
     request = Request(loss, ElasticNet(1e-6, 0.0), "auto", 20000, n_features, 10)
+    # The hinge can always begin as an ascent.
+    expected = "newton" if as_newton or not loss.smooth else "sdca"
     assert choose("auto", request) == expected
 
 
-@pytest.mark.parametrize("alpha", [1e-3, 1e-6])
+METRICS = {
+    "all eigenvectors": {},
+    "some for many features": {"sketched_from": 10, "most_features": 10},
+    "some where they suffice": {"sketched_from": 10, "hidden": 1e4},
+}
+
+
+@all_losses
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+@pytest.mark.parametrize("alpha", [1e-3, 1e-5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
-def test_newton_with_one_metric_for_all_classes(
-    container, dtype, alpha, ill_conditioned, monkeypatch
+def test_one_metric_for_all_classes(
+    container, dtype, alpha, metric, loss, ill_conditioned, by_secants, monkeypatch
 ):
-    rules = replace(_conjugate_gradients.RULES, largest_blocks=0.0)
-    monkeypatch.setattr(_conjugate_gradients, "RULES", rules)
+    rules = replace(_metric.RULES, rank=60, **metric)
+    monkeypatch.setattr(_metric, "RULES", rules)
     X, y = ill_conditioned
     X = container(X.astype(dtype))
-    assert_reaches(make("softmax", alpha=alpha), X, y, 1e-5)
+    model = make(loss, alpha=alpha, max_iter=5000)
+    assert_reaches(model, X, y, 1e-4)
+    assert by_secants
 
 
 @pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
@@ -234,37 +263,24 @@ def test_newton_goes_on_where_ascent_is_slow(container, ill_conditioned):
     assert slow.objective_ * (1.0 - slow.gap_) <= model.objective_ < slow.objective_
 
 
-@pytest.mark.parametrize(
-    ("most", "alpha", "refused"), [(200, 1e-5, [True, False]), (10, 1e-4, [])]
-)
-def test_newton_goes_back_where_too_many_pairs_are_active(
-    most, alpha, refused, ill_conditioned, monkeypatch
-):
+@pytest.mark.parametrize(("most", "exact"), [(3400, True), (0, False)])
+def test_exact_steps_for_few_active_pairs(most, exact, ill_conditioned, monkeypatch):
     X, y = ill_conditioned
-    pairs, steps = [], []
-    solve, take = _newton.solve_by_pairs, _newton._Steps.take
+    reference = make("hinge", alpha=1e-5, tol=1e-7).fit(X, y)
+    pairs = []
+    solve = _newton.solve_by_pairs
 
     def count(f, second, ridge, right):
         pairs.append(np.count_nonzero(second))
         return solve(f, second, ridge, right)
 
-    def note(*args):
-        steps.append(take(*args))
-        return steps[-1]
-
     monkeypatch.setattr(_newton, "solve_by_pairs", count)
-    monkeypatch.setattr(_newton._Steps, "take", note)
-    free = make("hinge", alpha=alpha).fit(X, y)
-    assert max(pairs) > most
-    pairs.clear()
-    steps.clear()
     monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=most))
-    model = make("hinge", alpha=alpha).fit(X, y)
+    model = make("hinge", alpha=1e-5)
+    assert_reaches(model, X, y, 1e-4)
+    assert bool(pairs) == exact
     assert max(pairs, default=0) <= most
-    # Some steps were made and some refused, or none was tried.
-    assert {step is None for step in steps} == set(refused)
-    assert model.gap_ <= 1e-4
-    assert model.objective_ == pytest.approx(free.objective_, rel=2e-4)
+    assert model.objective_ == pytest.approx(reference.objective_, rel=2e-4)
 
 
 def test_few_samples_of_many_classes(monkeypatch):

@@ -18,6 +18,7 @@ class Rules:
     fewest_features: int = 64
     small: float = 1e6  # entries of X, below which no compilation pays
     cached_rows: int = 48  # samples in a block, whose X is read once (0011)
+    nearly_all: float = 0.8  # of the rows: so many are not gathered
     covariance_rows: int = 1000  # samples in a block of the covariance, at least
     middle_of: int = 33  # samples whose median gives the order of magnitude
 
@@ -61,8 +62,10 @@ class Dense(Design):
             result = np.zeros(total.shape)
             scratch = np.empty(total.shape, gradient.dtype)
             for block, X in self._blocks(gradient.dtype, rows):
-                each, slopes = np.arange(len(X)), readonly(gradient[block])
-                _kernels.dense_adjoint(readonly(X), each, slopes, scratch, result)
+                each, slopes = _without_zeros(gradient[block])
+                _kernels.dense_adjoint(
+                    readonly(X), each, readonly(slopes), scratch, result
+                )
             return result
 
         total += sum(self.over_parts(part, self.n_stored, total.size))
@@ -195,3 +198,13 @@ class Dense(Design):
             return
         for rows in self.row_blocks(12 * self.n_features, start, stop):
             yield rows, self._X[rows].astype(dtype)
+
+
+def _without_zeros(slopes):
+    """The rows that are not all zero and what they hold, where those are clearly fewer:
+    hinges leave most samples alone.
+    """
+    each = np.flatnonzero(slopes.any(axis=1))
+    if len(each) > RULES.nearly_all * len(slopes):
+        return np.arange(len(slopes)), slopes
+    return each, slopes[each]

@@ -46,6 +46,18 @@ class SlackLoss(CompiledLoss):
             mass - scale * square,
         )
 
+    def coupling(self, second, share, sum_by_class):
+        """Sum over the samples of pi_i (Hessian of L_i), shape (n_rows, n_rows).
+
+        `second` holds pi_i times second derivatives in the slacks, at the true class
+        nothing. Each bends along the difference of two classes.
+        """
+        if second.shape[1] == 1:
+            return second.sum(axis=0, keepdims=True)
+        bend = sum_by_class(second)
+        np.fill_diagonal(bend, 0.0)
+        return np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T
+
     # -- in an augmented Lagrangian --------------------------------------------------
 
     def augmented(self, scores, y, share, width, multipliers, pull, second):

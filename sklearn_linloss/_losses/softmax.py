@@ -46,11 +46,7 @@ class Softmax(CompiledLoss):
         return lambda scale: kernels().entropy(pull, y, share, scale)
 
     def intercept_hessian(self, pull, y, share, sum_by_class):
-        p = self.probabilities_of(pull, y, share)
-        if p.shape[1] == 1:
-            return share @ (p * (1.0 - p)) * np.eye(1)
-        weighted = share[:, None] * p
-        return np.diag(weighted.sum(axis=0)) - p.T @ weighted
+        return self.coupling(self.second(pull, y, share), share, sum_by_class)
 
     # -- second derivatives, for Newton's method -------------------------------------
     #
@@ -76,6 +72,13 @@ class Softmax(CompiledLoss):
         if second.shape[1] == 1:
             return second
         return share[:, None] * second * (1.0 - second)
+
+    def coupling(self, second, share, sum_by_class):
+        """Sum over the samples of pi_i (Hessian of L_i), shape (n_rows, n_rows)."""
+        if second.shape[1] == 1:
+            return second.sum(axis=0, keepdims=True)
+        weighted = share[:, None] * second
+        return np.diag(weighted.sum(axis=0)) - second.T @ weighted
 
     def bend(self, second, share, dtype):
         """The map of changes of the scores by pi_i (Hessian of L_i), in place."""

@@ -27,10 +27,7 @@ class SquaredHinge(SlackLoss):
         return 0.0
 
     def intercept_hessian(self, pull, y, share, sum_by_class):
-        share = share[:, None]
+        second = 2.0 * share[:, None] * (pull > 0.0)
         if pull.shape[1] == 1:
-            return 2.0 * share.T @ (pull != 0.0)
-        # An active pair of classes bends along their difference.
-        bend = sum_by_class(2.0 * share * (pull > 0.0))
-        np.fill_diagonal(bend, 0.0)
-        return np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T
+            second = 2.0 * share[:, None] * (pull != 0.0)
+        return self.coupling(second, share, sum_by_class)

@@ -2,8 +2,7 @@
 
 The blocks of single classes on the diagonal of the matrix are the preconditioner: what
 couples the classes of one sample has rank one (J. Nocedal and S. J. Wright, "Numerical
-optimization", 2006, sections 5.1 and 7.1). Where they are too large, one metric of the
-features takes their place (`_metric.py`).
+optimization", 2006, sections 5.1 and 7.1).
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _costs
-from ._metric import SharedMetric
 
 
 @dataclass(frozen=True)
@@ -96,25 +94,16 @@ class ClassBlocks:
 
 
 def preconditioner_for(f, second):
-    """A preconditioner at second derivatives; what can be kept is in the workspace."""
-    if _shares_metric(f):
-        metric = f.workspace.get("metric")
-        if metric is None or not metric.serves(f):
-            metric = f.workspace["metric"] = SharedMetric(f)
-        return metric.at(f, second)
+    """A preconditioner at second derivatives, kept in the workspace until worn."""
     blocks = f.workspace.get("class_blocks")
     if blocks is None or blocks.is_worn(f):
         blocks = f.workspace["class_blocks"] = ClassBlocks(f, second)
     return blocks
 
 
-def cost_of_preconditioner(f):
-    """Floating-point operations to make one."""
-    return (SharedMetric if _shares_metric(f) else ClassBlocks).cost(f)
-
-
-def _shares_metric(f):
-    return f.n_rows * f.n_features**2 > RULES.largest_blocks
+def blocks_are_small(f):
+    """Whether the blocks of all classes can be held."""
+    return f.n_rows * f.n_features**2 <= RULES.largest_blocks
 
 
 def _most_rows(f):

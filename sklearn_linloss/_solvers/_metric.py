@@ -1,24 +1,34 @@
-"""One metric of the features for all classes, to precondition Newton's systems.
+"""One metric of the features for all classes, to precondition steps.
 
-The Hessian's block of class k is sum_i pi_i h_ik z_i z_i^T, with z_i the centred sample
-and h_ik the second derivative of the loss in its score. That is about c_k S, with c_k =
-sum_i pi_i h_ik and S the covariance of the features: one eigendecomposition of S serves
-all classes, steps and strengths of a path.
+The Hessian of the data part couples classes k and l by sum_i pi_i h_ikl z_i z_i^T, with
+z_i the centred sample and h_i the Hessian of its loss in the scores. That is about c_kl
+S, with c = sum_i pi_i h_i and S the covariance of the features, so that the Hessian is
+about the Kronecker product of c and S: one eigendecomposition of S serves all steps
+and strengths of a path.
+
+Where S has too many rows, or the penalty hides its small eigenvalues, the leading ones
+do (Z. Frangella, J. A. Tropp and M. Udell, "Randomized Nystrom preconditioning", SIAM
+J. Matrix Analysis and Applications 2023, algorithm 2.1); the last of them stands for
+the rest.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
-
-from . import _costs
+from scipy.linalg import LinAlgError, eigh, solve_triangular
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Numbers of the metric; 0017 is a decision in docs/adr/."""
+    """Numbers of the metric; 0018 is a decision in docs/adr/."""
 
-    flattest: float = 1e-12  # least curvature of a class, over that of all
+    most_features: int = 5000  # all eigenvectors of so many are computed (0018)
+    sketched_from: int = 1000  # features, from which a sketch costs less than those
+    rank: int = 200  # of the sketch (0018)
+    columns: int = 25  # of it that are multiplied with X at a time
+    # Largest curvature beyond the sketch, over the ridge, with which it does.
+    hidden: float = 100.0
+    flattest: float = 1e-12  # least eigenvalue of c, over its largest
     # L2 over the sum of the variances, below which eigenvalues need double precision.
     single_from: float = 2e-9
 
@@ -27,50 +37,68 @@ RULES = Rules()
 
 
 class SharedMetric:
-    """Approximate inverses of the classes' blocks of the Hessian.
+    """Approximate inverse of the Hessian.
 
     Parameters
     ----------
-    f : Objective
+    values, vectors : ndarrays of shape (rank,) and (n_features, rank)
+        Eigenvalues of S, ascending, and eigenvectors.
     """
 
-    def __init__(self, f):
-        centre = np.zeros(f.n_features) if f.mean is None else f.mean
-        covariance = f.design.covariance(f.share, centre, _precision(f))
-        values, self._vectors = eigh(
-            covariance, lower=True, overwrite_a=True, check_finite=False
-        )
-        self._values = np.maximum(values, 0.0).astype(np.float64)
-        self._curvature = self._inverses = None
-
-    def serves(self, f):
-        """Whether it is as precise as an objective of the same data asks."""
-        return self._vectors.dtype in (_precision(f), np.float64)
+    def __init__(self, values, vectors):
+        self._values, self._vectors = values.astype(np.float64), vectors
+        complete = vectors.shape[0] == vectors.shape[1]
+        self._rest = None if complete else self._values[0]
+        self._of_classes = self._inverses = self._of_intercepts = self._beyond = None
 
     @staticmethod
-    def cost(f):
-        """Floating-point operations to make one."""
-        return _costs.eigenvectors(f.n_samples, f.n_features)
+    def of(f, coupling):
+        """The metric of an objective's data for a coupling of its classes.
 
-    def at(self, f, second):
-        """Take the curvatures of the classes from second derivatives; returns self."""
-        curvature = f.loss.class_curvature(second, f.share).sum(axis=0)
-        self._curvature = np.maximum(curvature, RULES.flattest * curvature.sum())
-        return self
+        It is kept in the workspace.
+        """
+        metric = f.workspace.get("metric")
+        if metric is None and f.n_features > RULES.sketched_from:
+            metric = SharedMetric(*_sketch(f))
+        possible = f.n_features <= RULES.most_features
+        if metric is None or (possible and not metric._serves(f, coupling)):
+            metric = SharedMetric(*_eigenvectors(f))
+        f.workspace["metric"] = metric
+        return metric
 
-    def prepare(self, ridge):
-        """Take the ridge of each feature; their mean stands for all."""
-        blocks = np.multiply.outer(self._curvature, self._values) + ridge.mean()
-        self._inverses = (1.0 / blocks).astype(self._vectors.dtype)
+    def _serves(self, f, coupling):
+        if self._rest is None:
+            return self._vectors.dtype in (_precision(f), np.float64)
+        largest = np.linalg.norm(coupling, 2) * self._rest
+        return largest <= RULES.hidden * f.penalty.convexity
+
+    def adapt(self, coupling, ridge):
+        """Take c, and the ridge of each feature: their mean stands for all."""
+        values, self._of_classes = np.linalg.eigh(coupling)
+        values = np.maximum(values, 0.0)
+        ridge = ridge.mean()
+        self._inverses = 1.0 / (np.multiply.outer(values, self._values) + ridge)
+        if self._rest is not None:
+            self._beyond = 1.0 / (values[:, None] * self._rest + ridge)
+            self._inverses -= self._beyond
+        bends = values > RULES.flattest * values.max()
+        self._of_intercepts = np.zeros_like(values)
+        self._of_intercepts[bends] = 1.0 / values[bends]
 
     def __call__(self, f, residual):
         """Approximately (H + ridge)^-1 residual."""
         solution = np.empty(f.size)
-        R = f.coefficients(residual).astype(self._vectors.dtype) @ self._vectors
-        R *= self._inverses
-        f.coefficients(solution)[:] = R @ self._vectors.T
+        Q, V = self._of_classes, self._vectors
+        R = Q.T @ f.coefficients(residual)
+        parts = R.astype(V.dtype) @ V
+        parts *= self._inverses.astype(V.dtype)
+        S = (parts @ V.T).astype(np.float64)
+        if self._rest is not None:
+            S += self._beyond * R
+        f.coefficients(solution)[:] = Q @ S
         if f.fit_intercept:
-            f.intercepts(solution)[:] = f.intercepts(residual) / self._curvature
+            r = Q.T @ f.intercepts(residual)
+            f.intercepts(solution)[:] = Q @ (self._of_intercepts * r)
         return solution
 
 
@@ -78,3 +106,48 @@ def _precision(f):
     """In which eigenvalues as small as the ridge are told from rounding."""
     weak = f.penalty.convexity < RULES.single_from * f.variance.sum()
     return np.dtype(np.float64) if weak else f.dtype
+
+
+def _eigenvectors(f):
+    """All of them."""
+    centre = np.zeros(f.n_features) if f.mean is None else f.mean
+    covariance = f.design.covariance(f.share, centre, _precision(f))
+    values, vectors = eigh(covariance, lower=True, overwrite_a=True, check_finite=False)
+    return np.maximum(values, 0.0), vectors
+
+
+def _sketch(f):
+    """The leading ones, from a product with random vectors."""
+    rank = min(RULES.rank, f.n_features)
+    rng = np.random.default_rng(0)
+    test, _ = np.linalg.qr(rng.standard_normal((f.n_features, rank)))
+    image = np.empty_like(test)
+    for start in range(0, rank, RULES.columns):
+        some = slice(start, start + RULES.columns)
+        image[:, some] = _covariance_times(f, test[:, some])
+    shift = np.finfo(f.dtype).eps * np.linalg.norm(image)
+    image += shift * test
+    inner = test.T @ image
+    try:
+        root = np.linalg.cholesky(0.5 * (inner + inner.T))
+        factor = solve_triangular(root, image.T, lower=True).T
+    except LinAlgError:
+        # Rounding left it indefinite: its square root on the positive part.
+        values, mixing = np.linalg.eigh(0.5 * (inner + inner.T))
+        positive = values > shift
+        factor = image @ (mixing[:, positive] / np.sqrt(values[positive]))
+    vectors, singular, _ = np.linalg.svd(factor, full_matrices=False)
+    values = np.maximum(singular**2 - shift, 0.0)
+    return values[::-1], np.ascontiguousarray(vectors[:, ::-1], dtype=f.dtype)
+
+
+def _covariance_times(f, vectors):
+    """S @ vectors."""
+    W = np.ascontiguousarray(vectors.T, dtype=f.dtype)
+    mean = np.zeros(f.n_features) if f.mean is None else f.mean
+    scores = f.design.scores(W, -(W @ mean).astype(f.dtype))
+    scores *= f.share[:, None].astype(f.dtype)
+    total = np.zeros(vectors.shape if f.design.features_first else W.shape)
+    f.design.add_adjoint(scores, total)
+    product = total if f.design.features_first else total.T
+    return product - np.multiply.outer(mean, scores.sum(axis=0, dtype=np.float64))

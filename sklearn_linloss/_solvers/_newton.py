@@ -32,25 +32,26 @@ from functools import partial
 
 import numpy as np
 
-from .._certificate import maximize_concave
 from . import _costs
 from ._common import (
     Best,
     Checkpoints,
     SolverResult,
     Stall,
-    dual_of,
-    feature_metric,
 )
 from ._conjugate_gradients import (
-    cost_of_preconditioner,
+    ClassBlocks,
+    blocks_are_small,
     preconditioner_for,
     solve_by_conjugate_gradients,
     within_reach,
 )
+from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES
-from ._registry import only_by_pairs
+from ._registry import RULES as LIMITS
+from ._registry import too_large
 from ._sdca import DualAscent, ascend
+from ._secants import descend
 from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
 
 
@@ -65,6 +66,7 @@ def solve(objective, theta, certifier, options, progress):
     width = RULES.width_after_fit
     common = best, certifier, options, progress
     ascends, sent_back = _ascent_pays(f, warm=theta.any()), False
+    by_secants = _secants_pay(f)
     while progress.proceeds(options.max_iter):
         if ascends:
             result = _ascend(f, theta, pull, sent_back, *common)
@@ -74,15 +76,25 @@ def solve(objective, theta, certifier, options, progress):
             # A smooth loss needs no multipliers, unless its Newton steps were stuck.
             pull = None if f.loss.smooth and not sent_back else result.pull
             width = RULES.width_after_ascent
-        result, ended = _take_steps(f, theta, pull, width, *common)
-        if ended:
-            break
-        if f.loss.smooth and f.dtype != np.float64:
+        stuck = not by_secants
+        if by_secants:
+            smooth = f.loss.smooth
+            start = (theta, None if smooth else pull, width)
+            fewest = 0 if smooth else RULES.few * RULES.most_pairs
+            result, ended = descend(f, *start, *common, fewest)
+            if ended:
+                break
+            theta, pull, stuck = result.theta, result.pull, result.stalled
+        if not by_secants or not stuck:
+            result, ended = _take_steps(f, theta, pull, width, *common)
+            if ended:
+                break
+        theta, pull = result.theta, result.pull
+        ascends = sent_back = stuck
+        if stuck and (f.loss.smooth or by_secants) and f.dtype != np.float64:
             # Rounding to single precision may be what keeps the steps short.
             f = f.with_precision(np.float64)
-            theta, ascends = result.theta, False
-            continue
-        theta, pull, ascends, sent_back = result.theta, result.pull, True, True
+            ascends = sent_back = False
     return result
 
 
@@ -118,7 +130,7 @@ def _take_steps(f, theta, pull, width, best, certifier, options, progress):
     They do not where too many pairs are active, or where the squared hinge is stuck.
     """
     scores = f.scores(theta, np.float64)
-    model = (_AugmentedHinge if f.loss.of_slacks else _Softmax)(f)
+    model = model_of(f)
     if pull is not None:
         model.start_from(pull, width)
     steps = _Steps(f, model, theta, options.tol)
@@ -159,7 +171,7 @@ class _Steps:
     """
 
     def __init__(self, f, model, theta, tol):
-        self.anchor = _Anchor(f, theta)
+        self.anchor = Anchor(f, theta)
         self._model = model
         self._tol = tol
         self._damping = 0.0
@@ -191,7 +203,7 @@ class _Steps:
         )
         # 4. Step length.
         change = f.scores(move).astype(np.float64, copy=False)
-        length = _line_search(
+        length = line_search(
             f, self._model, anchor, theta, scores, value, move, change, decrement
         )
         theta = theta + length * move
@@ -218,8 +230,19 @@ def _iterations_pay(f):
         # Blind to the number of samples, so that weighted and repeated rows take the
         # same way.
         return False
-    iterations = RULES.cg_steps * _costs.gradient(n, size) + cost_of_preconditioner(f)
+    iterations = RULES.cg_steps * _costs.gradient(n, size) + ClassBlocks.cost(f)
     return _costs.newton_matrix(n, d, f.n_rows, size) > iterations
+
+
+def _secants_pay(f):
+    """Whether quasi-Newton steps solve what no Newton step can afford."""
+    if not f.penalty.is_smooth or f.penalty.convexity == 0.0:
+        return False
+    if f.n_features > LIMITS.newton_features:
+        return False
+    if f.loss.of_slacks:
+        return too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
+    return f.size >= RULES.small_system and not blocks_are_small(f)
 
 
 def _ascent_pays(f, warm):
@@ -234,7 +257,7 @@ def _ascent_pays(f, warm):
 
 
 def _only_by_pairs(f):
-    return only_by_pairs(f.loss, f.size, f.n_samples * max(f.n_rows - 1, 1))
+    return not f.loss.smooth and too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
 
 
 def _is_large(f):
@@ -271,9 +294,13 @@ class _Ascended:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
             patience = RULES.smooth_patience
         if _only_by_pairs(self._f):
-            step = self._iterations_a_step()
-            nearby, trial = np.inf, max(trial, RULES.least_steps * step)
-            patience = max(patience, RULES.patience_steps * step)
+            nearby = np.inf
+            if _secants_pay(self._f):
+                trial, patience = RULES.secant_least, RULES.secant_patience
+            else:
+                step = self._iterations_a_step()
+                trial = max(trial, RULES.least_steps * step)
+                patience = max(patience, RULES.patience_steps * step)
         # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate
@@ -287,196 +314,6 @@ class _Ascended:
             return np.inf
         step = _costs.pair_matrix(pairs, rows, f.n_features)
         return RULES.flop * step / _costs.gradient(f.n_samples, f.size)
-
-
-class _Anchor:
-    """A proximal term, strength / 2 * |theta - point|^2 in the features' metric.
-
-    It keeps coefficients bounded that the penalty does not.
-    """
-
-    def __init__(self, f, point):
-        self.metric = feature_metric(f)
-        self.point = point
-        self.strength = 0.0
-
-    def value(self, theta):
-        """Value of the term at `theta`."""
-        return 0.5 * (self.gradient(theta) @ (theta - self.point))
-
-    def gradient(self, theta):
-        """Gradient of the term at `theta`."""
-        return self.strength * self.metric * (theta - self.point)
-
-
-class _Softmax:
-    """Stage 2 for the softmax, whose model is the loss itself."""
-
-    proximal = 0.0
-    damps, stuck, ends_exactly = True, False, False
-
-    def __init__(self, f):
-        self._f = f
-
-    def expand(self, scores):
-        """Value of the data part, its gradient in the scores, and the second
-        derivatives as `add_pair_grams` takes them.
-        """
-        f = self._f
-        value, pull = f.loss_gradient(scores)
-        return value, pull, f.loss.second(pull, f.y, f.share)
-
-    def along(self, scores, change, t):
-        """Value of the data part at scores + t * change, and its derivative in t."""
-        value, pull = self._f.loss_gradient(scores + t * change)
-        return value, np.vdot(pull, change)
-
-    def start_from(self, pull, width):
-        """Nothing: the model has no multipliers."""
-
-    def pull(self, scores):
-        """None: the certificate then takes the gradient of the loss."""
-        return None
-
-    def worth_certifying(self, decrement, gap, far):
-        """Whether a certificate may end the fit: only near the optimum."""
-        return not far
-
-    def advance(self, decrement, length, gap):
-        """Nothing changes between the steps."""
-        return False
-
-
-class _AugmentedHinge:
-    """Stages 2 and 6 for the hinges, with an augmented Lagrangian.
-
-    The model of the squared hinge is the loss itself (width 0), until steps stay short.
-
-    Attributes
-    ----------
-    proximal : float
-        Strength of the proximal term, positive where the L2 penalty is missing or
-        negligible beside the curvature along the feature that varies most.
-    damps : bool
-        Whether damping follows short steps. Here a larger width does.
-    """
-
-    damps = False
-
-    def __init__(self, f):
-        self._f = f
-        self._largest_variance = feature_metric(f).max()
-        self._unit = f.loss.delta  # of the width
-        self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
-        self._multipliers = np.zeros((f.n_samples, f.n_rows))
-        self._pull = np.empty_like(self._multipliers)
-        self._second = np.empty_like(self._multipliers)
-        self._steps = 0
-        self._short = 0
-
-    @property
-    def proximal(self):
-        f = self._f
-        if f.loss.delta == 0.0 or self._width == 0.0:
-            return 0.0
-        held = f.penalty.convexity / self._largest_variance
-        return max(RULES.proximal * self._width / f.loss.delta**2 - held, 0.0)
-
-    def start_from(self, pull, width):
-        """Take multipliers, and a width in units of the margin.
-
-        The multipliers of the squared hinge have no upper bound. Its unit is the
-        margin over the mean of the largest multiplier of each sample.
-        """
-        f = self._f
-        self._multipliers = dual_of(f, pull)
-        if f.loss.smooth:
-            size = f.share @ self._multipliers.max(axis=1)
-            self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
-        self._width = width * self._unit
-
-    @property
-    def stuck(self):
-        """Whether the squared hinge needs multipliers."""
-        most = RULES.stuck if self._f.penalty.is_smooth else RULES.stuck_with_l1
-        return self._short >= (RULES.stuck_if_tiny if self.ends_exactly else most)
-
-    @property
-    def ends_exactly(self):
-        """Whether steps cost so little that the fit goes on to full precision, where
-        weighted and repeated rows have the same model in all digits.
-        """
-        f = self._f
-        plain = self._width == 0.0 and f.dtype == np.float64
-        return plain and f.n_samples * f.size < RULES.tiny
-
-    def expand(self, scores):
-        """Value of the data part, its gradient in the scores, and the second
-        derivatives as `add_pair_grams` takes them.
-        """
-        f = self._f
-        arrays = (self._multipliers, self._pull, self._second)
-        value = f.loss.augmented(
-            f.vector_form(scores),
-            f.y,
-            f.share,
-            self._width,
-            *map(f.vector_form, arrays),
-        )
-        return value, self._pull, self._second
-
-    def along(self, scores, change, t):
-        """Value of the data part at scores + t * change, and its derivative in t."""
-        f = self._f
-        return f.loss.augmented_along(
-            f.vector_form(scores),
-            f.vector_form(change),
-            t,
-            f.y,
-            f.share,
-            self._width,
-            f.vector_form(self._multipliers),
-        )
-
-    def pull(self, scores):
-        """The maximisers t, times pi_i: a dual point for the certificate."""
-        return self.expand(scores)[1].copy()
-
-    def worth_certifying(self, decrement, gap, far):
-        """Whether a certificate may show something new: not far from the minimum of
-        the augmented Lagrangian.
-        """
-        return not decrement > RULES.inner_accuracy * gap
-
-    def advance(self, decrement, length, gap):
-        """Stage 6: a <- t, once the augmented Lagrangian is minimised well enough.
-
-        Returns whether the multipliers moved. The width follows the number of steps
-        that the minimum took: with a narrow one a step meets many kinks, with a wide
-        one the multipliers move more often. Called after `pull`.
-        """
-        f = self._f
-        self._steps += 1
-        if self._width == 0.0:
-            self._short += length < RULES.short
-            if self.stuck and f.penalty.convexity == 0.0:
-                self.start_from(self._pull, RULES.width_after_ascent)
-            return False
-        solved = decrement <= RULES.inner_accuracy * gap and length >= RULES.long
-        if length < RULES.short:
-            self._width *= RULES.widening
-        if not solved and self._steps < RULES.inner_steps:
-            return False
-        self._multipliers = dual_of(f, self._pull)
-        if not solved:
-            self._width *= 3.0
-        elif self._steps <= 3:
-            self._width *= 0.3
-        elif self._steps <= 6:
-            self._width *= 0.5
-        self._width = max(self._width, RULES.smallest_width * self._f.loss.delta)
-        self._steps = 0
-        return True
 
 
 def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
@@ -529,25 +366,3 @@ def _solve_system(f, second, ridge, right, iterations):
     if iterations is not None:
         return iterations(f, second, ridge, right)
     return solve_by_coefficients(f, second, ridge, right)
-
-
-def _line_search(f, model, anchor, theta, scores, value, move, change, decrement):
-    """Stage 4: length of the step, which is 1 near the optimum."""
-    w, dw = f.penalised(theta), f.penalised(move)
-
-    def along(t):
-        data, slope = model.along(scores, change, t)
-        at_t = w + t * dw
-        if anchor.strength > 0.0:
-            data += anchor.value(theta + t * move)
-            slope += anchor.gradient(theta + t * move) @ move
-        slope += dw @ f.penalty.gradient(at_t)
-        return -(data + f.penalty.value(at_t)), -slope
-
-    start = -(value + f.penalty.value(w))
-    decrement = max(decrement, 0.0)
-    rounding = RULES.rounding * abs(start)
-    if decrement <= rounding and along(1.0)[0] >= start - rounding:
-        return 1.0  # rounding hides the descent, but the step is right
-    length, _ = maximize_concave(along, np.inf, start, start + decrement, decrement)
-    return length

@@ -35,6 +35,10 @@ class Rules:
     least_steps: float = 4.0
     patience_steps: float = 20.0
     flop: float = 0.5
+    # The same two where quasi-Newton steps go on (0018).
+    secant_least: int = 15
+    secant_patience: int = 200
+    few: float = 0.3  # of `most_pairs`: with so many, exact steps go on (0018)
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
     # 0.1 to 1 are within noise but on usps, where 0.1 is best (benchmarks/NOTES.md).
@@ -66,6 +70,11 @@ class Rules:
     inner_accuracy: float = 0.1  # predicted descent over the gap; less is worse (0014)
     inner_steps: int = 20  # Newton steps after which the multipliers move in any case
     widening: float = 2.0  # factor of the width after a short step
+    # Quasi-Newton steps between moves of the multipliers, and the power of the ratio
+    # of the gap's parts by which the width then changes (0018).
+    least_balanced: int = 2
+    most_balanced: int = 10
+    balance: float = 0.1
     # Short steps after which the squared hinge is stuck: fewer with L1, where they cost
     # more, and many on tiny data, where plain steps end exactly.
     stuck: int = 20

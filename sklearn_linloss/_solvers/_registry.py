@@ -13,8 +13,7 @@ class Rules:
     """What solvers can hold, and what "auto" prefers; 0003 is in docs/adr/."""
 
     newton_largest: int = 3000  # rows of Newton's matrix (0003)
-    # Features, for conjugate gradients: eigenvectors of so many are computed (0017).
-    newton_features: int = 5000
+    newton_features: int = 20000  # without a matrix, by a metric of the features (0018)
     # First-order steps that one Newton step makes unnecessary, with L2 and without.
     replaced_steps: float = 20.0
     replaced_steps_l1: float = 200.0
@@ -138,11 +137,10 @@ def _sdca_lacks(request):
 
 
 def _newton_iterates(request):
-    """Whether Newton's method on the softmax can do without its matrix."""
+    """Whether Newton's method can do without its matrix."""
     penalty = request.penalty
     return (
-        request.loss.twice_differentiable
-        and penalty.is_smooth
+        penalty.is_smooth
         and penalty.convexity > 0.0
         and request.n_features <= RULES.newton_features
     )
@@ -154,11 +152,11 @@ def _newton_finishes(request):
     return not request.loss.smooth and penalty.is_smooth and penalty.convexity > 0.0
 
 
-def only_by_pairs(loss, n_coefficients, n_pairs):
-    """Whether Newton's systems can be solved by active pairs only, if at all: those of
-    the coefficients, and of all pairs, would be too large.
+def too_large(n_coefficients, n_pairs):
+    """Whether Newton's systems of the hinges are too large, both those of the
+    coefficients and those of all pairs of a sample and a wrong class.
     """
-    return not loss.smooth and min(n_coefficients, n_pairs) > RULES.newton_largest
+    return min(n_coefficients, n_pairs) > RULES.newton_largest
 
 
 def _newton_lacks(request):
@@ -176,7 +174,8 @@ def _newton_lacks(request):
 
 
 def _newton_visits_rows(request):
-    return only_by_pairs(request.loss, request.n_coefficients, request.n_pairs)
+    large = too_large(request.n_coefficients, request.n_pairs)
+    return request.loss.of_slacks and large
 
 
 def _always(request):

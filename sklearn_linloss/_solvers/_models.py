@@ -1,0 +1,253 @@
+"""What a step on a model of the objective sees: data part, proximal term, line search.
+
+The model of a smooth loss is the loss itself. That of the hinge is its augmented
+Lagrangian, whose formulas `_newton.py` has.
+"""
+
+import numpy as np
+
+from .._certificate import maximize_concave
+from ._common import dual_of, feature_metric
+from ._newton_rules import RULES
+
+
+def model_of(f):
+    """The model of the data part of an objective."""
+    return (AugmentedHinge if f.loss.of_slacks else SmoothModel)(f)
+
+
+class Anchor:
+    """A proximal term, strength / 2 * |theta - point|^2 in the features' metric.
+
+    It keeps coefficients bounded that the penalty does not.
+    """
+
+    def __init__(self, f, point):
+        self.metric = feature_metric(f)
+        self.point = point
+        self.strength = 0.0
+
+    def value(self, theta):
+        """Value of the term at `theta`."""
+        return 0.5 * (self.gradient(theta) @ (theta - self.point))
+
+    def gradient(self, theta):
+        """Gradient of the term at `theta`."""
+        return self.strength * self.metric * (theta - self.point)
+
+
+class SmoothModel:
+    """The model of the softmax: the loss itself."""
+
+    proximal = 0.0
+    damps, stuck, ends_exactly = True, False, False
+
+    def __init__(self, f):
+        self._f = f
+
+    def expand(self, scores):
+        """Value of the data part, its gradient in the scores, and the second
+        derivatives as `add_pair_grams` takes them.
+        """
+        f = self._f
+        value, pull = f.loss_gradient(scores)
+        return value, pull, f.loss.second(pull, f.y, f.share)
+
+    def along(self, scores, change, t):
+        """Value of the data part at scores + t * change, and its derivative in t."""
+        value, pull = self._f.loss_gradient(scores + t * change)
+        return value, np.vdot(pull, change)
+
+    def start_from(self, pull, width):
+        """Nothing: the model has no multipliers."""
+
+    def pull(self, scores):
+        """None: the certificate then takes the gradient of the loss."""
+        return None
+
+    def worth_certifying(self, decrement, gap, far):
+        """Whether a certificate may end the fit: only near the optimum."""
+        return not far
+
+    def advance(self, decrement, length, gap):
+        """Nothing changes between the steps."""
+        return False
+
+    def balance(self, infeasible, slack):
+        """The same."""
+        return False
+
+
+class AugmentedHinge:
+    """Stages 2 and 6 for the hinges, with an augmented Lagrangian.
+
+    The model of the squared hinge is the loss itself (width 0), until steps stay short.
+
+    Attributes
+    ----------
+    proximal : float
+        Strength of the proximal term, positive where the L2 penalty is missing or
+        negligible beside the curvature along the feature that varies most.
+    damps : bool
+        Whether damping follows short steps. Here a larger width does.
+    """
+
+    damps = False
+
+    def __init__(self, f):
+        self._f = f
+        self._largest_variance = feature_metric(f).max()
+        self._unit = f.loss.delta  # of the width
+        self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
+        self._multipliers = np.zeros((f.n_samples, f.n_rows))
+        self._pull = np.empty_like(self._multipliers)
+        self._second = np.empty_like(self._multipliers)
+        self._steps = 0
+        self._short = 0
+
+    @property
+    def proximal(self):
+        f = self._f
+        if f.loss.delta == 0.0 or self._width == 0.0:
+            return 0.0
+        held = f.penalty.convexity / self._largest_variance
+        return max(RULES.proximal * self._width / f.loss.delta**2 - held, 0.0)
+
+    def start_from(self, pull, width):
+        """Take multipliers, and a width in units of the margin.
+
+        The multipliers of the squared hinge have no upper bound. Its unit is the
+        margin over the mean of the largest multiplier of each sample.
+        """
+        f = self._f
+        self._multipliers = dual_of(f, pull)
+        if f.loss.smooth:
+            size = f.share @ self._multipliers.max(axis=1)
+            self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
+        self._width = width * self._unit
+
+    @property
+    def stuck(self):
+        """Whether the squared hinge needs multipliers."""
+        most = RULES.stuck if self._f.penalty.is_smooth else RULES.stuck_with_l1
+        return self._short >= (RULES.stuck_if_tiny if self.ends_exactly else most)
+
+    @property
+    def ends_exactly(self):
+        """Whether steps cost so little that the fit goes on to full precision, where
+        weighted and repeated rows have the same model in all digits.
+        """
+        f = self._f
+        plain = self._width == 0.0 and f.dtype == np.float64
+        return plain and f.n_samples * f.size < RULES.tiny
+
+    def expand(self, scores):
+        """Value of the data part, its gradient in the scores, and the second
+        derivatives as `add_pair_grams` takes them.
+        """
+        f = self._f
+        arrays = (self._multipliers, self._pull, self._second)
+        value = f.loss.augmented(
+            f.vector_form(scores),
+            f.y,
+            f.share,
+            self._width,
+            *map(f.vector_form, arrays),
+        )
+        return value, self._pull, self._second
+
+    def along(self, scores, change, t):
+        """Value of the data part at scores + t * change, and its derivative in t."""
+        f = self._f
+        return f.loss.augmented_along(
+            f.vector_form(scores),
+            f.vector_form(change),
+            t,
+            f.y,
+            f.share,
+            self._width,
+            f.vector_form(self._multipliers),
+        )
+
+    def pull(self, scores):
+        """The maximisers t, times pi_i: a dual point for the certificate."""
+        return self.expand(scores)[1].copy()
+
+    def worth_certifying(self, decrement, gap, far):
+        """Whether a certificate may show something new: not far from the minimum of
+        the augmented Lagrangian.
+        """
+        return not decrement > RULES.inner_accuracy * gap
+
+    def advance(self, decrement, length, gap):
+        """Stage 6: a <- t, once the augmented Lagrangian is minimised well enough.
+
+        Returns whether the multipliers moved. The width follows the number of steps
+        that the minimum took: with a narrow one a step meets many kinks, with a wide
+        one the multipliers move more often. Called after `pull`.
+        """
+        f = self._f
+        self._steps += 1
+        if self._width == 0.0:
+            self._short += length < RULES.short
+            if self.stuck and f.penalty.convexity == 0.0:
+                self.start_from(self._pull, RULES.width_after_ascent)
+            return False
+        solved = decrement <= RULES.inner_accuracy * gap and length >= RULES.long
+        if length < RULES.short:
+            self._width *= RULES.widening
+        if not solved and self._steps < RULES.inner_steps:
+            return False
+        self._multipliers = dual_of(f, self._pull)
+        if not solved:
+            self._width *= 3.0
+        elif self._steps <= 3:
+            self._width *= 0.3
+        elif self._steps <= 6:
+            self._width *= 0.5
+        self._width = max(self._width, RULES.smallest_width * self._f.loss.delta)
+        self._steps = 0
+        return True
+
+    def balance(self, infeasible, slack):
+        """Stage 6 for steps that each gain little: a <- t, whether or not the augmented
+        Lagrangian is minimised.
+
+        `infeasible` and `slack` are the parts of the gap that its minimum and the
+        multipliers leave. The width keeps them at one size. Returns whether the
+        multipliers moved; called after `expand`.
+        """
+        f = self._f
+        self._steps += 1
+        settled = infeasible <= slack and self._steps >= RULES.least_balanced
+        if self._width == 0.0 or not (settled or self._steps >= RULES.most_balanced):
+            return False
+        self._multipliers = dual_of(f, self._pull)
+        ratio = infeasible / slack if slack > 0.0 else np.inf
+        low, high = 1.0 / RULES.widening, RULES.widening
+        self._width *= np.clip(ratio**RULES.balance, low, high)
+        self._width = max(self._width, RULES.smallest_width * f.loss.delta)
+        self._steps = 0
+        return True
+
+
+def line_search(f, model, anchor, theta, scores, value, move, change, decrement):
+    """Length of a step along `move`, which is 1 near the optimum."""
+    w, dw = f.penalised(theta), f.penalised(move)
+
+    def along(t):
+        data, slope = model.along(scores, change, t)
+        at_t = w + t * dw
+        if anchor.strength > 0.0:
+            data += anchor.value(theta + t * move)
+            slope += anchor.gradient(theta + t * move) @ move
+        slope += dw @ f.penalty.gradient(at_t)
+        return -(data + f.penalty.value(at_t)), -slope
+
+    start = -(value + f.penalty.value(w))
+    decrement = max(decrement, 0.0)
+    rounding = RULES.rounding * abs(start)
+    if decrement <= rounding and along(1.0)[0] >= start - rounding:
+        return 1.0  # rounding hides the descent, but the step is right
+    length, _ = maximize_concave(along, np.inf, start, start + decrement, decrement)
+    return length

@@ -1,0 +1,224 @@
+"""Quasi-Newton steps in one metric of the features, for many coefficients.
+
+The limited-memory BFGS method (J. Nocedal and S. J. Wright, "Numerical optimization",
+2006, algorithm 7.4), whose first matrix is not a multiple of the identity but the
+inverse of the Hessian that `_metric.py` approximates:
+
+1. Model: as in `_newton.py`.
+2. Direction: from the metric, and the last moves and what they changed in the gradient.
+3. Step length: search along it, in the scores.
+4. Stop: for an L2 penalty of strength l2 the gap of any model is, but for the
+   intercept, |gradient of F|^2 / (2 l2) at its own slopes; for the hinge it is that of
+   the augmented Lagrangian, and what the maximisers leave of the loss.
+5. Multipliers of the hinge move where the first of these two parts is the smaller one,
+   or after a few steps. The width follows their ratio, so that both fall at one rate.
+
+A step costs what a product with the Hessian costs, and its model is never out of date.
+Conjugate gradients on a piecewise quadratic spend a hundred products on a step that the
+next kinks cut to a fifth (docs/adr/0018).
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._common import SolverResult
+from ._metric import SharedMetric
+from ._models import Anchor, line_search, model_of
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers by the stage that uses them; 0018 is a decision in docs/adr/."""
+
+    memory: int = 10  # pairs of a move and a change; 30 are no better (0018)
+    # A change of the gradient along a move, over the product of their lengths, below
+    # which it is rounding.
+    curved: float = 1e-12
+    renewal: int = 30  # steps after which the metric takes the present curvatures
+    # 4. After a certificate that did not end the fit, the estimated gap has to fall
+    # to `nearer` of its own for the next one.
+    nearer: float = 0.8
+    # Stuck: steps in which neither the gap fell to that, nor the objective by a part
+    # `lower` of what the tolerance allows.
+    patience: int = 100
+    lower: float = 0.1
+
+
+RULES = Rules()
+
+
+class Descent:
+    """Steps from `theta` on an objective with an L2 penalty.
+
+    Parameters
+    ----------
+    f : Objective
+    theta : ndarray
+    pull : ndarray of shape (n_samples, n_rows) or None
+        pi_i times the first multipliers of the hinge.
+    width : float
+        Of the augmented Lagrangian, in margins.
+    """
+
+    def __init__(self, f, theta, pull, width):
+        self._f = f
+        self._metric = None
+        self._model = model_of(f)
+        if pull is not None:
+            self._model.start_from(pull, width)
+        self._anchor = Anchor(f, theta)
+        self._pairs = deque(maxlen=RULES.memory)
+        self._steps = 0
+        self.theta = theta
+        self.refresh()
+
+    @property
+    def value(self):
+        """F at `theta`."""
+        f = self._f
+        return self._loss + f.penalty_value(self.theta)
+
+    @property
+    def gap(self):
+        """An estimate of value - bound at the present slopes or maximisers."""
+        return self._infeasible + self._slack
+
+    @property
+    def n_pairs(self):
+        """How many pairs of a sample and a class are active."""
+        return np.count_nonzero(self._second)
+
+    def refresh(self):
+        """Compute the scores, and what follows, free of accumulated rounding."""
+        self.scores = self._f.scores(self.theta, np.float64)
+        self._evaluate()
+
+    def pull(self):
+        """pi_i * a_i of a dual point; None where it is the gradient of the loss."""
+        return None if self._f.loss.smooth else self._pull.copy()
+
+    def step(self):
+        """One step; returns its length."""
+        f, anchor = self._f, self._anchor
+        if self._steps % RULES.renewal == 0 or not self._pairs:
+            ridge = anchor.strength * anchor.metric
+            f.penalised(ridge)[:] += f.penalty.convexity
+            ridge = f.feature_values(f.penalised(ridge))
+            coupling = f.coupling(self._second)
+            self._metric = SharedMetric.of(f, coupling)
+            self._metric.adapt(coupling, ridge)
+        self._steps += 1
+        move = -self._direction(self._gradient)
+        change = f.scores(move).astype(np.float64, copy=False)
+        descent = -0.5 * (self._gradient @ move)
+        length = line_search(
+            f,
+            self._model,
+            anchor,
+            self.theta,
+            self.scores,
+            self._model_value,
+            move,
+            change,
+            descent,
+        )
+        if length == 0.0:
+            return 0.0
+        before = self._gradient
+        self.theta = self.theta + length * move
+        self.scores += length * change
+        self._evaluate()
+        if self._model.balance(self._infeasible, self._slack):
+            anchor.point = self.theta
+            self._pairs.clear()
+            self._evaluate()
+        else:
+            self._learn(length * move, self._gradient - before)
+        return length
+
+    def _evaluate(self):
+        """Model, gradient and the estimate of the gap at the present scores."""
+        f, anchor = self._f, self._anchor
+        value, self._pull, self._second = self._model.expand(self.scores)
+        anchor.strength = self._model.proximal
+        gradient = f.backward(self._pull.astype(f.dtype, copy=False))
+        w = f.penalised(self.theta)
+        f.penalised(gradient)[:] += f.penalty.gradient(w)
+        self._infeasible = f.penalised(gradient) @ f.penalised(gradient)
+        self._infeasible /= 2.0 * f.penalty.convexity
+        self._model_value = value + anchor.value(self.theta)
+        self._gradient = gradient + anchor.gradient(self.theta)
+        self._loss, self._slack = value, 0.0
+        if not f.loss.smooth:
+            self._loss = f.loss_value(self.scores)
+            dual_value, _ = f.dual_value(self._pull)(1.0)
+            work = np.vdot(self._pull, self.scores)
+            self._slack = max(self._loss - dual_value - work, 0.0)
+
+    def _learn(self, move, change):
+        product = move @ change
+        sizes = np.linalg.norm(move) * np.linalg.norm(change)
+        if product > RULES.curved * sizes:
+            self._pairs.append((move, change, product))
+
+    def _direction(self, gradient):
+        """(Hessian)^-1 gradient, by the two loops of algorithm 7.4."""
+        direction = gradient.copy()
+        parts = []
+        for move, change, product in reversed(self._pairs):
+            part = (move @ direction) / product
+            direction -= part * change
+            parts.append(part)
+        direction = self._metric(self._f, direction)
+        for (move, change, product), part in zip(
+            self._pairs, reversed(parts), strict=True
+        ):
+            direction += (part - (change @ direction) / product) * move
+        return direction
+
+
+def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0):
+    """Steps until the tolerance is met, or at most `fewest` pairs are active.
+
+    Returns
+    -------
+    result : SolverResult
+        Stalled where neither objective nor gap falls any more.
+    ended : bool
+        Whether it ends the fit.
+    """
+    descent = Descent(f, theta, pull, width)
+    asked = np.inf  # the estimated gap at the last certificate
+    lowest, nearest, since = np.inf, np.inf, 0
+    while progress.proceeds(options.max_iter):
+        length = descent.step()
+        value = descent.value
+        best.consider(descent.theta, value)
+        gap = descent.gap - (value - best.value)
+        target = options.tol * best.value
+        criterion = np.inf
+        if gap <= min(target, RULES.nearer * asked):
+            asked = gap
+            criterion = _certify(descent, best, certifier)
+        progress.record(best.value, best.theta)
+        if options.reached(criterion):
+            return SolverResult(best.theta, True, descent.pull()), True
+        since += 1
+        if gap < RULES.nearer * nearest or value < lowest - RULES.lower * target:
+            lowest, nearest, since = min(lowest, value), min(nearest, gap), 0
+        stuck = length == 0.0 or since >= RULES.patience
+        if stuck or descent.n_pairs <= fewest:
+            pull = descent.pull()
+            return SolverResult(descent.theta, False, pull, stalled=stuck), False
+    criterion = _certify(descent, best, certifier)
+    return SolverResult(best.theta, options.reached(criterion), descent.pull()), True
+
+
+def _certify(descent, best, certifier):
+    """The relative gap of the best model, after a bound from the present slopes."""
+    descent.refresh()
+    certificate = certifier.certify(descent.theta, descent.pull(), descent.scores)
+    best.consider(certificate.theta, certificate.objective)
+    return certifier.gap(best.value)

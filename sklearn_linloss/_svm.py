@@ -46,11 +46,11 @@ class SVMClassifier(LinearLossClassifier):
         - "lbfgs": L-BFGS, for the softmax without L1.
         - "newton": Newton's method on explicit second derivatives, for at most 3000
           coefficients, or for the hinges with L2 as many pairs of a sample and a wrong
-          class. The softmax with L2 does without that matrix, by conjugate gradients,
-          for up to 5000 features. The hinge takes its steps
-          inside an augmented Lagrangian. With L2 dual ascent goes first where that is
-          cheaper; for the hinge with L2 there may then be any number of coefficients,
-          and steps are taken while at most 3400 pairs are active.
+          class. The hinge takes its steps inside an augmented Lagrangian. With L2 and
+          up to 20000 features there may be any number of coefficients: conjugate
+          gradients or quasi-Newton steps then do without the matrix. Dual ascent goes
+          first where that is cheaper. Beyond, the hinge with L2 is dual ascent, with
+          steps while at most 3400 pairs of a sample and a class are active.
         - "saga": mini-batches with variance reduction, for the smooth losses and any
           penalty; it finds its step.
         - "sdca": dual coordinate ascent, row by row, for any loss with a penalty. Best

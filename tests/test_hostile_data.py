@@ -155,7 +155,7 @@ def test_more_features_than_samples_that_are_told_apart():
 
 
 @pytest.mark.parametrize(
-    ("loss", "l1_ratio"), [("softmax", 0.5), ("squared_hinge", 0.5), ("hinge", 0.0)]
+    ("loss", "l1_ratio"), [("softmax", 0.5), ("squared_hinge", 0.5), ("hinge", 0.5)]
 )
 def test_a_solver_that_stalls_hands_over(loss, l1_ratio):
     """Dual ascent makes nothing of features with all of the variance."""
@@ -170,6 +170,13 @@ def test_a_solver_that_stalls_hands_over(loss, l1_ratio):
     assert auto.objective_ < 0.9 * sdca.objective_
     assert auto.solver_ == "gd"
     assert len(auto.loss_curve_) == auto.n_iter_ + 1
+
+
+def test_features_with_all_of_the_variance_end_certified():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 400)) * np.logspace(-1, 3, 400)
+    y = rng.integers(0, 9, 600)
+    assert make("hinge", alpha=1e-3).fit(X, y).gap_ <= 1e-4
 
 
 # -- float32, far from zero ------------------------------------------------------------

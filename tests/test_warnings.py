@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from _models import LOSSES, make
 from scipy import sparse
-from sklearn.datasets import load_iris, load_wine
+from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -61,9 +61,10 @@ def test_a_rate_of_your_own_is_a_remedy():
 
 
 def test_the_limit_of_precision_is_named():
-    X, y = load_wine(return_X_y=True)
+    X, y = load_digits(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    (message,) = said(make("softmax", solver="lbfgs", tol=1e-15), X, y)
+    model = make("softmax", solver="lbfgs", alpha=1e-3, tol=1e-15)
+    (message,) = said(model, X, y)
     assert "(limit of precision)" in message
     assert "Increase tol" in message
     assert "max_iter" not in message

@@ -27,7 +27,7 @@ class Rules:
     rank: int = 200  # of the sketch (0018)
     columns: int = 25  # of it that are multiplied with X at a time
     # Largest curvature beyond the sketch, over the ridge, with which it does.
-    hidden: float = 100.0
+    hidden: float = 10.0
     flattest: float = 1e-12  # least eigenvalue of c, over its largest
     # L2 over the sum of the variances, below which eigenvalues need double precision.
     single_from: float = 2e-9

@@ -73,7 +73,7 @@ class SmoothModel:
         """Nothing changes between the steps."""
         return False
 
-    def balance(self, infeasible, slack):
+    def balance(self, infeasible, slackness):
         """The same."""
         return False
 
@@ -209,21 +209,21 @@ class AugmentedHinge:
         self._steps = 0
         return True
 
-    def balance(self, infeasible, slack):
+    def balance(self, infeasible, slackness):
         """Stage 6 for steps that each gain little: a <- t, whether or not the augmented
         Lagrangian is minimised.
 
-        `infeasible` and `slack` are the parts of the gap that its minimum and the
+        `infeasible` and `slackness` are the parts of the gap that its minimum and the
         multipliers leave. The width keeps them at one size. Returns whether the
         multipliers moved; called after `expand`.
         """
         f = self._f
         self._steps += 1
-        settled = infeasible <= slack and self._steps >= RULES.least_balanced
+        settled = infeasible <= slackness and self._steps >= RULES.least_balanced
         if self._width == 0.0 or not (settled or self._steps >= RULES.most_balanced):
             return False
         self._multipliers = dual_of(f, self._pull)
-        ratio = infeasible / slack if slack > 0.0 else np.inf
+        ratio = infeasible / slackness if slackness > 0.0 else np.inf
         low, high = 1.0 / RULES.widening, RULES.widening
         self._width *= np.clip(ratio**RULES.balance, low, high)
         self._width = max(self._width, RULES.smallest_width * f.loss.delta)

@@ -37,7 +37,7 @@ class Rules:
     flop: float = 0.5
     # The same two where quasi-Newton steps go on (0018).
     secant_least: int = 15
-    secant_patience: int = 200
+    secant_patience: int = 150
     few: float = 0.3  # of `most_pairs`: with so many, exact steps go on (0018)
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)

@@ -83,7 +83,7 @@ class Descent:
     @property
     def gap(self):
         """An estimate of value - bound at the present slopes or maximisers."""
-        return self._infeasible + self._slack
+        return self._infeasible + self._slackness
 
     @property
     def n_pairs(self):
@@ -130,7 +130,7 @@ class Descent:
         self.theta = self.theta + length * move
         self.scores += length * change
         self._evaluate()
-        if self._model.balance(self._infeasible, self._slack):
+        if self._model.balance(self._infeasible, self._slackness):
             anchor.point = self.theta
             self._pairs.clear()
             self._evaluate()
@@ -150,12 +150,12 @@ class Descent:
         self._infeasible /= 2.0 * f.penalty.convexity
         self._model_value = value + anchor.value(self.theta)
         self._gradient = gradient + anchor.gradient(self.theta)
-        self._loss, self._slack = value, 0.0
+        self._loss, self._slackness = value, 0.0
         if not f.loss.smooth:
             self._loss = f.loss_value(self.scores)
             dual_value, _ = f.dual_value(self._pull)(1.0)
             work = np.vdot(self._pull, self.scores)
-            self._slack = max(self._loss - dual_value - work, 0.0)
+            self._slackness = max(self._loss - dual_value - work, 0.0)
 
     def _learn(self, move, change):
         product = move @ change

@@ -162,7 +162,7 @@ def test_the_metric_is_exact_where_all_samples_bend_alike(loss, n_classes, conta
     ridge = np.full(f.size, 0.1)
     f.intercepts(ridge)[:] = 0.0
     coupling = f.coupling(second)
-    metric = SharedMetric.of(f, coupling)
+    metric = SharedMetric.of(f, coupling, 0)
     metric.adapt(coupling, f.feature_values(ridge))
     direction = rng.normal(size=f.size)
     if n_classes > 2:
@@ -200,7 +200,7 @@ def test_a_sketch_finds_the_leading_directions(dtype, container, monkeypatch):
     weight = rng.uniform(0.5, 2.0, size=200)
     y = np.arange(200) % 3
     f = make_objective(container(X.astype(dtype)), y, "softmax", weight=weight)
-    values, vectors = _metric._sketch(f)
+    values, vectors = _metric._sketch(f, 0)
     assert vectors.dtype == dtype
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(12), atol=1e-5)
     covariance = np.cov(X.T, aweights=weight, bias=True)

@@ -52,14 +52,14 @@ class SharedMetric:
         self._of_classes = self._inverses = self._of_intercepts = self._beyond = None
 
     @staticmethod
-    def of(f, coupling):
+    def of(f, coupling, seed):
         """The metric of an objective's data for a coupling of its classes.
 
         It is kept in the workspace.
         """
         metric = f.workspace.get("metric")
         if metric is None and f.n_features > RULES.sketched_from:
-            metric = SharedMetric(*_sketch(f))
+            metric = SharedMetric(*_sketch(f, seed))
         possible = f.n_features <= RULES.most_features
         if metric is None or (possible and not metric._serves(f, coupling)):
             metric = SharedMetric(*_eigenvectors(f))
@@ -116,10 +116,10 @@ def _eigenvectors(f):
     return np.maximum(values, 0.0), vectors
 
 
-def _sketch(f):
+def _sketch(f, seed):
     """The leading ones, from a product with random vectors."""
     rank = min(RULES.rank, f.n_features)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     test, _ = np.linalg.qr(rng.standard_normal((f.n_features, rank)))
     image = np.empty_like(test)
     for start in range(0, rank, RULES.columns):

@@ -36,7 +36,7 @@ class Rules:
     # A change of the gradient along a move, over the product of their lengths, below
     # which it is rounding.
     curved: float = 1e-12
-    renewal: int = 30  # steps after which the metric takes the present curvatures
+    renewal: int = 30  # most steps after which the metric takes present curvatures
     # 4. After a certificate that did not end the fit, the estimated gap has to fall
     # to `nearer` of its own for the next one.
     nearer: float = 0.8
@@ -60,17 +60,20 @@ class Descent:
         pi_i times the first multipliers of the hinge.
     width : float
         Of the augmented Lagrangian, in margins.
+    seed : int
+        Of the metric, where it is a sketch.
     """
 
-    def __init__(self, f, theta, pull, width):
+    def __init__(self, f, theta, pull, width, seed):
         self._f = f
+        self._seed = seed
         self._metric = None
         self._model = model_of(f)
         if pull is not None:
             self._model.start_from(pull, width)
         self._anchor = Anchor(f, theta)
         self._pairs = deque(maxlen=RULES.memory)
-        self._steps = 0
+        self._steps = self._renewal = 0
         self.theta = theta
         self.refresh()
 
@@ -102,13 +105,8 @@ class Descent:
     def step(self):
         """One step; returns its length."""
         f, anchor = self._f, self._anchor
-        if self._steps % RULES.renewal == 0 or not self._pairs:
-            ridge = anchor.strength * anchor.metric
-            f.penalised(ridge)[:] += f.penalty.convexity
-            ridge = f.feature_values(f.penalised(ridge))
-            coupling = f.coupling(self._second)
-            self._metric = SharedMetric.of(f, coupling)
-            self._metric.adapt(coupling, ridge)
+        if self._steps == self._renewal:
+            self._renew_metric()
         self._steps += 1
         move = -self._direction(self._gradient)
         change = f.scores(move).astype(np.float64, copy=False)
@@ -137,6 +135,16 @@ class Descent:
         else:
             self._learn(length * move, self._gradient - before)
         return length
+
+    def _renew_metric(self):
+        """Take the present curvatures: often at first, when they change most."""
+        f, anchor = self._f, self._anchor
+        self._renewal += min(max(self._steps, 1), RULES.renewal)
+        ridge = anchor.strength * anchor.metric
+        f.penalised(ridge)[:] += f.penalty.convexity
+        coupling = f.coupling(self._second)
+        self._metric = SharedMetric.of(f, coupling, self._seed)
+        self._metric.adapt(coupling, f.feature_values(f.penalised(ridge)))
 
     def _evaluate(self):
         """Model, gradient and the estimate of the gap at the present scores."""
@@ -180,7 +188,7 @@ class Descent:
 
 
 def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0):
-    """Steps until the tolerance is met, or at most `fewest` pairs are active.
+    """Steps until the tolerance is met, or at most `fewest` > 0 pairs are active.
 
     Returns
     -------
@@ -189,7 +197,7 @@ def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0)
     ended : bool
         Whether it ends the fit.
     """
-    descent = Descent(f, theta, pull, width)
+    descent = Descent(f, theta, pull, width, options.seed)
     asked = np.inf  # the estimated gap at the last certificate
     lowest, nearest, since = np.inf, np.inf, 0
     while progress.proceeds(options.max_iter):
@@ -209,7 +217,8 @@ def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0)
         if gap < RULES.nearer * nearest or value < lowest - RULES.lower * target:
             lowest, nearest, since = min(lowest, value), min(nearest, gap), 0
         stuck = length == 0.0 or since >= RULES.patience
-        if stuck or descent.n_pairs <= fewest:
+        few = fewest > 0 and descent.n_pairs <= fewest
+        if stuck or few:
             pull = descent.pull()
             return SolverResult(descent.theta, False, pull, stalled=stuck), False
     criterion = _certify(descent, best, certifier)

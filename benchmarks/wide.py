@@ -1,10 +1,11 @@
 """Wide and barely penalised images: CPU seconds to a certificate, one thread.
 
     LINLOSS_DATA=FOLDER python benchmarks/wide.py [--data NAME ...] [--loss LOSS ...]
-        [--alpha ALPHA ...] [--repeat N]
+        [--alpha ALPHA ...] [--repeat N] [--raw]
 
 with `cifar10_20k.npz` and `fashion_mnist.npz` in the folder (data_folder.py). Medians
-of `--repeat` fits.
+of `--repeat` fits. `--raw` leaves pixels between 0 and 255, and multiplies alpha by
+255^2: the same models.
 """
 
 import os
@@ -30,15 +31,17 @@ def main():
     parser.add_argument("--loss", nargs="+", default=losses, choices=losses)
     parser.add_argument("--alpha", nargs="+", type=float, default=[1e-2, 1e-4, 1e-6])
     parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--raw", action="store_true")
     asked = parser.parse_args()
+    unit = 1.0 if asked.raw else 255.0
     print("| data | loss | alpha | seconds | iterations | gap |")
     print("|---|---|---|---|---|---|")
     for name in asked.data:
         X, y = data_folder.load(name)
-        X /= np.float32(255)
+        X /= np.float32(unit)
         for loss in asked.loss:
             for alpha in asked.alpha:
-                model = make(loss, alpha)
+                model = make(loss, alpha * (255.0 / unit) ** 2)
                 model.fit(X[:500], y[:500])  # compiled
                 seconds = np.median([timed(model, X, y) for _ in range(asked.repeat)])
                 print(

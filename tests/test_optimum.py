@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from _models import LOSSES, make, models
 from scipy import optimize, sparse
+from sklearn.datasets import make_classification
 from sklearn.svm import SVC
 
 from sklearn_linloss import losses
@@ -281,6 +282,15 @@ def test_exact_steps_for_few_active_pairs(most, exact, ill_conditioned, monkeypa
     assert bool(pairs) == exact
     assert max(pairs, default=0) <= most
     assert model.objective_ == pytest.approx(reference.objective_, rel=2e-4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_classes_that_come_apart(seed):
+    """There quasi-Newton steps from an early model are a fiftieth of their length."""
+    X, y = make_classification(1500, 1000, n_informative=8, n_classes=4, random_state=0)
+    model = make("squared_hinge", random_state=seed)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 200
 
 
 def test_few_samples_of_many_classes(monkeypatch):

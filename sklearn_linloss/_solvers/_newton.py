@@ -285,22 +285,27 @@ class _Ascended:
         if not self._due(iteration):
             return False
         gap = max(gap, RULES.rounding)
-        rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
         rest = np.log(gap / max(self._tol, RULES.rounding))
+        if self._f.loss.smooth and _secants_pay(self._f):
+            # The gap itself: relative to an objective far above the optimum it is one.
+            gap *= value / self._f.value_at_zero
+        rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
         self._last_gap, self._last_iteration = gap, iteration
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
+        by_secants = _secants_pay(self._f)
         if self._f.loss.smooth:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
             patience = RULES.smooth_patience
-        if _only_by_pairs(self._f):
-            nearby = np.inf
-            if _secants_pay(self._f):
-                trial, patience = RULES.secant_least, RULES.secant_patience
-            else:
-                step = self._iterations_a_step()
-                trial = max(trial, RULES.least_steps * step)
-                patience = max(patience, RULES.patience_steps * step)
+            if by_secants and value < RULES.separated * self._f.value_at_zero:
+                return False
+        elif by_secants:
+            nearby, trial = np.inf, RULES.secant_least
+            patience = RULES.secant_patience
+        elif _only_by_pairs(self._f):
+            step = self._iterations_a_step()
+            nearby, trial = np.inf, max(trial, RULES.least_steps * step)
+            patience = max(patience, RULES.patience_steps * step)
         # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate

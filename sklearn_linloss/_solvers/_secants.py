@@ -164,6 +164,9 @@ class Descent:
             dual_value, _ = f.dual_value(self._pull)(1.0)
             work = np.vdot(self._pull, self.scores)
             self._slackness = max(self._loss - dual_value - work, 0.0)
+            # What does not cancel has to flow elsewhere, at a margin for each unit.
+            flow = 0.5 * np.abs(f.intercepts(gradient)).sum()
+            self._infeasible += f.loss.delta * flow
 
     def _learn(self, move, change):
         product = move @ change

@@ -21,11 +21,6 @@ def pair_matrix(n_pairs, n_samples, d):
     return n_pairs**3 / 3.0 + n_samples**2 * d
 
 
-def eigenvectors(n, d):
-    """The covariance of the features and its eigenvectors."""
-    return n * d**2 + 9.0 * d**3
-
-
 def class_blocks(n, d, n_rows):
     """The second derivatives within classes, from `n` samples, and their inverses."""
     return 2.0 * n_rows * d**2 * (n + d)

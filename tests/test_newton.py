@@ -210,6 +210,17 @@ def test_a_sketch_finds_the_leading_directions(dtype, container, monkeypatch):
     np.testing.assert_allclose(rebuilt, covariance, atol=1e-3)
 
 
+def test_eigenvectors_are_orthogonal_in_single_precision():
+    """Also where eigenvalues lie as close together as those of neighbouring pixels."""
+    X = 0.2 * np.random.default_rng(0).random((2400, 1200)).cumsum(axis=1)
+    f = make_objective(X.astype(np.float32), np.arange(2400) % 3, "softmax", 1.0)
+    values, vectors = _metric._eigenvectors(f)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(1200), atol=5e-6)
+    spectrum = np.linalg.eigvalsh(np.cov(X.T, bias=True))
+    np.testing.assert_allclose(values, spectrum, atol=1e-6 * spectrum[-1])
+
+
 @pytest.mark.parametrize("l2", [0.0, 0.3])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_quadratic_with_an_elastic_net(l2, seed):

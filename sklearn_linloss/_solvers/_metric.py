@@ -112,7 +112,10 @@ def _eigenvectors(f):
     """All of them."""
     centre = np.zeros(f.n_features) if f.mean is None else f.mean
     covariance = f.design.covariance(f.share, centre, _precision(f))
-    values, vectors = eigh(covariance, lower=True, overwrite_a=True, check_finite=False)
+    # The default driver returned twins in single precision (raw pixels, 3072 features).
+    values, vectors = eigh(
+        covariance, lower=True, overwrite_a=True, check_finite=False, driver="evd"
+    )
     return np.maximum(values, 0.0), vectors
 
 

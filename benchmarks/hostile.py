@@ -5,8 +5,7 @@ The problems are those of tests/test_hostile_data.py, drawn from a seed.
     python benchmarks/hostile.py check 0 20000     what is wrong with default fits
     python benchmarks/hostile.py rivals 0 300      "auto" beside the other solvers
 
-`rivals` counts passes over X: a product with it or its adjoint is one, an epoch of a
-solver that takes rows in turn two, the products that a Newton system is made of one.
+`rivals` counts passes over X, as passes.py does.
 """
 
 import sys
@@ -18,10 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from _models import make, serves
+from passes import Passes
 from test_hostile_data import complaints, draw
-
-from sklearn_linloss._design.csr import Csr
-from sklearn_linloss._design.dense import Dense
 
 SOLVERS = ("newton", "sdca", "saga", "lbfgs", "gd")
 MOST_PASSES = 1.5
@@ -39,32 +36,6 @@ def check(first, last):
             print(seed, wrong, flush=True)
     seconds = time.perf_counter() - start
     print(f"{last - first} fits, {warned} warned, {wrong_ones} wrong, {seconds:.0f} s")
-
-
-class Passes:
-    """Counts passes over X by wrapping what makes them."""
-
-    def __init__(self):
-        self.count = 0
-        for design in (Dense, Csr):
-            for name, passes in (
-                ("scores", 1),
-                ("add_adjoint", 1),
-                ("loss_gradient", 2),
-                ("dense_blocks", 1),
-                ("gram", 1),
-                ("sdca_epoch", 2),
-                ("saga_epoch", 2),
-                ("sgd_epoch", 2),
-            ):
-                setattr(design, name, self._counted(getattr(design, name), passes))
-
-    def _counted(self, function, passes):
-        def wrapped(*args, **kwargs):
-            self.count += passes
-            return function(*args, **kwargs)
-
-        return wrapped
 
 
 def rivals(first, last):

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._laplacian import solve_laplacian
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -202,8 +204,7 @@ class Certifier:
         for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
             hessian = f.intercept_hessian(gradient)
-            # The minimum-norm step: a common constant of all classes has no effect.
-            step = -np.linalg.lstsq(hessian, slope, rcond=1e-12)[0]
+            step = -solve_laplacian(hessian, slope)
             if -(slope @ step) <= RULES.negligible * value:
                 break
             for _ in range(RULES.halvings):
@@ -224,6 +225,10 @@ class Certifier:
         factor = np.ones((f.n_classes, f.n_classes))
         shift = np.zeros_like(factor)
         if f.fit_intercept:
+            if not f.loss.smooth:
+                leeway = f.leeway(pull)
+                part = circulation(f.class_flows(pull), f.class_flows(leeway))
+                f.use_leeway(pull, part, leeway)
             flows = f.class_flows(pull)
             factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.share))
         domain = f.adjust_flows(pull, factor, shift)
@@ -265,6 +270,29 @@ class Certifier:
 
         t, bound = maximize_concave(between, 1.0, self.bound, objective)
         return old_value + t * (value - old_value), old_V + t * direction, bound
+
+
+def circulation(flows, leeway):
+    """Parts of the leeway that make inflow equal outflow in every class, if it can.
+
+    Of all such changes of the flows c_kj leeway_kj the one of least sum of c_kj^2
+    leeway_kj: c_kj = p_k - p_j, with potentials p that solve a Laplacian system.
+
+    Parameters
+    ----------
+    flows, leeway : ndarrays of shape (n_classes, n_classes)
+        flows[k, j] = sum of pi_i a_ij over the samples of class k, and how much it may
+        rise or fall.
+
+    Returns
+    -------
+    part : ndarray of shape (n_classes, n_classes)
+        Between -1 and 1.
+    """
+    both = leeway + leeway.T
+    surplus = flows.sum(axis=0) - flows.sum(axis=1)
+    potential = solve_laplacian(np.diag(both.sum(axis=0)) - both, surplus)
+    return np.clip(np.subtract.outer(potential, potential), -1.0, 1.0)
 
 
 def balance_flows(flows, class_weight):

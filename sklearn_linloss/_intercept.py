@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._laplacian import solve_laplacian
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -119,7 +121,7 @@ def _descend(f, scores, point, width, accuracy=RULES.negligible):
     smooth = _SmoothHinge(f, scores, point, width)
     value, gradient, hessian = smooth.expand(point)
     for _ in range(RULES.steps):
-        step = -np.linalg.lstsq(hessian, gradient, rcond=1e-12)[0]
+        step = -solve_laplacian(hessian, gradient)
         step *= min(1.0, RULES.longest * width / max(np.abs(step).max(), width))
         for _ in range(RULES.halvings):
             trial = smooth.expand(point + step)
@@ -141,64 +143,65 @@ def _descend(f, scores, point, width, accuracy=RULES.negligible):
 class _SmoothHinge:
     """The smoothed hinge as a function of the intercept, around a point.
 
-    Only samples with a slack near a kink are visited again; for the others it is
-    linear. Values are up to a constant.
+    Only slacks near a kink are visited again; in the others it is linear. Values are up
+    to a constant. With one row of scores the intercept of class 0 is zero.
     """
 
     def __init__(self, f, scores, point, width):
         self._width = width
         self._point = point
-        self._n_rows = f.n_rows
-        there = scores + point
+        self._n_classes, self._free = f.n_classes, slice(f.n_classes - f.n_rows, None)
+        slack = scores + point
         if f.n_rows == 1:
-            self._sign = np.where(f.y == 1, -1.0, 1.0)[:, None]
-            slack = f.loss.delta + self._sign * there
+            slack *= np.where(f.y == 1, -1.0, 1.0)[:, None]
         else:
-            samples = np.arange(f.n_samples)
-            slack = there - there[samples, f.y][:, None] + f.loss.delta
-            slack[samples, f.y] = -np.inf
-        near = (np.abs(slack) <= RULES.reach * width).any(axis=1)
-        self._slack, self._y = slack[near], f.y[near]
-        self._weight = f.share[near]
-        if f.n_rows == 1:
-            self._sign = self._sign[near]
-        else:
-            of_class = np.equal.outer(np.arange(f.n_rows), self._y)
-            self._weight_of_class = of_class * self._weight
-        _, pull = f.loss_gradient(there)
-        self._far = ~near @ pull
+            slack -= slack[np.arange(f.n_samples), f.y, None]
+        slack += f.loss.delta
+        reach = RULES.reach * width
+        near = np.abs(slack) <= reach
+        far = slack > reach
+        if f.n_rows > 1:
+            near[np.arange(f.n_samples), f.y] = far[np.arange(f.n_samples), f.y] = False
+        samples, to = near.nonzero()
+        self._slack, self._weight = slack[near], f.share[samples]
+        self._from = f.y[samples]
+        self._to = to if f.n_rows > 1 else 1 - self._from
+        leaving = np.bincount(f.y, f.share * np.count_nonzero(far, axis=1), f.n_classes)
+        arriving = f.share @ far if f.n_rows > 1 else leaving[::-1]
+        self._far = (arriving - leaving)[self._free]
 
     def covers(self, point):
-        """Whether no other sample can have come near a kink, after one more step."""
+        """Whether no other slack can have come near a kink, after one more step."""
         moved = 2.0 * (np.abs(point - self._point).max() + RULES.longest * self._width)
         return moved <= (RULES.reach - RULES.far) * self._width
 
     def expand(self, b):
         """Value, gradient and Hessian."""
         shift = b - self._point
-        if self._n_rows == 1:
-            slack = self._slack + self._sign * shift
-        else:
-            slack = self._slack + shift
-            slack -= shift[self._y, None]
-        # In place where that is possible: all samples may be near a kink.
+        by_class = np.zeros(self._n_classes)
+        by_class[self._free] = shift
+        slack = self._slack + by_class[self._to] - by_class[self._from]
+        # In place where that is possible: all slacks may be near a kink.
         e = np.abs(slack)
         e /= -self._width
         np.exp(e, out=e)
         smooth = np.log1p(e)
         smooth *= self._width
         smooth += np.maximum(slack, 0.0)
-        value = self._weight @ smooth.sum(axis=1) + self._far @ shift
+        value = self._weight @ smooth + self._far @ shift
         share = np.add(e, 1.0, out=smooth)
         np.divide(1.0, share, out=share)
         rest = np.multiply(e, share, out=e)
         slope = np.where(slack > 0.0, share, rest)
+        slope *= self._weight
         bend = np.multiply(share, rest, out=share)
-        bend /= self._width
-        if self._n_rows == 1:
-            gradient = self._weight @ (self._sign * slope)
-            return value, gradient + self._far, (self._weight @ bend)[:, None]
-        gradient = self._weight @ slope - self._weight_of_class @ slope.sum(axis=1)
-        bend = self._weight_of_class @ bend
-        hessian = np.diag(bend.sum(axis=0) + bend.sum(axis=1)) - bend - bend.T
-        return value, gradient + self._far, hessian
+        bend *= self._weight / self._width
+        gradient = self._sums(self._to, slope) - self._sums(self._from, slope)
+        bends = self._sums(self._from * self._n_classes + self._to, bend, 2)
+        hessian = np.diag(bends.sum(axis=0) + bends.sum(axis=1)) - bends - bends.T
+        free = self._free
+        return value, gradient[free] + self._far, hessian[free, free]
+
+    def _sums(self, keys, terms, power=1):
+        shape = (self._n_classes,) * power
+        return np.bincount(keys, terms, self._n_classes**power).reshape(shape)

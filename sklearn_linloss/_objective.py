@@ -310,6 +310,29 @@ class Objective:
         np.fill_diagonal(flows, 0.0)
         return flows
 
+    def leeway(self, pull):
+        """pi_i times what a_ij can rise or fall by, for j != y[i], where it is free."""
+        dual = np.abs(pull)
+        dual /= self.share[:, None]
+        if self.n_rows > 1:
+            dual[np.arange(self.n_samples), self.y] = 0.0
+        leeway = self.loss.leeway(dual)
+        leeway *= self.share[:, None]
+        return leeway
+
+    def use_leeway(self, pull, part, leeway):
+        """Add part[y[i], j] * leeway[i, j] to what flows to class j, in place.
+
+        The true class is left to `adjust_flows`.
+        """
+        if self.n_rows == 1:
+            signed = np.where(self.y == 1, -1.0, 1.0)
+            change = (signed * part[self.y, 1 - self.y])[:, None]
+        else:
+            change = part[self.y]
+        change *= leeway
+        pull += change
+
     def adjust_flows(self, pull, factor, shift):
         """Scale and shift what flows between classes, in place.
 

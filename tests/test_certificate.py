@@ -5,8 +5,15 @@ from _models import LOSSES
 from _objectives import make_objective
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import expit
 
-from sklearn_linloss._certificate import Certifier, balance_flows, maximize_concave
+from sklearn_linloss._certificate import (
+    Certifier,
+    balance_flows,
+    circulation,
+    maximize_concave,
+)
 
 SLACK = 1e-12
 
@@ -258,3 +265,105 @@ def test_flows_next_to_nothing_do_not_overflow():
     assert np.isfinite(factor).all() and np.isfinite(shift).all()
     moved = factor * flows + shift / 3.0
     np.testing.assert_allclose(moved.sum(axis=0), moved.sum(axis=1), atol=1e-12)
+
+
+# -- what is free in a hinge's dual point ----------------------------------------------
+
+
+def random_pull(rng, n_classes, n_samples=90):
+    """pi_i a_i with a third of the a_ij between 0 and 1, the others at the ends."""
+    y = np.arange(n_samples) % n_classes
+    shape = (n_samples, 1 if n_classes == 2 else n_classes)
+    a = rng.choice([0.0, 1.0, np.nan], size=shape)
+    a[np.isnan(a)] = rng.uniform(size=np.isnan(a).sum())
+    if n_classes == 2:
+        a[y == 1] *= -1.0
+    else:
+        a[np.arange(n_samples), y] = 0.0
+        a[np.arange(n_samples), y] = -a.sum(axis=1)
+    return y, a / n_samples
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 6])
+def test_free_dual_variables_balance_the_flows(n_classes):
+    rng = np.random.default_rng(n_classes)
+    y, pull = random_pull(rng, n_classes)
+    f = make_objective(np.eye(90), y, "hinge")
+    before = np.abs(pull)
+    assert np.abs(pull.sum(axis=0)).max() > 1e-3
+    leeway = f.leeway(pull)
+    part = circulation(f.class_flows(pull), f.class_flows(leeway))
+    f.use_leeway(pull, part, leeway)
+    flows = f.class_flows(pull)
+    np.testing.assert_allclose(flows.sum(axis=0), flows.sum(axis=1), atol=1e-15)
+    wrong = np.ones(pull.shape, dtype=bool)
+    if n_classes > 2:
+        wrong[np.arange(90), y] = False
+    after = np.abs(pull)[wrong] * 90
+    assert after.min() >= 0.0
+    assert after.max() <= 1.0
+    held = np.isin(before[wrong] * 90, [0.0, 1.0])
+    np.testing.assert_array_equal(np.abs(pull)[wrong][held], before[wrong][held])
+
+
+def test_more_than_is_free_stays_within_the_domain():
+    leeway = np.array([[0.0, 0.1, 0.0], [0.1, 0.0, 0.2], [0.0, 0.1, 0.0]])
+    flows = np.array([[0.0, 9.0, 0.0], [0.0, 0.0, 9.0], [1.0, 0.0, 0.0]])
+    part = circulation(flows, leeway)
+    assert np.abs(part).max() == 1.0
+    nothing = circulation(flows, np.zeros_like(leeway))
+    np.testing.assert_array_equal(nothing, 0.0)
+
+
+def smoothed_optimum(f, X, y, alpha, width):
+    """Model and a_ij of the hinge rounded off by exponentials, by L-BFGS."""
+    n = len(y)
+    wrong = ~np.eye(f.n_classes, dtype=bool)[y]
+    others = np.eye(f.n_classes)
+
+    def scores_of(theta):
+        W, b = f.unpack(theta)
+        scores = X @ W.T + b
+        return scores if f.n_rows > 1 else np.hstack([np.zeros((n, 1)), scores])
+
+    def shares(scores):
+        slack = (scores - scores[np.arange(n), y][:, None] + 1.0) / width
+        return np.where(wrong, expit(slack), 0.0), np.where(wrong, slack, -np.inf)
+
+    def value_and_gradient(theta):
+        a, slack = shares(scores_of(theta))
+        pull = (a - a.sum(axis=1)[:, None] * others[y])[:, -f.n_rows :] / n
+        W, _ = f.unpack(theta)
+        gradient = f.pack(pull.T @ X + alpha * W, pull.sum(axis=0))
+        value = width * np.logaddexp(0.0, slack).sum() / n
+        return value + 0.5 * alpha * (W**2).sum(), gradient
+
+    theta = minimize(
+        value_and_gradient,
+        np.zeros(f.size),
+        jac=True,
+        options={"gtol": 1e-10, "maxiter": 5000},
+    ).x
+    a, _ = shares(scores_of(theta))
+    pull = (a - a.sum(axis=1)[:, None] * others[y])[:, -f.n_rows :] / n
+    return theta, pull
+
+
+@pytest.mark.parametrize("n_classes", [2, 8])
+def test_flows_off_by_little_cost_the_hinge_little(n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 5))
+    y = (X[:, :3] @ rng.normal(size=(3, n_classes))).argmax(axis=1)
+    y[:n_classes] = np.arange(n_classes)
+    f = make_objective(X, y, "hinge", alpha=1e-2)
+    theta, pull = smoothed_optimum(f, X, y, 1e-2, width=3e-3)
+    balanced = Certifier(f).certify(theta, pull.copy()).criterion
+    assert balanced < 1e-2
+    # A twentieth of what is free, to every other class.
+    towards = np.where(np.arange(f.n_rows) % 2 == 0, 0.05, 0.0)
+    free = f.leeway(pull)
+    pull += free * towards
+    if n_classes > 2:
+        pull[np.arange(400), y] -= (free * towards).sum(axis=1)
+    assert np.abs(pull.sum(axis=0)).sum() > 0.01 * free.sum()
+    assert Certifier(f).certify(theta, pull).criterion < 1.2 * balanced

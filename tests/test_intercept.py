@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 from _models import make
+from _objectives import make_objective
 from scipy import sparse
 from sklearn.model_selection import StratifiedKFold
+
+from sklearn_linloss._intercept import _SmoothHinge
 
 # Balanced classes and a strong penalty: every sample stays inside the margin, and the
 # loss of the two classes changes by opposite amounts as the intercept moves.
@@ -92,3 +95,35 @@ def test_the_choice_keeps_a_converged_fit_within_the_tolerance():
     # No warning, which is an error here: so the gap is what was asked for.
     model = make("hinge", solver="newton", alpha=0.03, tol=1e-3).fit(features, y)
     assert model.gap_ <= 1e-3
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_the_smoothed_hinge_around_a_point(n_classes):
+    rng = np.random.default_rng(n_classes)
+    X, y = rng.normal(size=(60, 2)), np.arange(60) % n_classes
+    weight = rng.uniform(0.5, 2.0, size=60)
+    f = make_objective(X, y, "hinge", weight=weight, delta=2.0)
+    scores = 3.0 * rng.normal(size=(60, f.n_rows))
+    point, width = 0.1 * rng.normal(size=f.n_rows), 0.02
+    smooth = _SmoothHinge(f, scores, point, width)
+
+    def slow(b):
+        s = scores + b
+        s = s if f.n_rows > 1 else np.hstack([np.zeros((60, 1)), s])
+        slack = (s - s[np.arange(60), y][:, None] + 2.0) / width
+        slack[np.arange(60), y] = -np.inf
+        return weight @ (width * np.logaddexp(0.0, slack)).sum(axis=1) / weight.sum()
+
+    value, gradient, hessian = smooth.expand(point)
+    for step in rng.uniform(-0.1, 0.1, size=(4, f.n_rows)):
+        assert smooth.covers(point + step)
+        change = smooth.expand(point + step)[0] - value
+        assert change == pytest.approx(slow(point + step) - slow(point), rel=1e-9)
+    eye = np.eye(f.n_rows)
+    slopes = [(slow(point + 1e-6 * e) - slow(point - 1e-6 * e)) / 2e-6 for e in eye]
+    np.testing.assert_allclose(gradient, slopes, rtol=1e-6, atol=1e-8)
+    bends = [
+        (smooth.expand(point + 1e-6 * e)[1] - smooth.expand(point - 1e-6 * e)[1]) / 2e-6
+        for e in eye
+    ]
+    np.testing.assert_allclose(hessian, bends, rtol=1e-5, atol=1e-6)

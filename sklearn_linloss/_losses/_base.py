@@ -83,6 +83,12 @@ class Loss:
         """A bound on slopes in one score, where scores differ by at most `spread`."""
         return 1.0 + (self.curvature(2) * spread if self.smooth else 0.0)
 
+    def leeway(self, dual):
+        """By how much dual variables of a loss that is not smooth can move, where they
+        do so for next to nothing: 0 for those that are held at an end of the domain.
+        """
+        return np.zeros_like(dual)
+
     # -- sums over samples -----------------------------------------------------------
     #
     # `scores` are (n, K) for K >= 3 and (n,) for two classes, `y` the class indices and

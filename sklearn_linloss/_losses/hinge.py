@@ -53,3 +53,6 @@ class Hinge(SlackLoss):
 
     def dual_size(self, largest, largest_sum):
         return largest
+
+    def leeway(self, dual):
+        return dual * (1.0 - dual)

@@ -81,7 +81,8 @@ def dual_of(f, pull):
     """a_ij of every class but the true one, or t_i of the one-row form, from pi_i * a_i
     as the certificate takes it.
     """
-    shares = np.abs(pull) / f.share[:, None]
+    shares = np.abs(pull)
+    shares /= f.share[:, None]
     if f.n_rows > 1:
         shares[np.arange(f.n_samples), f.y] = 0.0
     return shares

@@ -126,7 +126,8 @@ class Descent:
             return 0.0
         before = self._gradient
         self.theta = self.theta + length * move
-        self.scores += length * change
+        change *= length
+        self.scores += change
         self._evaluate()
         if self._model.balance(self._infeasible, self._slackness):
             anchor.point = self.theta

@@ -121,9 +121,11 @@ def test_the_covariance_of_a_design(dtype, container, monkeypatch):
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
-@pytest.mark.parametrize("n_classes", [2, 4])
-def test_systems_without_a_matrix(n_classes, fit_intercept, container, monkeypatch):
-    exact = replace(_conjugate_gradients.RULES, coarsest=1e-20)
+@pytest.mark.parametrize(("n_classes", "sampled"), [(2, False), (4, False), (4, True)])
+def test_systems_without_a_matrix(
+    n_classes, sampled, fit_intercept, container, monkeypatch
+):
+    exact = replace(_conjugate_gradients.RULES, coarsest=1e-20, drawn=1.0)
     monkeypatch.setattr(_conjugate_gradients, "RULES", exact)
     rng = np.random.default_rng(2)
     X = rng.normal(size=(60, 8)) * np.arange(1.0, 9.0) + 1.0
@@ -135,12 +137,16 @@ def test_systems_without_a_matrix(n_classes, fit_intercept, container, monkeypat
     if n_classes > 2:
         f.intercepts(right)[:] -= f.intercepts(right).sum() / n_classes
     expected = _systems.solve_by_coefficients(f, second, ridge, right)
+    if sampled:
+        preconditioner = _conjugate_gradients.SampledHessian(f, second, 0)
+    else:
+        preconditioner = _conjugate_gradients.ClassBlocks(f, second)
     found = _conjugate_gradients.solve_by_conjugate_gradients(
         f,
         second,
         ridge,
         right,
-        preconditioner=_conjugate_gradients.ClassBlocks(f, second),
+        preconditioner=preconditioner,
         target=0.0,
     )
     if n_classes > 2:
@@ -148,6 +154,45 @@ def test_systems_without_a_matrix(n_classes, fit_intercept, container, monkeypat
         for theta in (found, expected):
             f.intercepts(theta)[:] -= f.intercepts(theta).sum() / n_classes
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_sampled_hessian_estimates_the_matrix(container, monkeypatch):
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(500, 4)) * rng.exponential(size=(500, 1)) + 1.0
+    y = rng.choice(3, size=500, p=[0.9, 0.08, 0.02])
+    f, second = at_a_point(container(X), y, True)
+    expected = _systems.hessian(f, second)
+    few = replace(_conjugate_gradients.RULES, drawn=5.0)
+    monkeypatch.setattr(_conjugate_gradients, "RULES", few)
+    drawn = []
+
+    def counted(f, second, sample):
+        drawn.append(len(sample[0]))
+        return _systems.hessian(f, second, sample)
+
+    monkeypatch.setattr(_conjugate_gradients, "hessian", counted)
+    estimates = [
+        _conjugate_gradients.SampledHessian(f, second, seed)._hessian
+        for seed in range(400)
+    ]
+    assert 20 < np.mean(drawn) <= 60  # rows a class and feature
+    error = np.std(estimates, axis=0) / np.sqrt(400)
+    assert (np.abs(np.mean(estimates, axis=0) - expected) < 5.0 * error + 1e-12).all()
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    assert (np.std(estimates, axis=0) < 0.5 * size).all()
+
+
+def test_blocks_give_way_where_systems_take_long(container):
+    # More rows than a sampled Hessian draws, so that it is worth a few products.
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(30000, 3)), rng.integers(0, 40, size=30000)
+    f, second = at_a_point(container(X), y, True)
+    first = _conjugate_gradients.preconditioner_for(f, second, 0)
+    assert _conjugate_gradients.preconditioner_for(f, second, 0) is first
+    first.last_system = 300
+    sampled = _conjugate_gradients.preconditioner_for(f, second, 0)
+    assert isinstance(sampled, _conjugate_gradients.SampledHessian)
+    assert _conjugate_gradients.preconditioner_for(f, second, 0) is sampled
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

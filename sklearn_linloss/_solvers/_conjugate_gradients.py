@@ -2,7 +2,10 @@
 
 The blocks of single classes on the diagonal of the matrix are the preconditioner: what
 couples the classes of one sample has rank one (J. Nocedal and S. J. Wright, "Numerical
-optimization", 2006, sections 5.1 and 7.1).
+optimization", 2006, sections 5.1 and 7.1). Where a system takes many iterations all the
+same, the whole matrix takes their place, estimated from rows that are drawn by what
+they bend (P. Xu, J. Yang, F. Roosta, C. Re and M. W. Mahoney, "Sub-sampled Newton
+methods with non-uniform sampling", NeurIPS 2016).
 """
 
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import _costs
+from ._systems import CoefficientSystem, hessian
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Rules:
 
     largest_blocks: float = 7e6  # numbers in the blocks of all classes (0009)
     most_rows: float = 4.0  # rows a feature, for a block; those of most weight (0009)
+    drawn: float = 16.0  # rows of each class and feature in a sampled Hessian (0019)
     # What may be left of a step's descent: at most `coarsest` of it, and near the
     # optimum `enough` of what the tolerance allows, but never below `finest` (0009).
     coarsest: float = 1e-2
@@ -31,7 +36,24 @@ class Rules:
 RULES = Rules()
 
 
-class ClassBlocks:
+class _Preconditioner:
+    """What all have: they are worn out by use, and weak where systems take long."""
+
+    _applications = 0
+    last_system = 0  # iterations
+
+    def is_worn(self, f):
+        """Whether applying it has cost more than a new one would."""
+        used = self._applications * _costs.gradient(f.n_samples, f.size)
+        return used > self.cost(f)
+
+    def __call__(self, f, residual):
+        """Approximately (H + ridge)^-1 residual."""
+        self._applications += 1
+        return self._apply(f, residual)
+
+
+class ClassBlocks(_Preconditioner):
     """Inverses of the classes' blocks of the Hessian.
 
     Parameters
@@ -61,29 +83,22 @@ class ClassBlocks:
         self._intercepts = np.maximum(bend, RULES.flattest * bend.sum())
         self._inverses = np.empty_like(self._blocks)
         self._ridge = None
-        self._applications = 0
 
     @staticmethod
     def cost(f):
         """Floating-point operations to make one."""
         return _costs.class_blocks(_most_rows(f), f.n_features, f.n_rows)
 
-    def is_worn(self, f):
-        """Whether applying it has cost more than a new one would."""
-        used = self._applications * _costs.gradient(f.n_samples, f.size)
-        return used > self.cost(f)
-
-    def prepare(self, ridge):
-        """Invert the blocks with this ridge of each feature."""
+    def prepare(self, f, ridge):
+        """Invert the blocks plus a ridge."""
+        ridge = f.feature_values(f.penalised(ridge))
         if self._ridge is not None and np.array_equal(ridge, self._ridge):
             return
         self._ridge = ridge
         for block, inverse in zip(self._blocks, self._inverses, strict=True):
             inverse[:] = np.linalg.inv(block.astype(np.float64) + np.diag(ridge))
 
-    def __call__(self, f, residual):
-        """Approximately (H + ridge)^-1 residual."""
-        self._applications += 1
+    def _apply(self, f, residual):
         solution = np.empty(f.size)
         R = f.coefficients(residual).astype(f.dtype)
         S = np.matmul(self._inverses, R[:, :, None])[:, :, 0]
@@ -93,12 +108,66 @@ class ClassBlocks:
         return solution
 
 
-def preconditioner_for(f, second):
+class SampledHessian(_Preconditioner):
+    """A factor of the Hessian of three classes or more, from some of the rows.
+
+    A row is drawn with the probability of its largest part in what a class bends, times
+    a number of rows, and weighs the inverse of that probability.
+
+    Parameters
+    ----------
+    f : Objective
+    second : ndarray of shape (n_samples, n_rows)
+        Probabilities.
+    seed : int
+    """
+
+    def __init__(self, f, second, seed):
+        parts = f.loss.class_curvature(second, f.share)
+        centre = np.zeros(f.n_features) if f.mean is None else f.mean
+        parts *= 1.0 + f.design.squared_norms(centre)[:, None]
+        totals = parts.sum(axis=0)
+        parts /= np.where(totals > 0.0, totals, 1.0)
+        chance = np.minimum(RULES.drawn * f.n_features * parts.max(axis=1), 1.0)
+        random = np.random.default_rng(seed).random(f.n_samples)
+        (rows,) = (random < chance).nonzero()
+        self._hessian = hessian(f, second, (rows, 1.0 / chance[rows]))
+        self._ridge = self._system = None
+
+    @staticmethod
+    def cost(f):
+        """Floating-point operations to make one."""
+        rows = min(f.n_samples, RULES.drawn * f.n_features * f.n_rows)
+        return _costs.newton_matrix(rows, f.n_features, f.n_rows, f.size)
+
+    def prepare(self, f, ridge):
+        """Factor the matrix plus a ridge."""
+        if self._ridge is None or not np.array_equal(ridge, self._ridge):
+            self._ridge = ridge
+            self._system = CoefficientSystem(f, self._hessian.copy(), ridge)
+
+    def _apply(self, f, residual):
+        return self._system(f, residual)
+
+
+def preconditioner_for(f, second, seed):
     """A preconditioner at second derivatives, kept in the workspace until worn."""
-    blocks = f.workspace.get("class_blocks")
-    if blocks is None or blocks.is_worn(f):
-        blocks = f.workspace["class_blocks"] = ClassBlocks(f, second)
-    return blocks
+    kept = f.workspace.get("preconditioner")
+    sampled = isinstance(kept, SampledHessian)
+    if kept is not None and not sampled and _sampling_pays(f, kept):
+        kept, sampled = None, True
+    if kept is None or kept.is_worn(f):
+        kept = SampledHessian(f, second, seed) if sampled else ClassBlocks(f, second)
+    f.workspace["preconditioner"] = kept
+    return kept
+
+
+def _sampling_pays(f, blocks):
+    """Whether the last system took longer than a sampled Hessian does."""
+    if f.n_rows == 1 or f.size**2 > RULES.largest_blocks:
+        return False
+    last = blocks.last_system * _costs.gradient(f.n_samples, f.size)
+    return last > SampledHessian.cost(f)
 
 
 def blocks_are_small(f):
@@ -117,7 +186,7 @@ def within_reach(descent, target):
 
 def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, target):
     """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
-    preconditioner.prepare(f.feature_values(f.penalised(ridge)))
+    preconditioner.prepare(f, ridge)
     solution = np.zeros(f.size)
     residual = right.copy()
     scaled = preconditioner(f, residual)
@@ -130,7 +199,8 @@ def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, tar
     if within_reach(descent, target):
         enough = min(max(RULES.finest * descent, RULES.enough * target), enough)
     bend = f.loss.bend(second, f.share, f.dtype)
-    for _ in range(RULES.most_steps):
+    for iteration in range(1, RULES.most_steps + 1):
+        preconditioner.last_system = iteration
         bent = f.backward(bend(f.scores(direction))) + ridge * direction
         curvature = direction @ bent
         if not curvature > 0.0:

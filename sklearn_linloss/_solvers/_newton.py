@@ -133,7 +133,7 @@ def _take_steps(f, theta, pull, width, best, certifier, options, progress):
     model = model_of(f)
     if pull is not None:
         model.start_from(pull, width)
-    steps = _Steps(f, model, theta, options.tol)
+    steps = _Steps(f, model, theta, options)
     while progress.proceeds(options.max_iter):
         step = steps.take(f, theta, scores)  # 2 to 4
         if step is None:
@@ -170,10 +170,10 @@ class _Steps:
     After a step that the line search made short, the next ones are damped.
     """
 
-    def __init__(self, f, model, theta, tol):
+    def __init__(self, f, model, theta, options):
         self.anchor = Anchor(f, theta)
         self._model = model
-        self._tol = tol
+        self._options = options
         self._damping = 0.0
         self._iterative = _iterations_pay(f)
 
@@ -195,8 +195,8 @@ class _Steps:
         if self._iterative:
             iterations = partial(
                 solve_by_conjugate_gradients,
-                preconditioner=preconditioner_for(f, second),
-                target=self._tol * (value + f.penalty_value(theta)),
+                preconditioner=preconditioner_for(f, second, self._options.seed),
+                target=self._options.tol * (value + f.penalty_value(theta)),
             )
         move, decrement, zeros = _newton_step(
             f, theta, gradient, second, anchor, self._damping, iterations

@@ -26,19 +26,28 @@ class Rules:
 RULES = Rules()
 
 
-def hessian(f, second):
-    """Second derivatives of the data part in theta."""
+def hessian(f, second, sample=None):
+    """Second derivatives of the data part in theta.
+
+    Those of a weighted `sample`, (rows, weights), estimate them.
+    """
     K, d = f.n_rows, f.n_features
     centre = f.mean if f.mean is not None else np.zeros(d)
     grams = np.zeros((K, K, d + 1, d + 1))
-    for rows, X in f.design.dense_blocks():
+    if sample is None:
+        blocks, share = f.design.dense_blocks(), f.share
+    else:
+        rows, weights = sample
+        blocks, share = [(rows, f.design.dense_rows(rows, f.dtype))], f.share.copy()
+        share[rows] *= weights
+    for rows, X in blocks:
         _kernels.add_pair_grams(
             f.loss.code,
             X,
             centre,
             np.argsort(f.y[rows], kind="stable"),
             np.bincount(f.y[rows], minlength=f.n_classes),
-            f.share[rows],
+            share[rows],
             second[rows],
             grams,
         )
@@ -64,27 +73,37 @@ def hessian(f, second):
 
 
 def solve_by_coefficients(f, second, ridge, right):
-    """(H + diag(ridge))^-1 right, by a factor of that matrix; all classes have the same
-    ridge.
+    """(H + diag(ridge))^-1 right, by a factor of that matrix."""
+    return CoefficientSystem(f, hessian(f, second), ridge)(f, right)
 
-    Coefficients that all classes have in common change no loss: along those H is zero,
-    and only the ridge is left, which rounding may hide. So that part of the system is
-    solved by itself, and gets the mean curvature of the classes in the matrix.
+
+class CoefficientSystem:
+    """(H + diag(ridge))^-1 by a factor of that matrix; H is overwritten.
+
+    All classes have the same ridge. Coefficients that all classes have in common change
+    no loss: along those H is zero, and only the ridge is left, which rounding may hide.
+    So that part of the system is solved by itself, and gets the mean curvature of the
+    classes in the matrix.
     """
-    H = hessian(f, second)
-    solution = np.zeros(f.size)
-    if f.n_rows > 1:
+
+    def __init__(self, f, H, ridge):
+        self._ridge = ridge
+        if f.n_rows > 1:
+            share = f.penalised(f.class_mean(_diagonal(H))) / f.n_rows
+            f.by_classes(H)[:] += f.feature_values(share)[:, None, None]
+        _diagonal(H)[:] += ridge
+        self._solve = solver_of_definite(H)
+
+    def __call__(self, f, right):
+        """(H + diag(ridge))^-1 right."""
+        if f.n_rows == 1:
+            return self._solve(right)
         common = f.class_mean(right)
-        right = right - common
-        solution += common / ridge
-        share = f.penalised(f.class_mean(_diagonal(H))) / f.n_rows
-        f.by_classes(H)[:] += f.feature_values(share)[:, None, None]
-    _diagonal(H)[:] += ridge
-    return solution + solve_definite(H, right)
+        return common / self._ridge + self._solve(right - common)
 
 
-def solve_definite(matrix, right):
-    """matrix^-1 right, for a matrix that is positive definite but for rounding.
+def solver_of_definite(matrix):
+    """right -> matrix^-1 right, for a positive definite matrix but for rounding.
 
     The least multiple of its own diagonal is added with which Cholesky's method
     succeeds: that is blind to the units of its rows.
@@ -97,8 +116,13 @@ def solve_definite(matrix, right):
             factor = cho_factor(matrix, lower=True, check_finite=False)
         except LinAlgError:
             continue
-        return cho_solve(factor, right, check_finite=False)
-    return right / diagonal
+        return partial(cho_solve, factor, check_finite=False)
+    return lambda right: right / diagonal
+
+
+def solve_definite(matrix, right):
+    """matrix^-1 right, as `solver_of_definite` does."""
+    return solver_of_definite(matrix)(right)
 
 
 def solve_by_pairs(f, second, ridge, right):

@@ -1,11 +1,13 @@
 """The optimum of problems that are hard for one reason each, and of known equals."""
 
 from dataclasses import replace
+from itertools import product
 
 import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES, make, models
+from _objectives import make_objective
 from scipy import optimize, sparse
 from sklearn.datasets import make_classification
 from sklearn.svm import SVC
@@ -13,6 +15,7 @@ from sklearn.svm import SVC
 from sklearn_linloss import losses
 from sklearn_linloss._penalty import ElasticNet
 from sklearn_linloss._solvers import Request, _metric, _newton, _secants, choose
+from sklearn_linloss._solvers._common import best_multiple
 
 HINGES = ("hinge", "squared_hinge")
 PENALTIES = {"l2": 0.0, "elastic_net": 0.5, "l1": 1.0}
@@ -299,6 +302,45 @@ def test_few_samples_of_many_classes(monkeypatch):
     X, y = blobs(90, 80, 40)
     model = make("hinge", alpha=1e-3)
     assert_reaches(model, X, y, 1e-4)
+
+
+@pytest.mark.parametrize("solver", ["auto", "sdca"])
+@pytest.mark.parametrize("alpha", [1e-3, 1e-6, 1e-8])
+def test_the_margin_is_found_however_weak_the_penalty(alpha, solver):
+    # Far more features than samples: all margins are met, and the model is the same.
+    X, y = make_classification(150, 600, n_informative=8, n_classes=4, random_state=0)
+    hard = make("hinge", alpha=1e-3, tol=1e-4, solver=solver).fit(X, y)
+    model = make("hinge", alpha=alpha, solver=solver)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 100
+    scale = np.abs(hard.coef_).max()
+    np.testing.assert_allclose(model.coef_, hard.coef_, atol=0.05 * scale)
+
+
+def test_the_best_multiple_of_a_model():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 60)), np.arange(40) % 3
+    margins_of_one = np.linalg.lstsq(X, np.eye(3)[y])[0].T
+    for loss, l1_ratio in product(LOSSES, (0.0, 0.5)):
+        f = make_objective(X, y, loss, 1e-6, l1_ratio)
+        for size in (0.99, 1.0, 1.5):
+            theta = size * f.pack(margins_of_one, np.zeros(3))
+            theta *= 8.0 if loss == "softmax" else 1.0
+            value = f.value(theta)
+            assert value < 0.02 * f.value_at_zero
+            multiple, better = best_multiple(f, theta, f.scores(theta), value, 1e-4)
+            assert better == pytest.approx(f.value(multiple), rel=1e-12)
+            best = optimize.minimize_scalar(
+                lambda t, f=f, theta=theta: f.value(t * theta),
+                bounds=(0.01, 10.0),
+                method="bounded",
+                options={"xatol": 1e-10},
+            ).fun
+            assert better - best <= 0.05 * (value - best) + 1e-5 * best
+        far = 1e-3 * theta
+        same, value = best_multiple(f, far, f.scores(far), f.value(far), 1e-4)
+        assert same is far
+        assert value == f.value(far)
 
 
 @penalties

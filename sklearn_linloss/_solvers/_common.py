@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._certificate import maximize_concave
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -20,6 +22,10 @@ class Rules:
     stalled_gap: float = 0.7
     stalled_objective: float = 0.99
     stalled_for: int = 100
+    # Objective over that at zero, below which multiples of a model are looked at, and
+    # what they have to gain, in tolerances (0020).
+    separated: float = 0.02
+    gain: float = 0.1
 
 
 RULES = Rules()
@@ -238,6 +244,55 @@ class Best:
         """Take it if it is better."""
         if value < self.value:
             self.theta, self.value = theta, value
+
+
+def best_multiple(f, theta, scores, value, tol):
+    """The best multiple of a model whose classes come apart, and its objective.
+
+    Where samples lack a little to the margin, and the penalty is next to nothing, their
+    loss is most of the objective. A little more of the same model has none of it.
+
+    Parameters
+    ----------
+    f : Objective
+    theta : ndarray
+    scores : ndarray of shape (n_samples, n_rows)
+        Those of `theta`.
+    value : float
+        F(theta).
+    tol : float
+        Tolerance of the relative gap: what is small beside it is not looked for.
+
+    Returns
+    -------
+    theta : ndarray
+    value : float
+    """
+    if f.penalty.is_zero or value > RULES.separated * f.value_at_zero:
+        return theta, value
+    w = f.penalised(theta)
+
+    def at(t):
+        loss, pull = f.loss_gradient(t * scores)
+        slope = np.vdot(pull, scores)
+        total = loss + f.penalty.value(t * w)
+        return total, slope + w @ f.penalty.gradient(t * w), loss, slope
+
+    _, slope, loss, loss_slope = at(1.0)
+    # The least change that removes the loss, if that is linear: the margin is near.
+    # Where there is no loss, half of the model may do.
+    nearest = min(loss / abs(loss_slope), 1.0) if loss_slope != 0.0 else 0.5
+    change = -np.sign(slope) * nearest
+    if abs(slope * change) <= RULES.gain * tol * value:
+        return theta, value
+
+    def along(u):
+        total, slope, _, _ = at(1.0 + u * change)
+        return -total, -slope * change
+
+    cap = np.inf if change > 0.0 else -1.0 / change
+    u, better = maximize_concave(along, cap, -value, 0.0, -slope * change)
+    return (1.0 + u * change) * theta, -better
 
 
 def certified(certifier, theta, options, progress):

@@ -38,6 +38,7 @@ from ._common import (
     Checkpoints,
     SolverResult,
     Stall,
+    best_multiple,
 )
 from ._conjugate_gradients import (
     ClassBlocks,
@@ -139,10 +140,12 @@ def _take_steps(f, theta, pull, width, best, certifier, options, progress):
         if step is None:
             return SolverResult(best.theta, converged=False, pull=pull), False
         theta, scores, decrement, length = step
+        value = f.loss_value(scores) + f.penalty_value(theta)
+        target = options.tol * best.value
+        best.consider(*best_multiple(f, theta, scores, value, options.tol))
         # 5. Stop, if the maximisers prove that the tolerance is met.
         pull = model.pull(scores)
         criterion = certifier.gap(best.value)
-        target = options.tol * best.value
         far = target > 0.0 and not within_reach(decrement, target)
         if model.worth_certifying(decrement, criterion * best.value, far):
             certificate = certifier.certify(theta, pull, scores)
@@ -150,8 +153,6 @@ def _take_steps(f, theta, pull, width, best, certifier, options, progress):
             criterion = certifier.gap(best.value)
             if f.penalty.is_zero:
                 criterion = certificate.criterion
-        else:
-            best.consider(theta, f.loss_value(scores) + f.penalty_value(theta))
         progress.record(best.value, best.theta)
         exact = decrement <= RULES.exact * best.value or not model.ends_exactly
         if options.reached(criterion) and exact:
@@ -294,13 +295,15 @@ class _Ascended:
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
         by_secants = _secants_pay(self._f)
+        separated = value < RULES.separated * self._f.value_at_zero
         if self._f.loss.smooth:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
             patience = RULES.smooth_patience
-            if by_secants and value < RULES.separated * self._f.value_at_zero:
+            if by_secants and separated:
                 return False
         elif by_secants:
-            nearby, trial = np.inf, RULES.secant_least
+            least = RULES.separated_least if separated else RULES.secant_least
+            nearby, trial = np.inf, least
             patience = RULES.secant_patience
         elif _only_by_pairs(self._f):
             step = self._iterations_a_step()

@@ -36,11 +36,13 @@ class Rules:
     patience_steps: float = 20.0
     flop: float = 0.5
     # The same two for the hinge where quasi-Newton steps go on (0018).
-    secant_least: int = 15
+    secant_least: int = 5
     secant_patience: int = 150
     # Below this part of the objective at zero the ascent of a smooth loss is not left
-    # for those: they meet a kink every few hundredths of their length (0018).
+    # for those: they meet a kink every few hundredths of their length (0018). That of
+    # the hinge then goes on for `separated_least` iterations at least (0020).
     separated: float = 0.02
+    separated_least: int = 20
     few: float = 0.3  # of `most_pairs`: with so many, exact steps go on (0018)
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import _kernels
-from ._common import Best, Checkpoints, SolverResult, Stall, dual_of
+from ._common import Best, Checkpoints, SolverResult, Stall, best_multiple, dual_of
 
 
 @dataclass(frozen=True)
@@ -98,18 +98,20 @@ def ascend(
         # Rounded as it will be returned: that matters where the optimum is near zero.
         theta = ascent.model().astype(objective.dtype).astype(np.float64)
         scores = f.scores(theta)
-        value = f.loss_value(scores)
-        best.consider(theta, value + f.penalty_value(theta))
+        loss = f.loss_value(scores)
+        value = loss + f.penalty_value(theta)
+        theta, better = best_multiple(f, theta, scores, value, options.tol)
+        best.consider(theta.astype(objective.dtype).astype(np.float64), better)
         progress.record(best.value, best.theta)
         # 5. Stop. The certificate costs two passes over X, this estimate none.
-        distance = ascent.gap(scores, value) / best.value
+        distance = (ascent.gap(scores, loss) - (value - better)) / best.value
         ascent.settle(distance)
         least = RULES.single * f.value_at_zero
         if distance * best.value < least and f.dtype != np.float64:
             # Single precision cannot resolve smaller gaps.
             f = f.with_precision(np.float64)
             ascent = ascent.continued(f)
-        if due(progress.n_iter) and options.reached(distance):
+        if options.reached(distance) and due(progress.n_iter):
             pull = ascent.pull()
             certificate = certifier.certify(best.theta, pull)
             if options.reached(certificate.criterion):

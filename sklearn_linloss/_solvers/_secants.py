@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._common import SolverResult
+from ._common import SolverResult, best_multiple
 from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
 
@@ -207,9 +207,10 @@ def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0)
     while progress.proceeds(options.max_iter):
         length = descent.step()
         value = descent.value
-        best.consider(descent.theta, value)
-        gap = descent.gap - (value - best.value)
         target = options.tol * best.value
+        scaled = best_multiple(f, descent.theta, descent.scores, value, options.tol)
+        best.consider(*scaled)
+        gap = descent.gap - (value - best.value)
         criterion = np.inf
         if gap <= min(target, RULES.nearer * asked):
             asked = gap

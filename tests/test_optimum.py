@@ -9,7 +9,7 @@ import pytest
 from _models import LOSSES, make, models
 from _objectives import make_objective
 from scipy import optimize, sparse
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.svm import SVC
 
 from sklearn_linloss import losses
@@ -302,6 +302,17 @@ def test_few_samples_of_many_classes(monkeypatch):
     X, y = blobs(90, 80, 40)
     model = make("hinge", alpha=1e-3)
     assert_reaches(model, X, y, 1e-4)
+
+
+def test_ascent_after_short_steps_is_brief():
+    # Newton's steps on the squared hinge get stuck here, and need multipliers from an
+    # ascent that cannot reach the optimum either.
+    X, y = load_digits(return_X_y=True)
+    X = X / 16.0
+    X = np.hstack([X, X[:, :-1] * X[:, 1:]])
+    model = make("squared_hinge", alpha=1e-8)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 170
 
 
 @pytest.mark.parametrize("solver", ["auto", "sdca"])

@@ -113,8 +113,7 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     limit = options.max_iter
     if sent_back and f.loss.smooth:
         ends = Stall(replace(options, hands_over=True))
-        if not f.penalty.is_smooth:
-            limit = min(progress.n_iter + RULES.ascent_if_large, limit)
+        limit = min(progress.n_iter + RULES.ascent_if_large, limit)
     else:
         ends = _Ascended(f, ascent, options, progress.n_iter)
         if not _only_by_pairs(f):

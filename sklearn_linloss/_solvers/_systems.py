@@ -20,7 +20,7 @@ class Rules:
     # Parts of the diagonal to add, in turn, to a matrix that rounding left indefinite:
     # the least with which it is not (0014).
     more: tuple = (1e-15, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
-    rows: int = 256  # whose products with all others are held at a time (0013)
+    rows: int = 256  # that are held at a time, with all their products (0013)
 
 
 RULES = Rules()
@@ -38,8 +38,10 @@ def hessian(f, second, sample=None):
         blocks, share = f.design.dense_blocks(), f.share
     else:
         rows, weights = sample
-        blocks, share = [(rows, f.design.dense_rows(rows, f.dtype))], f.share.copy()
+        share = f.share.copy()
         share[rows] *= weights
+        parts = np.array_split(rows, len(rows) // (RULES.rows + d) + 1)
+        blocks = ((part, f.design.dense_rows(part, f.dtype)) for part in parts)
     for rows, X in blocks:
         _kernels.add_pair_grams(
             f.loss.code,

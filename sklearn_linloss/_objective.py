@@ -312,12 +312,13 @@ class Objective:
 
     def leeway(self, pull):
         """pi_i times what a_ij can rise or fall by, for j != y[i], where it is free."""
-        dual = np.abs(pull)
-        dual /= self.share[:, None]
-        if self.n_rows > 1:
-            dual[np.arange(self.n_samples), self.y] = 0.0
-        leeway = self.loss.leeway(dual)
-        leeway *= self.share[:, None]
+        leeway = np.empty_like(pull)
+        for rows in self.design.row_blocks(pull.itemsize * self.n_rows):
+            share, dual = self.share[rows, None], np.abs(pull[rows])
+            dual /= share
+            if self.n_rows > 1:
+                dual[np.arange(len(dual)), self.y[rows]] = 0.0
+            np.multiply(self.loss.leeway(dual), share, out=leeway[rows])
         return leeway
 
     def use_leeway(self, pull, part, leeway):
@@ -326,12 +327,10 @@ class Objective:
         The true class is left to `adjust_flows`.
         """
         if self.n_rows == 1:
-            signed = np.where(self.y == 1, -1.0, 1.0)
-            change = (signed * part[self.y, 1 - self.y])[:, None]
-        else:
-            change = part[self.y]
-        change *= leeway
-        pull += change
+            # From class 0 to class 1, and back.
+            part = np.array([[part[0, 1]], [-part[1, 0]]])
+        for rows in self.design.row_blocks(pull.itemsize * self.n_rows):
+            pull[rows] += part[self.y[rows]] * leeway[rows]
 
     def adjust_flows(self, pull, factor, shift):
         """Scale and shift what flows between classes, in place.

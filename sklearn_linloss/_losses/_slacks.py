@@ -33,14 +33,14 @@ class SlackLoss(CompiledLoss):
         return 0.5 * square - linear, square - linear
 
     def dual_value(self, pull, y, share):
-        own, square = 0.0, 0.0
-        if pull.ndim > 1:
-            # The true class has minus the sum of the others.
-            own = pull[np.arange(len(y)), y]
-        mass = self.delta * (np.abs(pull).sum() - np.abs(own).sum())
+        # The true class has minus the sum of the others, which are not negative.
+        own = pull if pull.ndim == 1 else pull[np.arange(len(y)), y]
+        mass, square = self.delta * np.abs(own).sum(), 0.0
         if self.bend > 0.0:
-            squares = pull**2 if pull.ndim == 1 else np.einsum("ij,ij->i", pull, pull)
-            square = self.bend * ((squares - own**2) / share).sum()
+            squares = own**2
+            if pull.ndim > 1:
+                squares = np.einsum("ij,ij->i", pull, pull) - squares
+            square = self.bend * (squares / share).sum()
         return lambda scale: (
             scale * (mass - 0.5 * scale * square),
             mass - scale * square,

@@ -304,6 +304,16 @@ def test_few_samples_of_many_classes(monkeypatch):
     assert_reaches(model, X, y, 1e-4)
 
 
+def test_ascent_is_not_left_where_margins_are_hard():
+    # Its gap swings over decades until it falls at once; steps crawl from kink to kink.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 200))
+    y = (X @ rng.normal(size=(200, 30)) + rng.gumbel(size=(600, 30))).argmax(axis=1)
+    model = make("hinge", alpha=1e-6)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 130
+
+
 def test_ascent_after_short_steps_is_brief():
     # Newton's steps on the squared hinge get stuck here, and need multipliers from an
     # ascent that cannot reach the optimum either.

@@ -301,9 +301,10 @@ class _Ascended:
             if by_secants and separated:
                 return False
         elif by_secants:
-            least = RULES.separated_least if separated else RULES.secant_least
-            nearby, trial = np.inf, least
+            nearby, trial = np.inf, RULES.secant_least
             patience = RULES.secant_patience
+            if separated:
+                nearby, trial = RULES.separated_gap, RULES.separated_least
         elif _only_by_pairs(self._f):
             step = self._iterations_a_step()
             nearby, trial = np.inf, max(trial, RULES.least_steps * step)

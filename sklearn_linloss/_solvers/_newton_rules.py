@@ -40,8 +40,9 @@ class Rules:
     secant_patience: int = 150
     # Below this part of the objective at zero the ascent of a smooth loss is not left
     # for those: they meet a kink every few hundredths of their length (0018). That of
-    # the hinge then goes on for `separated_least` iterations at least (0020).
+    # the hinge then goes on to this gap, for so many iterations at least (0020).
     separated: float = 0.02
+    separated_gap: float = 0.5
     separated_least: int = 20
     few: float = 0.3  # of `most_pairs`: with so many, exact steps go on (0018)
     # -- 2. the model: widths in margins ---------------------------------------------

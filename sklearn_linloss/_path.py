@@ -12,7 +12,7 @@ from ._empty_model import alpha_max
 from ._fit import Fit
 from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
-from ._solvers._common import Progress
+from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
 from ._warn import warn
 
@@ -270,7 +270,7 @@ class PathFollower:
                     break
         if pull is None:
             return theta, None
-        return theta, pull * _multiple(f, pull, theta)
+        return theta, pull * dual_multiple(f, pull, theta)
 
 
 def _extrapolate(path, target):
@@ -282,18 +282,6 @@ def _extrapolate(path, target):
     ]
     _, coefs, intercepts, _ = zip(*path, strict=True)
     return np.tensordot(shares, coefs, 1), np.tensordot(shares, intercepts, 1)
-
-
-def _multiple(f, pull, theta):
-    """What part of pi_i * a_i pulls most like the penalty at a model.
-
-    At the optimum the two are equal, where coefficients are not zero.
-    """
-    w = f.penalised(theta)
-    pulled = np.where(w != 0.0, f.penalised(f.backward(pull)), 0.0)
-    slope = f.penalty.gradient(w)
-    square = pulled @ pulled
-    return min(max(-(pulled @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
 
 
 def warn_of_gaps(fits, model):

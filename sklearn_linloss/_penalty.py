@@ -69,6 +69,10 @@ class ElasticNet(Penalty):
     alpha: float
     l1_ratio: float
 
+    def times(self, factor):
+        """A multiple of this penalty."""
+        return ElasticNet(factor * self.alpha, self.l1_ratio)
+
     @property
     def l1(self):
         """Weight of |w|_1."""

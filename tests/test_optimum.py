@@ -338,6 +338,20 @@ def test_the_margin_is_found_however_weak_the_penalty(alpha, solver):
     np.testing.assert_allclose(model.coef_, hard.coef_, atol=0.05 * scale)
 
 
+@pytest.mark.parametrize("alpha", [1e-2, 1e-4])
+@pytest.mark.parametrize("loss", HINGES)
+def test_the_margin_is_found_on_raw_features(loss, alpha):
+    # A mean square of 1e5: the default strength is next to nothing. The largest margin
+    # is that of a stronger penalty, at which dual ascent alone finds it.
+    rng = np.random.default_rng(5)
+    X, y = 100.0 * rng.lognormal(size=(450, 340)), rng.integers(10, size=450)
+    hard = make("hinge", alpha=1.0, solver="sdca").fit(X, y)
+    model = make(loss, alpha=alpha)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 150
+    assert model.objective_ / alpha == pytest.approx(hard.objective_, rel=5e-4)
+
+
 def test_the_best_multiple_of_a_model():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 60)), np.arange(40) % 3

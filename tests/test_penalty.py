@@ -197,3 +197,10 @@ def test_a_penalty_that_the_package_does_not_have():
     assert certifier.gap(value) <= 1e-7
     request = Request(f.loss, f.penalty, "auto", 80, 5, 3)
     assert able(request) == ["gd"]
+
+
+def test_a_multiple_of_a_penalty():
+    w = np.array([0.5, -2.0, 0.0])
+    for l1_ratio in (0.0, 0.3, 1.0):
+        penalty = ElasticNet(0.7, l1_ratio)
+        assert penalty.times(3.0).value(w) == pytest.approx(3.0 * penalty.value(w))

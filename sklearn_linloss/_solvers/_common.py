@@ -246,6 +246,23 @@ class Best:
             self.theta, self.value = theta, value
 
 
+def is_separated(f, value):
+    """Whether an objective of `value` says that the classes come apart."""
+    return value < RULES.separated * f.value_at_zero
+
+
+def dual_multiple(f, pull, theta):
+    """What part of pi_i * a_i pulls most like the penalty at a model.
+
+    At the optimum the two are equal, where coefficients are not zero.
+    """
+    w = f.penalised(theta)
+    pulled = np.where(w != 0.0, f.penalised(f.backward(pull)), 0.0)
+    slope = f.penalty.gradient(w)
+    square = pulled @ pulled
+    return min(max(-(pulled @ slope) / square, 0.0), 1.0) if square > 0.0 else 1.0
+
+
 def best_multiple(f, theta, scores, value, tol):
     """The best multiple of a model whose classes come apart, and its objective.
 
@@ -268,7 +285,7 @@ def best_multiple(f, theta, scores, value, tol):
     theta : ndarray
     value : float
     """
-    if f.penalty.is_zero or value > RULES.separated * f.value_at_zero:
+    if f.penalty.is_zero or not is_separated(f, value):
         return theta, value
     w = f.penalised(theta)
 

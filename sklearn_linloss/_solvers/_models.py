@@ -117,13 +117,15 @@ class AugmentedHinge:
         """Take multipliers, and a width in units of the margin.
 
         The multipliers of the squared hinge have no upper bound. Its unit is the
-        margin over the mean of the largest multiplier of each sample.
+        margin over the mean of the largest multiplier of each sample. That of the hinge
+        is the same where its multipliers are small.
         """
         f = self._f
         self._multipliers = dual_of(f, pull)
-        if f.loss.smooth:
-            size = f.share @ self._multipliers.max(axis=1)
-            self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
+        size = f.share @ self._multipliers.max(axis=1)
+        if not f.loss.smooth:
+            size = min(size / RULES.small_multipliers, 1.0)
+        self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
         self._width = width * self._unit
 
     @property

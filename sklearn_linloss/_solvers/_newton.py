@@ -39,6 +39,7 @@ from ._common import (
     SolverResult,
     Stall,
     best_multiple,
+    is_separated,
 )
 from ._conjugate_gradients import (
     ClassBlocks,
@@ -47,6 +48,7 @@ from ._conjugate_gradients import (
     solve_by_conjugate_gradients,
     within_reach,
 )
+from ._continuation import approach
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES
 from ._registry import RULES as LIMITS
@@ -61,36 +63,51 @@ def solve(objective, theta, certifier, options, progress):
     f = objective
     value = f.value(theta, np.float64)
     progress.record(value, theta)
-    best = Best(theta, value)
-    # For a smooth loss, `theta` determines its dual variables.
-    pull = None if f.loss.smooth else options.pull
-    width = RULES.width_after_fit
+    if f.loss.of_slacks and _secants_pay(f) and not theta.any():
+        theta, pull = approach(_solve, f, theta, options, progress)
+        if pull is not None:
+            options = replace(options, pull=pull)
+            certifier.certify(theta, pull)
+    return _solve(f, theta, certifier, options, progress)
+
+
+def _solve(f, theta, certifier, options, progress):
+    """The same at one strength, which notes iterations only."""
+    best = Best(theta, f.value(theta, np.float64))
+    pull, width = options.pull, RULES.width_after_fit
+    result = SolverResult(theta, converged=False, pull=pull)
     common = best, certifier, options, progress
-    ascends, sent_back = _ascent_pays(f, warm=theta.any()), False
     by_secants = _secants_pay(f)
+    # The squared hinge, which is smooth, has multipliers where steps are stuck, or few
+    # pairs active.
+    by_slopes = f.loss.smooth and by_secants
+    ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
+    sent_back = False
+    # Quasi-Newton steps before exact ones: more after each time that these failed.
+    least = 0 if f.loss.of_slacks else np.inf
     while progress.proceeds(options.max_iter):
         if ascends:
             result = _ascend(f, theta, pull, sent_back, *common)
             if result.converged or result.stalled:
                 return result
             theta = result.theta
-            # A smooth loss needs no multipliers, unless its Newton steps were stuck.
-            pull = None if f.loss.smooth and not sent_back else result.pull
+            needed = not f.loss.smooth or (sent_back and not by_secants)
+            pull = result.pull if needed else None
             width = RULES.width_after_ascent
         stuck = not by_secants
-        if by_secants:
-            smooth = f.loss.smooth
-            start = (theta, None if smooth else pull, width)
-            fewest = 0 if smooth else RULES.few * RULES.most_pairs
-            result, ended = descend(f, *start, *common, fewest)
+        if by_secants and not (by_slopes and pull is not None):
+            result, ended = descend(f, theta, pull, width, *common, least)
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
+            if by_slopes and not stuck:
+                _, pull = f.loss_gradient(f.scores(theta, np.float64))
         if not by_secants or not stuck:
             result, ended = _take_steps(f, theta, pull, width, *common)
             if ended:
                 break
-        theta, pull = result.theta, result.pull
+            least = max(2 * least, RULES.least_if_failed)
+        theta, pull = result.theta, None if by_slopes else result.pull
         ascends = sent_back = stuck
         if stuck and (f.loss.smooth or by_secants) and f.dtype != np.float64:
             # Rounding to single precision may be what keeps the steps short.
@@ -116,9 +133,10 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
         limit = min(progress.n_iter + RULES.ascent_if_large, limit)
     else:
         ends = _Ascended(f, ascent, options, progress.n_iter)
-        if not _only_by_pairs(f):
-            large = _is_large(f)
-            most = RULES.ascent_if_large if large else RULES.ascent_if_small
+        if pull is not None and is_separated(f, best.value):
+            limit = min(progress.n_iter + RULES.hinge_least, limit)
+        elif not _only_by_pairs(f):
+            most = RULES.ascent_if_large if _is_large(f) else RULES.ascent_if_small
             limit = min(most, limit)
     result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
     return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
@@ -184,7 +202,7 @@ class _Steps:
         # 2. Model.
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
-        if _only_by_pairs(f) and np.count_nonzero(second) > RULES.most_pairs:
+        if _lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
             return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
@@ -260,6 +278,11 @@ def _only_by_pairs(f):
     return not f.loss.smooth and too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
 
 
+def _lacks_matrix(f):
+    """Whether no Newton step is possible but one on few active pairs."""
+    return _only_by_pairs(f) or (f.loss.of_slacks and _secants_pay(f))
+
+
 def _is_large(f):
     return f.n_samples * f.size >= RULES.large
 
@@ -294,7 +317,7 @@ class _Ascended:
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
         by_secants = _secants_pay(self._f)
-        separated = value < RULES.separated * self._f.value_at_zero
+        separated = is_separated(self._f, value)
         if self._f.loss.smooth:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
             patience = RULES.smooth_patience
@@ -369,7 +392,7 @@ def _solve_system(f, second, ridge, right, iterations):
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled
-        if (few and exact) or _only_by_pairs(f):
+        if (few and exact) or _lacks_matrix(f):
             return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
         return iterations(f, second, ridge, right)

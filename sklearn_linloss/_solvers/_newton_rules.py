@@ -38,19 +38,23 @@ class Rules:
     # The same two for the hinge where quasi-Newton steps go on (0018).
     secant_least: int = 5
     secant_patience: int = 150
-    # Below this part of the objective at zero the ascent of a smooth loss is not left
-    # for those: they meet a kink every few hundredths of their length (0018). That of
-    # the hinge then goes on to this gap, for so many iterations at least (0020).
-    separated: float = 0.02
+    # Where classes come apart the ascent of a smooth loss is not left for those: they
+    # meet a kink every few hundredths of their length (0018). That of the hinge then
+    # goes on to this gap, for so many iterations at least (0020).
     separated_gap: float = 0.5
     separated_least: int = 20
-    few: float = 0.3  # of `most_pairs`: with so many, exact steps go on (0018)
+    # Of `most_pairs`: with so many active, exact steps go on (0018); with all of them
+    # where classes come apart (0021).
+    few: float = 0.3
+    least_if_failed: int = 100  # quasi-Newton steps, after exact ones met too many
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
     # 0.1 to 1 are within noise but on usps, where 0.1 is best (benchmarks/NOTES.md).
     width_after_ascent: float = 0.3
     width_after_fit: float = 0.03  # with the multipliers of an earlier fit
     smallest_width: float = 0.01
+    # Mean of the largest multiplier of a sample, below which widths grow as it falls.
+    small_multipliers: float = 0.1
     # Proximal strength over width / delta^2: that is, at a width of one margin, the
     # curvature of the augmented hinge with all pairs active. With 1e-6 fewer fits of
     # hostile data converged (benchmarks/NOTES.md).

@@ -23,9 +23,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._common import SolverResult, best_multiple
+from ._common import SolverResult, best_multiple, is_separated
 from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
+from ._newton_rules import RULES as NEWTON_RULES
 
 
 @dataclass(frozen=True)
@@ -191,8 +192,9 @@ class Descent:
         return direction
 
 
-def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0):
-    """Steps until the tolerance is met, or at most `fewest` > 0 pairs are active.
+def descend(f, theta, pull, width, best, certifier, options, progress, least):
+    """Steps until the tolerance is met, or, after `least` of them, exact steps are the
+    better ones.
 
     Returns
     -------
@@ -202,6 +204,7 @@ def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0)
         Whether it ends the fit.
     """
     descent = Descent(f, theta, pull, width, options.seed)
+    begun = progress.n_iter
     asked = np.inf  # the estimated gap at the last certificate
     lowest, nearest, since = np.inf, np.inf, 0
     while progress.proceeds(options.max_iter):
@@ -222,12 +225,21 @@ def descend(f, theta, pull, width, best, certifier, options, progress, fewest=0)
         if gap < RULES.nearer * nearest or value < lowest - RULES.lower * target:
             lowest, nearest, since = min(lowest, value), min(nearest, gap), 0
         stuck = length == 0.0 or since >= RULES.patience
-        few = fewest > 0 and descent.n_pairs <= fewest
+        made = progress.n_iter - begun
+        few = made >= least and _pairs_are_few(f, descent.n_pairs, made, best.value)
         if stuck or few:
             pull = descent.pull()
             return SolverResult(descent.theta, False, pull, stalled=stuck), False
     criterion = _certify(descent, best, certifier)
     return SolverResult(best.theta, options.reached(criterion), descent.pull()), True
+
+
+def _pairs_are_few(f, n_pairs, made, value):
+    """Whether exact steps on the active pairs are the better ones, after so many."""
+    rules = NEWTON_RULES
+    if is_separated(f, value):
+        return n_pairs <= rules.most_pairs and made >= rules.separated_least
+    return not f.loss.smooth and n_pairs <= rules.few * rules.most_pairs
 
 
 def _certify(descent, best, certifier):

@@ -1,0 +1,91 @@
+"""Hinges under a penalty that is next to nothing, by way of stronger ones.
+
+Where classes come apart, the model tends to that of the largest margin as the strength
+goes to zero, and the dual variables to a multiple of the strength: what solves one
+strength nearly solves the next, ten times weaker. From afar, neither the dual variables
+nor the model are found: a pass of dual ascent moves a model by the square of a row over
+n times the strength, a million times too far (docs/adr/0021).
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from .._certificate import Certifier
+from ._common import dual_multiple
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers of the continuation; 0021 is a decision in docs/adr/."""
+
+    # Strengths over the mean squared row of a unit margin, by n: below which the way is
+    # by stronger ones, the first of them, and the ratio between two.
+    weak: float = 1e-6
+    first: float = 1e-4
+    ratio: float = 10.0
+    tol: float = 1e-3  # relative gap at which a stronger one is left
+
+
+RULES = Rules()
+
+
+def stronger(f):
+    """An objective with stronger penalties, falling; none where its own is not weak."""
+    unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
+    typical = f.variance.sum() / (f.n_samples * unit)
+    if not 0.0 < f.penalty.convexity < RULES.weak * typical:
+        return []
+    largest = RULES.first * typical / f.penalty.convexity
+    count = int(np.ceil(np.log(largest) / np.log(RULES.ratio)))
+    multiples = np.geomspace(largest, 1.0, count + 1)[:-1]
+    return [f.with_terms(f.loss, f.penalty.times(multiple)) for multiple in multiples]
+
+
+def approach(solve, f, theta, options, progress):
+    """Solve for stronger penalties first.
+
+    Parameters
+    ----------
+    solve : callable
+        A solver, which takes up the dual variables that it is given.
+    f : Objective
+    theta : ndarray
+    options : Options
+    progress : Progress
+
+    Returns
+    -------
+    theta : ndarray
+    pull : ndarray of shape (n_samples, n_rows) or None
+        pi_i * a_i near those of the optimum of `f`; those of `options` where the
+        penalty is not weak.
+    """
+    pull = options.pull
+    for g, weaker in pairwise([*stronger(f), f]):
+        start = replace(options, tol=max(options.tol, RULES.tol), pull=pull)
+        result = solve(g, theta, Certifier(g), start, _Seen(progress, f, g))
+        theta, pull = result.theta, result.pull
+        if pull is None:
+            _, pull = g.loss_gradient(g.scores(theta, np.float64))
+        pull = pull * dual_multiple(weaker, pull, theta)
+    return theta, pull
+
+
+class _Seen:
+    """The progress of a fit, told of what another penalty's objective was."""
+
+    def __init__(self, progress, f, g):
+        self._progress, self._f, self._g = progress, f, g
+
+    def record(self, objective, theta):
+        """As `Progress.record`."""
+        g = self._g.penalty_value(theta)
+        self._progress.record(objective - g + self._f.penalty_value(theta), theta)
+
+    def amend(self, objective):
+        """Nothing: the model that was improved is not one of the fit."""
+
+    def __getattr__(self, name):
+        return getattr(self._progress, name)

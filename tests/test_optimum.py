@@ -352,6 +352,20 @@ def test_the_margin_is_found_on_raw_features(loss, alpha):
     assert model.objective_ / alpha == pytest.approx(hard.objective_, rel=5e-4)
 
 
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_rare_classes_of_much_weight_take_few_steps(loss, n_classes):
+    # Dual ascent, with which larger fits begin, is as slow as the heaviest rows are.
+    rng = np.random.default_rng(0)
+    share = np.r_[0.97, np.full(n_classes - 1, 0.03 / (n_classes - 1))]
+    y = rng.choice(n_classes, 20_000, p=share)
+    centres = 0.3 * rng.normal(size=(n_classes, 20))
+    X = rng.normal(size=(20_000, 20)) + centres[y]
+    model = make(loss, class_weight="balanced", tol=1e-4).fit(X, y)
+    assert model.gap_ <= 1e-4
+    assert model.n_iter_ <= 6
+
+
 def test_the_best_multiple_of_a_model():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 60)), np.arange(40) % 3

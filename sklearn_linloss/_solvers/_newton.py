@@ -271,7 +271,21 @@ def _ascent_pays(f, warm):
         return f.n_samples >= RULES.ascent_from or _only_by_pairs(f)
     if warm and _iterations_pay(f):
         return f.n_samples * f.size >= RULES.large_if_warm
-    return _is_large(f)
+    if not _is_large(f) or _steps_are_cheap(f):
+        return False
+    # Heavy rows slow the ascent of all others.
+    heavy = f.n_samples * (f.share @ f.share) > RULES.heavy
+    return _secants_pay(f) or not heavy
+
+
+def _steps_are_cheap(f):
+    """Whether a few Newton steps on a smooth loss cost less than to prepare them."""
+    if _iterations_pay(f) or _secants_pay(f) or not f.penalty.is_smooth:
+        return False
+    n, d = f.n_samples, f.n_features
+    pass_ = _costs.gradient(n, f.size) * f.design.n_stored / (n * d)
+    limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
+    return _costs.newton_matrix(n, d, f.n_rows, f.size) <= limit * pass_
 
 
 def _only_by_pairs(f):

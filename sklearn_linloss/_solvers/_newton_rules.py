@@ -17,6 +17,13 @@ class Rules:
     # start 30 times as many, where conjugate gradients gain more from it (0008).
     large: float = 1e5
     large_if_warm: float = 3e6
+    # A Newton step over two passes, up to which it needs no ascent before it: of the
+    # softmax, times the rows of coefficients, and of the squared hinge (0022).
+    cheap: float = 55.0
+    cheap_by_slacks: float = 200.0
+    # Mean squared weight of the samples over the squared mean, from which the ascent of
+    # a smooth loss pays only before quasi-Newton steps (0022).
+    heavy: float = 4.0
     ascent_if_small: int = 10  # most iterations of the ascent, below `large`
     ascent_if_large: int = 100  # and above
     # The ascent ends once the relative gap is below `gap` and `least` iterations are

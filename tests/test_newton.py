@@ -156,6 +156,24 @@ def test_systems_without_a_matrix(
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])
+@pytest.mark.parametrize("far", [1.0, 1e6])
+def test_the_hessian_of_two_classes_on_sparse_rows(loss, far):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 12)) * (rng.random((300, 12)) < 0.1)
+    # Far from zero, where second moments cannot be centred by a difference.
+    X[:, 5] = far + rng.normal(size=300)
+    f = objective(sparse.csr_matrix(X), rng.integers(2, size=300), loss, True)
+    assert f.design.has_few_products
+    assert _systems.by_products(f) == (far == 1.0)
+    second = rng.random((300, 1)) * (rng.random((300, 1)) < 0.7)
+    jacobian = np.column_stack([X - f.mean, np.ones(300)])
+    expected = jacobian.T @ (second * jacobian)
+    np.testing.assert_allclose(
+        _systems.hessian(f, second), expected, rtol=1e-9, atol=1e-11
+    )
+
+
 def test_a_sampled_hessian_estimates_the_matrix(container, monkeypatch):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(500, 4)) * rng.exponential(size=(500, 1)) + 1.0

@@ -95,6 +95,17 @@ class Design:
         """sum_i weight_i (x_i - centre) (x_i - centre)^T, its lower triangle."""
         raise self._lacks("covariance")
 
+    @property
+    def has_few_products(self):
+        """Whether those of two numbers of a row are so few that `second_moments` is
+        worth while.
+        """
+        return False
+
+    def second_moments(self, weight, centre):
+        """sum_i weight_i z_i z_i^T for z_i = (x_i - centre, 1), in float64."""
+        raise self._lacks("second_moments")
+
     def squared_norms(self, centre):
         """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre."""
         raise self._lacks("squared_norms")

@@ -8,6 +8,10 @@ from scipy import sparse
 from .. import _kernels
 from ._base import Design, readonly
 
+# Share of entries that are stored, up to which products of two, one by one, cost less
+# than a dense product of blocks (0022).
+_FEW_PRODUCTS = 0.2
+
 
 class Csr(Design):
     """Rows in a CSR, used as it is."""
@@ -71,6 +75,21 @@ class Csr(Design):
         total = (X.T @ X).toarray(order="F")
         total -= np.multiply.outer(centre, centre)
         return total.astype(dtype, copy=False)
+
+    @property
+    def has_few_products(self):
+        dense = self.n_samples * self.n_features
+        return self.n_stored < _FEW_PRODUCTS * dense
+
+    def second_moments(self, weight, centre):
+        total = np.zeros((self.n_features + 1, self.n_features + 1))
+        _kernels.csr_second_moments(*self._rows, readonly(weight), total)
+        total += np.tril(total, -1).T
+        sums, mass = total[-1, :-1].copy(), total[-1, -1]
+        cross = np.multiply.outer(centre, sums - 0.5 * mass * centre)
+        total[:-1, :-1] -= cross + cross.T
+        total[-1, :-1] = total[:-1, -1] = sums - mass * centre
+        return total
 
     def squared_norms(self, centre):
         norms = np.empty(self.n_samples)

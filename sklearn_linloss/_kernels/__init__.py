@@ -34,7 +34,12 @@ from ._losses import (
     proximal_hinge,
     proximal_hinge_along,
 )
-from ._newton import add_pair_grams, pair_system, quadratic_descent
+from ._newton import (
+    add_pair_grams,
+    csr_second_moments,
+    pair_system,
+    quadratic_descent,
+)
 from ._products import (
     csr_adjoint,
     csr_scores,
@@ -62,6 +67,7 @@ __all__ = [
     "code_of",
     "csr_adjoint",
     "csr_scores",
+    "csr_second_moments",
     "dense_adjoint",
     "dense_loss_gradient",
     "dense_scores",

@@ -81,6 +81,26 @@ def add_pair_grams(loss, X, centre, by_class, counts, weight, second, grams):
 
 
 @jit
+def csr_second_moments(data, indices, indptr, weight, total):
+    """total += sum_i weight[i] z_i z_i^T, lower triangle, for z_i = (x_i, 1).
+
+    The indices of a row have to be sorted.
+    """
+    last = len(total) - 1
+    for i in range(len(indptr) - 1):
+        w = weight[i]
+        if w == 0.0:
+            continue
+        for p in range(indptr[i], indptr[i + 1]):
+            x = w * data[p]
+            products = total[indices[p]]
+            for q in range(indptr[i], p + 1):
+                products[indices[q]] += x * data[q]
+            total[last, indices[p]] += x
+        total[last, last] += w
+
+
+@jit
 def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing):
     """Coordinate descent on gradient @ d + d @ H @ d / 2 + ridge @ d^2 / 2 + R(w + d).
 

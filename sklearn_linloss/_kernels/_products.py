@@ -92,6 +92,14 @@ def row_scores(x, W, b, scores):
 def csr_scores(data, indices, indptr, W, scores):
     """scores = X @ W for W of shape (n_features, n_rows), in the precision of W."""
     n_rows = W.shape[1]
+    if n_rows == 1:
+        # In a register.
+        for i in range(len(indptr) - 1):
+            score = scores.dtype.type(0.0)
+            for p in range(indptr[i], indptr[i + 1]):
+                score += scores.dtype.type(data[p]) * W[indices[p], 0]
+            scores[i, 0] = score
+        return
     for i in range(len(indptr) - 1):
         for k in range(n_rows):
             scores[i, k] = 0.0
@@ -169,6 +177,14 @@ def dense_adjoint(X, rows, gradient, part, total):
 def csr_adjoint(data, indices, indptr, gradient, total):
     """total += X.T @ gradient, of shape (n_features, n_rows)."""
     n_rows = gradient.shape[1]
+    if n_rows == 1:
+        for i in range(len(indptr) - 1):
+            pull = gradient[i, 0]
+            if pull == 0.0:  # most rows of a hinge
+                continue
+            for p in range(indptr[i], indptr[i + 1]):
+                total[indices[p], 0] += gradient.dtype.type(data[p]) * pull
+        return
     for i in range(len(indptr) - 1):
         for p in range(indptr[i], indptr[i + 1]):
             fetch_ahead(total, indices, p)

@@ -4,6 +4,8 @@
 number of coefficients with the intercepts.
 """
 
+_SCATTERED = 10.0  # time of an operation on scattered numbers over one in a product
+
 
 def gradient(n, size):
     """Scores and their adjoint: two passes over the samples."""
@@ -14,6 +16,11 @@ def newton_matrix(n, d, n_rows, size):
     """The second derivatives for all pairs of classes, and a factor of them."""
     pairs = max((n_rows - 1) / 2.0, 1.0)
     return size**3 / 3.0 + 2.0 * n * size * (d + 1) * pairs
+
+
+def newton_matrix_by_products(n, n_stored, size):
+    """That of two classes from the stored entries, whose products cost more each."""
+    return size**3 / 3.0 + _SCATTERED * n_stored**2 / n
 
 
 def pair_matrix(n_pairs, n_samples, d):

@@ -55,7 +55,13 @@ from ._registry import RULES as LIMITS
 from ._registry import too_large
 from ._sdca import DualAscent, ascend
 from ._secants import descend
-from ._systems import hessian, minimize_quadratic, solve_by_coefficients, solve_by_pairs
+from ._systems import (
+    by_products,
+    hessian,
+    minimize_quadratic,
+    solve_by_coefficients,
+    solve_by_pairs,
+)
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -282,10 +288,13 @@ def _steps_are_cheap(f):
     """Whether a few Newton steps on a smooth loss cost less than to prepare them."""
     if _iterations_pay(f) or _secants_pay(f) or not f.penalty.is_smooth:
         return False
-    n, d = f.n_samples, f.n_features
-    pass_ = _costs.gradient(n, f.size) * f.design.n_stored / (n * d)
+    n, d, n_stored = f.n_samples, f.n_features, f.design.n_stored
+    passes = _costs.gradient(n, f.size) * n_stored / (n * d)
+    matrix = _costs.newton_matrix(n, d, f.n_rows, f.size)
+    if by_products(f):
+        matrix = _costs.newton_matrix_by_products(n, n_stored, f.size)
     limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
-    return _costs.newton_matrix(n, d, f.n_rows, f.size) <= limit * pass_
+    return matrix <= limit * passes
 
 
 def _only_by_pairs(f):

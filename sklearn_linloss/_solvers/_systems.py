@@ -20,6 +20,9 @@ class Rules:
     # Parts of the diagonal to add, in turn, to a matrix that rounding left indefinite:
     # the least with which it is not (0014).
     more: tuple = (1e-15, 1e-13, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
+    # Mean of a feature over its deviation, up to which second moments are centred by a
+    # difference: that loses its square to rounding (0022).
+    largest_offset: float = 1e3
     rows: int = 256  # that are held at a time, with all their products (0013)
 
 
@@ -34,7 +37,10 @@ def hessian(f, second, sample=None):
     K, d = f.n_rows, f.n_features
     centre = f.mean if f.mean is not None else np.zeros(d)
     grams = np.zeros((K, K, d + 1, d + 1))
-    if sample is None:
+    if sample is None and by_products(f):
+        grams[0, 0] = f.design.second_moments(second[:, 0], centre)
+        blocks, share = (), f.share
+    elif sample is None:
         blocks, share = f.design.dense_blocks(), f.share
     else:
         rows, weights = sample
@@ -72,6 +78,12 @@ def hessian(f, second, sample=None):
         H[:n_penalised, n_penalised:] = side.reshape(n_penalised, K)
         H[n_penalised:, :n_penalised] = H[:n_penalised, n_penalised:].T
     return H
+
+
+def by_products(f):
+    """Whether the matrix of second derivatives is summed from single products."""
+    one_row = f.n_rows == 1 and f.design.has_few_products
+    return one_row and f.largest_offset < RULES.largest_offset
 
 
 def solve_by_coefficients(f, second, ridge, right):

@@ -232,6 +232,13 @@ def test_wide_data_have_newton_while_a_metric_can_be_had(loss, n_features, as_ne
     assert choose("auto", request) == expected
 
 
+@pytest.mark.parametrize(("n_samples", "solver"), [(30_000, "lbfgs"), (10_000, "sdca")])
+def test_two_classes_of_wide_text(n_samples, solver):
+    loss = losses.softmax.at_margin()
+    request = Request(loss, ElasticNet(1e-4, 0.0), "auto", n_samples, 25_000, 1)
+    assert choose("auto", request) == solver
+
+
 METRICS = {
     "all eigenvectors": {},
     "some for many features": {"sketched_from": 10, "most_features": 10},

@@ -243,7 +243,9 @@ def _automatic(request):
     if "newton" in can and _newton_pays(request):
         return "newton"
     large = request.n_samples >= RULES.stochastic_from
-    if not large and "lbfgs" in can:
+    # Two classes on more samples than features: few full gradients do (0022).
+    tall = request.n_rows == 1 and request.n_samples > request.n_features
+    if "lbfgs" in can and (tall or not large):
         return "lbfgs"
     strong = request.penalty.convexity > 0.0 or not request.loss.smooth
     if strong and "sdca" in can:

@@ -57,11 +57,12 @@ class SVMClassifier(LinearLossClassifier):
           where that has an L2 part; the rows need no learning rate.
         - "sgd": mini-batches with Nesterov momentum.
         - "auto": "newton" where its steps are cheap; else "lbfgs" for the softmax with
-          L2 and fewer than 5000 samples; else "sdca" where the penalty has an L2 part
-          or the loss is the hinge; else "saga" from 5000 samples, or "gd". With a
-          learning rate of your own "gd" ("constant") or "sgd". It warns of values of
-          `eta0`, `power_t`, `momentum`, `batch_size`, `average` and `shuffle` that
-          have no effect on the solver it picks.
+          L2 and fewer than 5000 samples, or two classes and fewer features than
+          samples; else "sdca" where the penalty has an L2 part or the loss is the
+          hinge; else "saga" from 5000 samples, or "gd". With a learning rate of your
+          own "gd" ("constant") or "sgd". It warns of values of `eta0`, `power_t`,
+          `momentum`, `batch_size`, `average` and `shuffle` that have no effect on the
+          solver it picks.
     tol : float, default=1e-4
         The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
         with a constant rate on the hinge, stop when the objective fell by less than

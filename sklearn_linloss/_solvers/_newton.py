@@ -23,8 +23,10 @@ algorithm in convex programming", Mathematics of Operations Research 1976, and s
 Lagrangian method for solving Lasso problems", SIAM J. Optimization 2018, where 3 and 4
 are the inner algorithm.
 
-Smooth losses are their own model and need no multipliers: stage 1, on large data only,
-gives them a start. The squared hinge gets multipliers where steps stay short.
+Smooth losses are their own model and need no multipliers: stage 1, on large data whose
+steps cost much, gives them a start. The squared hinge gets multipliers where steps stay
+short, or few pairs are active. Under next to no penalty the hinges go through stronger
+ones first.
 """
 
 from dataclasses import replace
@@ -78,7 +80,7 @@ def solve(objective, theta, certifier, options, progress):
 
 
 def _solve(f, theta, certifier, options, progress):
-    """The same at one strength, which notes iterations only."""
+    """The same at one strength, from its multipliers if there are any."""
     best = Best(theta, f.value(theta, np.float64))
     pull, width = options.pull, RULES.width_after_fit
     result = SolverResult(theta, converged=False, pull=pull)

@@ -228,7 +228,9 @@ def weigh(X, y, weight, class_weight):
         X, y, weight = X[kept], y[kept], weight[kept]
     if len(y) == 0:  # newer scikit-learn has said so before
         raise ValueError("sample_weight must have at least one non-zero entry.")
-    classes, codes = np.unique(y, return_inverse=True)
+    # Their inverse would sort y.
+    classes = np.unique(y)
+    codes = np.searchsorted(classes, y)
     mass = np.bincount(codes, weights=weight)
     by_class = weights_by_class(class_weight, classes, y, mass)
     weight = weight * by_class[codes]

@@ -9,6 +9,7 @@ import numpy as np
 from .._certificate import maximize_concave
 from ._common import dual_of, feature_metric
 from ._newton_rules import RULES
+from ._registry import too_large
 
 
 def model_of(f):
@@ -117,14 +118,15 @@ class AugmentedHinge:
         """Take multipliers, and a width in units of the margin.
 
         The multipliers of the squared hinge have no upper bound. Its unit is the
-        margin over the mean of the largest multiplier of each sample. That of the hinge
-        is the same where its multipliers are small.
+        margin over the mean of the largest multiplier of each sample. On large problems
+        that of the hinge is the same where its multipliers are small.
         """
         f = self._f
         self._multipliers = dual_of(f, pull)
         size = f.share @ self._multipliers.max(axis=1)
         if not f.loss.smooth:
-            size = min(size / RULES.small_multipliers, 1.0)
+            large = too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
+            size = min(size / RULES.small_multipliers, 1.0) if large else 1.0
         self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
         self._width = width * self._unit
 

@@ -60,7 +60,8 @@ class Rules:
     width_after_ascent: float = 0.3
     width_after_fit: float = 0.03  # with the multipliers of an earlier fit
     smallest_width: float = 0.01
-    # Mean of the largest multiplier of a sample, below which widths grow as it falls.
+    # Mean of the largest multiplier of a sample, below which widths grow as it falls,
+    # where no matrix of all coefficients is made (0021).
     small_multipliers: float = 0.1
     # Proximal strength over width / delta^2: that is, at a width of one margin, the
     # curvature of the augmented hinge with all pairs active. With 1e-6 fewer fits of

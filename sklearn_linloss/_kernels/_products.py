@@ -97,6 +97,7 @@ def csr_scores(data, indices, indptr, W, scores):
         for i in range(len(indptr) - 1):
             score = scores.dtype.type(0.0)
             for p in range(indptr[i], indptr[i + 1]):
+                fetch_ahead(W, indices, p)
                 score += scores.dtype.type(data[p]) * W[indices[p], 0]
             scores[i, 0] = score
         return

@@ -291,7 +291,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
 
 @pytest.mark.parametrize("limit", [pytest.param(0, marks=slow), 5000])
 def test_no_space_is_left(tmp_path, filled, limit):
-    pytest.importorskip("resource")
+    pytest.importorskip("resource", reason="limits of a process, on Unix only")
     code = QUOTA.format(limit=limit)
     (in_fit,), coef, messages = result(start(tmp_path, code=code))
     assert "loss_gradient" in in_fit

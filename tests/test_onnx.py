@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
 from sklearn_linloss.onnx import register_converters
 
-skl2onnx = pytest.importorskip("skl2onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+skl2onnx = pytest.importorskip("skl2onnx", reason="the onnx extra")
+onnxruntime = pytest.importorskip("onnxruntime", reason="runs the graphs")
 
 all_losses = pytest.mark.parametrize("loss", LOSSES)
 ARRAY = {"zipmap": False}

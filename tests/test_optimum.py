@@ -10,6 +10,7 @@ from _models import LOSSES, make, models
 from _objectives import make_objective
 from scipy import optimize, sparse
 from sklearn.datasets import load_digits, make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
 from sklearn_linloss import losses
@@ -357,6 +358,21 @@ def test_the_margin_is_found_on_raw_features(loss, alpha):
     assert_reaches(model, X, y, 1e-4)
     assert model.n_iter_ < 150
     assert model.objective_ / alpha == pytest.approx(hard.objective_, rel=5e-4)
+
+
+@pytest.mark.parametrize("max_iter", [1, 12, 25])
+@pytest.mark.parametrize("loss", HINGES)
+def test_a_fit_that_ends_on_its_way_has_a_true_gap(loss, max_iter):
+    rng = np.random.default_rng(5)
+    X, y = 100.0 * rng.lognormal(size=(450, 340)), rng.integers(10, size=450)
+    best = make(loss, alpha=1e-4).fit(X, y)
+    early = make(loss, alpha=1e-4, max_iter=max_iter, tol=1e-9)
+    with pytest.warns(ConvergenceWarning):
+        early.fit(X, y)
+    assert early.n_iter_ == len(early.loss_curve_) - 1 == max_iter
+    value = reference.objective_of(early, X, y)
+    assert early.objective_ == pytest.approx(value, rel=1e-10)
+    assert early.objective_ * (1.0 - early.gap_) <= best.objective_
 
 
 @pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])

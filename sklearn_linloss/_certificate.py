@@ -84,7 +84,11 @@ class Certifier:
     objective : Objective
     bound : float
         The largest proven lower bound of the optimum; nan for alpha = 0.
+    pulled : ndarray
+        What the last dual point pulls the coefficients to, before it was scaled.
     """
+
+    pulled = None
 
     def __init__(self, objective, dtype=np.float64):
         self.objective = objective
@@ -233,6 +237,7 @@ class Certifier:
             factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.share))
         domain = f.adjust_flows(pull, factor, shift)
         V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
+        self.pulled = V
 
         data_part = f.dual_value(pull)
 
@@ -245,9 +250,12 @@ class Certifier:
         scale, bound = maximize_concave(scaled, cap, 0.0, objective)
         if scale == 0.0:
             return
+        if f.penalty.convexity == 0.0:
+            self.bound = max(bound, self.bound)
+            return
         value, _ = data_part(scale)
-        V *= scale
-        if self._best is not None and f.penalty.convexity > 0.0:
+        V = scale * V
+        if self._best is not None:
             value, V, bound = self._mix(value, V, objective)
         if bound > self.bound:
             self.bound, self._best = bound, (value, V)

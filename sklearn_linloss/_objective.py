@@ -71,20 +71,40 @@ class Objective:
         self.fit_intercept = fit_intercept
         self.dtype = np.dtype(dtype)
 
-        self.n_samples, self.n_features = design.n_samples, design.n_features
         self.n_rows = 1 if n_classes == 2 else n_classes
+        self._take_shape()
+        # What is kept for the next fit of the same data.
+        self.workspace = {}
+        self.mean = None
+        if fit_intercept and centre is not False:
+            self.mean = self._moments[0] if centre is True else centre
+
+    def _take_shape(self):
+        """The sizes that follow from the design."""
+        design = self.design
+        self.n_samples, self.n_features = design.n_samples, design.n_features
         self.n_penalised = self.n_rows * self.n_features
         self.matrix_shape = (
             (self.n_features, self.n_rows)
             if design.features_first
             else (self.n_rows, self.n_features)
         )
-        self.size = self.n_penalised + (self.n_rows if fit_intercept else 0)
-        # What is kept for the next fit of the same data.
-        self.workspace = {}
-        self.mean = None
-        if fit_intercept and centre is not False:
-            self.mean = self._moments[0] if centre is True else centre
+        self.size = self.n_penalised + (self.n_rows if self.fit_intercept else 0)
+
+    def on_features(self, features):
+        """The same objective on some columns of X, whose numbers ascend.
+
+        It knows nothing of the user's columns.
+        """
+        other = copy(self)
+        other.design = self.design.on_features(features)
+        other._take_shape()
+        other.columns, other.workspace = None, {}
+        mean, variance = self._moments
+        other._moments = mean[features], variance[features]
+        if self.mean is not None:
+            other.mean = self.mean[features]
+        return other
 
     def with_terms(self, loss, penalty):
         """The objective of the same data with another loss and penalty."""
@@ -188,6 +208,20 @@ class Objective:
     def feature_values(self, weights):
         """The inverse of `per_feature`."""
         return self.coefficients(weights)[0]
+
+    def coordinates(self, places):
+        """Classes and features of penalised coefficients."""
+        if self.design.features_first:
+            features, classes = np.divmod(places, self.n_rows)
+        else:
+            classes, features = np.divmod(places, self.n_features)
+        return classes, features
+
+    def places(self, classes, features):
+        """The inverse of `coordinates`."""
+        if self.design.features_first:
+            return features * self.n_rows + classes
+        return classes * self.n_features + features
 
     def class_mean(self, theta):
         """`theta` with every class in the place of their mean: what changes no loss of

@@ -16,7 +16,8 @@ from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
 from ._warn import warn
 
-_POINTS = 3
+_POINTS = 3  # of the path, on which a prediction rests
+_LARGE = 3000  # coefficients
 
 
 @dataclass(frozen=True)
@@ -261,7 +262,7 @@ class PathFollower:
         *_, (_, coef, intercept, pull) = self._known
         theta = f.pack(coef, intercept)
         path = [fit for fit in self._known if log_alpha < fit[0] < np.inf]
-        if len(path) > 1 and log_alpha > -np.inf:
+        if len(path) > 1 and log_alpha > -np.inf and _predictions_pay(f):
             value = f.value(theta)
             for first in range(len(path) - 1):
                 prediction = f.pack(*_extrapolate(path[first:], log_alpha))
@@ -271,6 +272,13 @@ class PathFollower:
         if pull is None:
             return theta, None
         return theta, pull * dual_multiple(f, pull, theta)
+
+
+def _predictions_pay(f):
+    """Whether to compare predictions costs less than they gain: not where most of many
+    coefficients are zero.
+    """
+    return f.penalty.is_smooth or f.size <= _LARGE
 
 
 def _extrapolate(path, target):

@@ -144,5 +144,5 @@ class ElasticNet(Penalty):
     def max_scale(self, v):
         if self.l2 > 0.0:
             return np.inf
-        largest = np.abs(v).max(initial=0.0)
+        largest = max(v.max(initial=0.0), -v.min(initial=0.0))
         return self.l1 / largest if largest > 0.0 else np.inf

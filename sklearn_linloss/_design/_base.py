@@ -106,6 +106,25 @@ class Design:
         """sum_i weight_i z_i z_i^T for z_i = (x_i - centre, 1), in float64."""
         raise self._lacks("second_moments")
 
+    def second_moments_on(self, loss, y, weight, second, features, classes):
+        """sum_i h_i[k, l] x_ij x_im between coefficients (k, j) and (l, m), for h_i the
+        second derivatives of a loss in the scores of sample i.
+
+        Those are given as the loss has them, and the coefficients by their features,
+        which ascend, and classes; one more of each class is that of a constant 1.
+        """
+        raise self._lacks("second_moments_on")
+
+    def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
+        """Coordinate descent on a quadratic model plus the penalty, as `csc_descent`
+        of `_kernels` has it.
+        """
+        raise self._lacks("descend")
+
+    def on_features(self, features):
+        """A design of some of the columns, whose numbers ascend."""
+        raise self._lacks("on_features")
+
     def squared_norms(self, centre):
         """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre."""
         raise self._lacks("squared_norms")

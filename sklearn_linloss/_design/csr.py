@@ -11,6 +11,8 @@ from ._base import Design, readonly
 # Share of entries that are stored, up to which products of two, one by one, cost less
 # than a dense product of blocks (0022).
 _FEW_PRODUCTS = 0.2
+# Share of the columns, below which scores are summed by column.
+_FEW_COLUMNS = 0.1
 
 
 class Csr(Design):
@@ -25,6 +27,10 @@ class Csr(Design):
         self.n_stored = X.nnz
 
     def scores(self, W, b):
+        if "_by_columns" in self.__dict__:
+            used = np.flatnonzero(W.any(axis=0))
+            if len(used) < _FEW_COLUMNS * self.n_features:
+                return self._scores_of(used, W, b)
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
         W = readonly(np.ascontiguousarray(W.T))
         data, indices, indptr = self._rows
@@ -34,6 +40,20 @@ class Csr(Design):
             _kernels.csr_scores(data, indices, ends, W, scores[rows])
 
         self.over_parts(part, self.n_stored * len(b))
+        if b.any():
+            scores += b
+        return scores
+
+    def _scores_of(self, columns, W, b):
+        """The same where only some columns have coefficients."""
+        X = self._by_columns
+        scores = np.zeros((self.n_samples, len(W)), dtype=W.dtype)
+        _kernels.csc_scores(
+            *map(readonly, (X.data, X.indices, X.indptr)),
+            columns,
+            readonly(np.ascontiguousarray(W[:, columns].T)),
+            scores,
+        )
         if b.any():
             scores += b
         return scores
@@ -90,6 +110,47 @@ class Csr(Design):
         total[:-1, :-1] -= cross + cross.T
         total[-1, :-1] = total[:-1, -1] = sums - mass * centre
         return total
+
+    def second_moments_on(self, loss, y, weight, second, features, classes):
+        first = np.searchsorted(features, np.arange(self.n_features + 1))
+        size = len(features) + second.shape[1]
+        total = np.zeros((size, size))
+        _kernels.csr_second_moments_on(
+            loss.code,
+            *self._rows,
+            y,
+            readonly(weight),
+            readonly(second),
+            first,
+            readonly(classes),
+            total,
+        )
+        total += np.tril(total, -1).T
+        return total
+
+    def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
+        X = self._by_columns
+        return _kernels.csc_descent(
+            loss.code,
+            *map(readonly, (X.data, X.indices, X.indptr)),
+            *map(readonly, coordinates),
+            terms,
+            readonly(second),
+            *map(readonly, slopes),
+            sweeps,
+            tol,
+            *state,
+        )
+
+    def on_features(self, features):
+        X = self._by_columns[:, features]
+        some = Csr(X.tocsr(), self.n_threads)
+        some._by_columns = X
+        return some
+
+    @cached_property
+    def _by_columns(self):
+        return self._X.tocsc()
 
     def squared_norms(self, centre):
         norms = np.empty(self.n_samples)

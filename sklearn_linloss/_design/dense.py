@@ -137,6 +137,9 @@ class Dense(Design):
             syrk(1.0, Z.T, beta=1.0, c=total, lower=1, overwrite_c=1)
         return total
 
+    def on_features(self, features):
+        return Dense(np.ascontiguousarray(self._X[:, features]), self.n_threads)
+
     def squared_norms(self, centre):
         norms = np.empty(self.n_samples)
         for rows in self.row_blocks(8 * self.n_features):

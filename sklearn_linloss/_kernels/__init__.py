@@ -36,11 +36,14 @@ from ._losses import (
 )
 from ._newton import (
     add_pair_grams,
+    csc_descent,
     csr_second_moments,
+    csr_second_moments_on,
     pair_system,
     quadratic_descent,
 )
 from ._products import (
+    csc_scores,
     csr_adjoint,
     csr_scores,
     dense_adjoint,
@@ -65,9 +68,12 @@ __all__ = [
     "add_pair_grams",
     "adjust_flows",
     "code_of",
+    "csc_descent",
+    "csc_scores",
     "csr_adjoint",
     "csr_scores",
     "csr_second_moments",
+    "csr_second_moments_on",
     "dense_adjoint",
     "dense_loss_gradient",
     "dense_scores",

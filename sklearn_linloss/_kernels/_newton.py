@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .._jit import jit
+from .._jit import inlined, jit
 from ._codes import SOFTMAX, check_code
 
 _GRAM_BLOCK = 256  # samples whose weighted rows are copied before their product
@@ -98,6 +98,190 @@ def csr_second_moments(data, indices, indptr, weight, total):
                 products[indices[q]] += x * data[q]
             total[last, indices[p]] += x
         total[last, last] += w
+
+
+@jit
+def csr_second_moments_on(
+    loss, data, indices, indptr, y, weight, second, first, classes, total
+):
+    """total += sum_i h_i[k, l] x_ij x_im for coefficients (k, j) and (l, m), lower
+    triangle.
+
+    Those of feature j are the ones from first[j] to first[j + 1], in the classes
+    `classes`; after them comes one for each class, whose feature is a constant 1.
+    `second` holds the second derivatives h_i as `add_pair_grams` takes them. The
+    indices of a row have to be sorted.
+    """
+    check_code(loss)
+    n, n_rows = second.shape
+    size = len(total)
+    place = np.empty(size, np.intp)
+    value = np.empty(size)
+    of_class = np.empty(size, np.intp)
+    for i in range(n):
+        bend = second[i].sum()
+        if bend == 0.0:
+            continue
+        count = 0
+        for p in range(indptr[i], indptr[i + 1]):
+            for a in range(first[indices[p]], first[indices[p] + 1]):
+                place[count] = a
+                value[count] = data[p]
+                of_class[count] = classes[a]
+                count += 1
+        for k in range(n_rows):
+            place[count] = size - n_rows + k
+            value[count] = 1.0
+            of_class[count] = k
+            count += 1
+        true = y[i]
+        for p in range(count):
+            k = of_class[p]
+            products = total[place[p]]
+            for q in range(p + 1):
+                j = of_class[q]
+                if n_rows == 1:
+                    h = second[i, 0]
+                elif loss == SOFTMAX:
+                    h = weight[i] * second[i, k] * ((j == k) - second[i, j])
+                elif j == k:
+                    h = bend if k == true else second[i, k]
+                elif k == true:
+                    h = -second[i, j]
+                elif j == true:
+                    h = -second[i, k]
+                else:
+                    h = 0.0
+                products[place[q]] += h * value[p] * value[q]
+
+
+@inlined
+def _bend(loss, second, weight, y, i, k, slacks):
+    """Entry (k, k) of h_i."""
+    if second.shape[1] == 1:
+        return second[i, 0]
+    if loss == SOFTMAX:
+        return weight[i] * second[i, k] * (1.0 - second[i, k])
+    return slacks[i] if k == y[i] else second[i, k]
+
+
+@inlined
+def _bent(loss, second, weight, y, i, k, slacks, change, total):
+    """Entry k of h_i times the change of the scores of a sample of several classes."""
+    if loss == SOFTMAX:
+        return weight[i] * second[i, k] * (change[i, k] - total[i])
+    if k == y[i]:
+        return slacks[i] * change[i, k] - total[i]
+    return second[i, k] * (change[i, k] - change[i, y[i]])
+
+
+@jit
+def csc_descent(
+    loss,
+    data,
+    indices,
+    indptr,
+    features,
+    classes,
+    terms,
+    second,
+    gradient,
+    b_gradient,
+    ridge,
+    sweeps,
+    tol,
+    change,
+    landing,
+    b_move,
+):
+    """Coordinate descent on the quadratic model of a loss plus the penalty.
+
+    Coordinate a is the coefficient of feature `features[a]` in class `classes[a]`, at
+    `landing[a]`, which moves; `gradient` is that of the loss at the start. Second
+    derivatives are h_i, given by `second` as `add_pair_grams` takes them, and `ridge`.
+    `change` gets the change of the scores, and `b_move` that of the intercepts. Between
+    two sweeps over all, some are over the coefficients that are not zero. It ends when
+    a sweep over all changes scores by at most `tol` times what the first one did, as
+    the curvature measures it; returns the number of sweeps.
+    """
+    check_code(loss)
+    n, n_rows = second.shape
+    one = n_rows == 1
+    l1, l2, y, weight = terms.l1, terms.l2, terms.y, terms.weight
+    size, n_intercepts = len(features), len(b_move)
+    # Of a sample: the sum of the second derivatives of its slacks, and that of changes
+    # times them, or times probabilities. Of one row of scores, only their product.
+    slacks, total = np.zeros(n), np.zeros(n)
+    if not one and loss != SOFTMAX:
+        for i in range(n):
+            slacks[i] = second[i].sum()
+    curvature = np.empty(size + n_intercepts)
+    for a in range(size):
+        bend = ridge[a] + l2
+        for p in range(indptr[features[a]], indptr[features[a] + 1]):
+            x, i = np.float64(data[p]), indices[p]
+            bend += _bend(loss, second, weight, y, i, classes[a], slacks) * x * x
+        curvature[a] = bend
+    for k in range(n_intercepts):
+        bend = 0.0
+        for i in range(n):
+            bend += _bend(loss, second, weight, y, i, k, slacks)
+        curvature[size + k] = bend
+    start = landing.copy()
+    first = 0.0
+    for sweep in range(sweeps):
+        over_all = sweep % 5 == 0
+        largest = 0.0
+        for k in range(n_intercepts):
+            bend = curvature[size + k]
+            if bend == 0.0:
+                continue
+            slope = b_gradient[k]
+            for i in range(n):
+                if one:
+                    slope += total[i]
+                else:
+                    slope += _bent(loss, second, weight, y, i, k, slacks, change, total)
+            step = -slope / bend
+            b_move[k] += step
+            for i in range(n):
+                if not one:
+                    change[i, k] += step
+                total[i] += second[i, k] * step
+            largest = max(largest, bend * step * step)
+        for a in range(size):
+            here, bend = landing[a], curvature[a]
+            if bend == 0.0 or (here == 0.0 and not over_all):
+                continue
+            k, begin, end = classes[a], indptr[features[a]], indptr[features[a] + 1]
+            slope = 0.0
+            if one:
+                for p in range(begin, end):
+                    slope += np.float64(data[p]) * total[indices[p]]
+            else:
+                for p in range(begin, end):
+                    slope += np.float64(data[p]) * _bent(
+                        loss, second, weight, y, indices[p], k, slacks, change, total
+                    )
+            slope += gradient[a] + ridge[a] * (here - start[a]) + l2 * here
+            target = here - slope / bend
+            threshold = l1 / bend
+            target -= min(max(target, -threshold), threshold)
+            step = target - here
+            if step == 0.0:
+                continue
+            landing[a] = target
+            for p in range(begin, end):
+                x, i = np.float64(data[p]), indices[p]
+                if not one:
+                    change[i, k] += step * x
+                total[i] += second[i, k] * step * x
+            largest = max(largest, bend * step * step)
+        if sweep == 0:
+            first = largest
+        elif over_all and largest <= tol * tol * first:
+            return sweep
+    return sweeps
 
 
 @jit

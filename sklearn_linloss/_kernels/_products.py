@@ -111,6 +111,16 @@ def csr_scores(data, indices, indptr, W, scores):
                 scores[i, k] += x * W[j, k]
 
 
+@jit
+def csc_scores(data, indices, indptr, columns, W, scores):
+    """scores += X[:, columns] @ W for W of shape (len(columns), n_rows)."""
+    for a in range(len(columns)):
+        for p in range(indptr[columns[a]], indptr[columns[a] + 1]):
+            x, i = scores.dtype.type(data[p]), indices[p]
+            for k in range(W.shape[1]):
+                scores[i, k] += x * W[a, k]
+
+
 @inlined
 def centred_offset(W, centre, b, offset):
     """offset = b - W @ centre, without b where there is no intercept."""

@@ -26,8 +26,12 @@ class SquaredHinge(SlackLoss):
     def dual_size(self, largest, largest_sum):
         return 0.0
 
+    def second(self, pull, y, share):
+        """pi_i times second derivatives in the slacks, from the gradient in the scores
+        `pull`, (n, n_rows).
+        """
+        active = pull != 0.0 if pull.shape[1] == 1 else pull > 0.0
+        return 2.0 * share[:, None] * active
+
     def intercept_hessian(self, pull, y, share, sum_by_class):
-        second = 2.0 * share[:, None] * (pull > 0.0)
-        if pull.shape[1] == 1:
-            second = 2.0 * share[:, None] * (pull != 0.0)
-        return self.coupling(second, share, sum_by_class)
+        return self.coupling(self.second(pull, y, share), share, sum_by_class)

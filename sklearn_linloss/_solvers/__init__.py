@@ -6,7 +6,7 @@ a SolverResult. It knows arrays only: no labels, no scikit-learn.
 
 from dataclasses import replace
 
-from ._registry import SOLVER_NAMES, SOLVERS, Request, able, choose
+from ._registry import SOLVER_NAMES, SOLVERS, Request, able, choose, heirs
 
 __all__ = ["SOLVERS", "SOLVER_NAMES", "Request", "able", "choose", "run"]
 
@@ -14,8 +14,8 @@ __all__ = ["SOLVERS", "SOLVER_NAMES", "Request", "able", "choose", "run"]
 def run(solver, objective, theta, options, progress):
     """Minimise an objective from `theta`; compiled code is imported here.
 
-    Where that solver stalls and may hand over, gradient descent, which needs nothing
-    and goes on steadily, has the iterations that are left. Of the intercepts that serve
+    Where that solver stalls and may hand over, others have the iterations that are
+    left. Of the intercepts that serve
     the hinge equally well the central one is taken.
 
     Returns
@@ -31,10 +31,11 @@ def run(solver, objective, theta, options, progress):
 
     certifier = Certifier(objective)
     result = SOLVERS[solver].solve(objective, theta, certifier, options, progress)
-    if result.stalled:
-        solver = "gd"
+    for heir in heirs(solver, objective):
+        if not result.stalled:
+            break
+        solver, theta = heir, result.theta
         progress.hand_over(solver)
-        theta = result.theta
         result = SOLVERS[solver].solve(objective, theta, certifier, options, progress)
     has_kinks = objective.loss.of_slacks and not objective.loss.smooth
     if has_kinks and objective.fit_intercept and SOLVERS[solver].ends_by_gap:

@@ -133,8 +133,8 @@ class AugmentedHinge:
     @property
     def stuck(self):
         """Whether the squared hinge needs multipliers."""
-        most = RULES.stuck if self._f.penalty.is_smooth else RULES.stuck_with_l1
-        return self._short >= (RULES.stuck_if_tiny if self.ends_exactly else most)
+        most = RULES.stuck_if_tiny if self.ends_exactly else RULES.stuck
+        return self._short >= most
 
     @property
     def ends_exactly(self):

@@ -34,7 +34,7 @@ from functools import partial
 
 import numpy as np
 
-from . import _costs
+from . import _costs, _working_set
 from ._common import (
     Best,
     Checkpoints,
@@ -63,14 +63,16 @@ from ._systems import (
     minimize_quadratic,
     solve_by_coefficients,
     solve_by_pairs,
+    total_curvature,
 )
 
 
 def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
-    value = f.value(theta, np.float64)
-    progress.record(value, theta)
+    if f.loss.smooth and not f.penalty.is_smooth:
+        return _working_set.solve(f, theta, certifier, options, progress)
+    progress.record(f.value(theta, np.float64), theta)
     if f.loss.of_slacks and _secants_pay(f) and not theta.any():
         theta, pull = approach(_solve, f, theta, options, progress)
         if pull is not None:
@@ -386,7 +388,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     if anchor.strength == 0.0:
         unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / anchor.metric).sum())
-        bend = _total_curvature(f, second)
+        bend = total_curvature(f, second)
         least = RULES.smallest_damping * bend
         ridge = max(RULES.damping * size / unit, least) * anchor.metric
         if f.penalty.convexity > 0.0:
@@ -402,13 +404,6 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
         zeros = np.zeros(f.n_penalised, dtype=bool)
     change = f.penalty.value(w + f.penalised(move)) - f.penalty.value(w)
     return move, -(gradient @ move + change), zeros
-
-
-def _total_curvature(f, second):
-    """Sum of the second derivatives over samples and classes; 1 where it is zero."""
-    if f.loss.twice_differentiable:
-        second = f.loss.class_curvature(second, f.share)
-    return second.sum() or 1.0
 
 
 def _solve_system(f, second, ridge, right, iterations):

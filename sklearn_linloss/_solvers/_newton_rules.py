@@ -93,10 +93,9 @@ class Rules:
     least_balanced: int = 2
     most_balanced: int = 10
     balance: float = 0.1
-    # Short steps after which the squared hinge is stuck: fewer with L1, where they cost
-    # more, and many on tiny data, where plain steps end exactly.
+    # Short steps after which the squared hinge is stuck: many on tiny data, where plain
+    # steps end exactly.
     stuck: int = 20
-    stuck_with_l1: int = 3
     stuck_if_tiny: int = 200
 
 

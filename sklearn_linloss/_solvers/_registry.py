@@ -14,9 +14,7 @@ class Rules:
 
     newton_largest: int = 3000  # rows of Newton's matrix (0003)
     newton_features: int = 20000  # without a matrix, by a metric of the features (0018)
-    # First-order steps that one Newton step makes unnecessary, with L2 and without.
-    replaced_steps: float = 20.0
-    replaced_steps_l1: float = 200.0
+    replaced_steps: float = 20.0  # of first order, by a Newton step
     negligible_flops: float = 1e7  # of a Newton step that always pays
     # Samples, from which a pass over rows is worth many full-gradient steps.
     stochastic_from: int = 5000
@@ -146,6 +144,11 @@ def _newton_iterates(request):
     )
 
 
+def _newton_selects(request):
+    """Whether Newton's method works on the coefficients that are not zero."""
+    return request.loss.smooth and not request.penalty.is_smooth
+
+
 def _newton_finishes(request):
     """Whether Newton's method can begin as dual ascent, and end as it if need be."""
     penalty = request.penalty
@@ -163,7 +166,9 @@ def _newton_lacks(request):
     reason = _kernels_lack(request)
     if reason is not None:
         return reason
-    if _newton_iterates(request) or _newton_finishes(request):
+    if any(
+        way(request) for way in (_newton_iterates, _newton_finishes, _newton_selects)
+    ):
         return None
     largest = RULES.newton_largest
     by_pairs = request.loss.of_slacks and request.penalty.is_smooth
@@ -227,6 +232,15 @@ def choose(solver, request):
     )
 
 
+def heirs(solver, objective):
+    """Those that go on in turn where a solver stalls: at last gradient descent, which
+    needs nothing and goes on steadily.
+    """
+    sparse = objective.loss.smooth and not objective.penalty.is_smooth
+    by_rows = sparse and objective.n_samples >= RULES.stochastic_from
+    return ("saga", "gd") if solver == "newton" and by_rows else ("gd",)
+
+
 # -- "auto" --------------------------------------------------------------------------
 
 
@@ -257,11 +271,15 @@ def _newton_pays(request):
     """Whether a Newton step costs less than the gradient steps it replaces."""
     if _newton_iterates(request):
         return True
+    if _newton_selects(request):
+        if request.penalty.convexity == 0.0:
+            return True
+        # On an elastic net dual ascent thrives, too (0023).
+        if request.n_coefficients > RULES.newton_largest:
+            return False
     if request.loss.of_slacks:
         # Only active pairs enter its matrix, and first order is slow on kinks.
         return True
     n, d, size = request.n_samples, request.n_features, request.n_coefficients
-    strong = request.penalty.convexity > 0.0
-    replaced = RULES.replaced_steps if strong else RULES.replaced_steps_l1
-    most = max(replaced * _costs.gradient(n, size), RULES.negligible_flops)
+    most = max(RULES.replaced_steps * _costs.gradient(n, size), RULES.negligible_flops)
     return _costs.newton_matrix(n, d, request.n_rows, size) <= most

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, get_blas_funcs
 
 from .. import _kernels
 
@@ -15,7 +15,9 @@ class Rules:
 
     rounds: int = 20  # of coordinate descent and a linear system on the support
     sweeps: int = 20  # of coordinate descent in a round
+    halvings: int = 5  # of a step that meets zeros
     sweep_tol: float = 1e-5  # relative change that ends them
+    rest: float = 1e-6  # of the fall so far: less gained after a round ends them
     rounding: float = 1e-12  # of a step: coefficients left this small are zero
     # Parts of the diagonal to add, in turn, to a matrix that rounding left indefinite:
     # the least with which it is not (0014).
@@ -78,6 +80,86 @@ def hessian(f, second, sample=None):
         H[:n_penalised, n_penalised:] = side.reshape(n_penalised, K)
         H[n_penalised:, :n_penalised] = H[:n_penalised, n_penalised:].T
     return H
+
+
+def hessian_on(f, second, chosen, rows=None):
+    """The same between some of the penalised coefficients, in order, and all of the
+    intercepts; some rows, equally likely ones, estimate those of dense data.
+    """
+    classes, features = f.coordinates(chosen)
+    n_chosen, K = len(chosen), f.n_rows
+    if f.design.has_few_products:
+        H = f.design.second_moments_on(f.loss, f.y, f.share, second, features, classes)
+        centre = f.mean if f.mean is not None else np.zeros(f.n_features)
+        _centre(H, centre[features], classes)
+    elif f.loss.of_slacks and K > 1:
+        index = np.append(chosen, np.arange(f.n_penalised, f.size))
+        sample = None if rows is None else (rows, np.ones(len(rows)))
+        H = hessian(f, second, sample)[np.ix_(index, index)]
+        H *= 1.0 if rows is None else f.n_samples / len(rows)
+        return H
+    else:
+        H = _dense_hessian_on(f, second, features, classes, rows)
+    if not f.fit_intercept:
+        return np.ascontiguousarray(H[:n_chosen, :n_chosen])
+    if K > 1:
+        H[n_chosen:, n_chosen:] += H[n_chosen:, n_chosen:].trace() / K
+    return H
+
+
+def _dense_hessian_on(f, second, features, classes, rows):
+    """The same of the softmax, and of one row, by dense products."""
+    K, size = f.n_rows, len(features) + f.n_rows
+    centre = (f.mean if f.mean is not None else np.zeros(f.n_features))[features]
+    of_class = np.append(classes, np.arange(K))
+    own = [np.flatnonzero(of_class == k) for k in range(K)]
+    H = np.zeros((size, size), f.dtype, order="F")
+    within = [np.zeros((len(each), len(each)), f.dtype, order="F") for each in own]
+    rows = np.arange(f.n_samples) if rows is None else rows
+    for part in np.array_split(rows, len(rows) // (RULES.rows + size) + 1):
+        p = second[part].astype(f.dtype)
+        Z = np.ones((len(part), size), f.dtype)
+        Z[:, : len(features)] = f.design.dense_rows(part, f.dtype)[:, features]
+        Z[:, : len(features)] -= centre
+        if K == 1:
+            Z *= np.sqrt(p)
+            H = _add_gram(1.0, Z, H)
+            continue
+        Z *= np.sqrt(f.share[part, None]).astype(f.dtype)
+        for k, index in enumerate(own):
+            within[k] = _add_gram(1.0, Z[:, index] * np.sqrt(p[:, k, None]), within[k])
+        Z *= p[:, of_class]
+        H = _add_gram(-1.0, Z, H)
+    if K > 1:
+        for index, gram in zip(own, within, strict=True):
+            H[np.ix_(index, index)] += gram
+    H += np.tril(H, -1).T
+    return (f.n_samples / len(rows)) * np.ascontiguousarray(H, np.float64)
+
+
+def _add_gram(sign, Z, total):
+    """total + sign * Z.T @ Z, lower triangle, in place."""
+    syrk = get_blas_funcs("syrk", (total,))
+    return syrk(sign, Z.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+
+
+def _centre(H, centre, classes):
+    """Make features count from a centre in second derivatives with the intercepts."""
+    n_chosen = len(centre)
+    corner = H[n_chosen:, n_chosen:]
+    side = H[:n_chosen, n_chosen:]
+    # side[p, l] = sum_i h_i,kl x_ij, and corner[k, l] = sum_i h_i,kl.
+    H[:n_chosen, :n_chosen] -= side[:, classes] * centre
+    side -= centre[:, None] * corner[classes]
+    H[:n_chosen, :n_chosen] -= centre[:, None] * side[:, classes].T
+    H[n_chosen:, :n_chosen] = side.T
+
+
+def total_curvature(f, second):
+    """Sum of the second derivatives over samples and classes; 1 where it is zero."""
+    if f.loss.twice_differentiable:
+        second = f.loss.class_curvature(second, f.share)
+    return second.sum() or 1.0
 
 
 def by_products(f):
@@ -206,6 +288,7 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
     move, landing = np.zeros(len(gradient)), w.copy()
     curvature = ridge.copy()
     curvature[: len(w)] += l2
+    reached = -np.inf
     for _ in range(RULES.rounds):
         if _kernels.quadratic_descent(
             H, gradient, w, l1, l2, ridge, RULES.sweeps, RULES.sweep_tol, move, landing
@@ -214,34 +297,42 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
         support = np.ones(len(gradient), dtype=bool)
         support[: len(w)] = landing != 0.0
         slope = gradient + H @ move + ridge * move
+        fall = (
+            penalty.value(w) - penalty.value(landing) - 0.5 * move @ (gradient + slope)
+        )
+        if fall - reached <= RULES.rest * fall:
+            break
         slope[: len(w)] += l2 * landing + l1 * np.sign(landing)
         system = H[np.ix_(support, support)]
         _diagonal(system)[:] += curvature[support]
         step = np.zeros(len(gradient))
         step[support] = -solve_definite(system, slope[support])
-        step = _stop_at_zero(H, slope, curvature, landing, step, l1)
+        step, more = _stop_at_zero(H, slope, curvature, landing, step)
         move += step
         landing += step[: len(w)]
         landing[np.abs(landing) <= RULES.rounding * np.abs(step[: len(w)])] = 0.0
         move[: len(w)][landing == 0.0] = -w[landing == 0.0]
+        reached = fall + more
     return move, landing
 
 
-def _stop_at_zero(H, slope, curvature, landing, step, l1):
-    """The step, with coordinates that would change their sign ending at zero.
+def _stop_at_zero(H, slope, curvature, landing, step):
+    """The step, with coordinates that would change their sign ending at zero, and by
+    how much the quadratic then falls.
 
-    All of them at once, if the quadratic then falls; else the whole step is cut where
-    the first one does.
+    Halved until it does fall; at last cut where the first coordinate ends, which is
+    never the last of the rounds.
     """
     leading = step[: len(landing)]
-    crossing = (landing != 0.0) & ((landing + leading) * landing <= 0.0)
-    if not crossing.any():
-        return step
-    clipped = step.copy()
-    clipped[: len(landing)][crossing] = -landing[crossing]
-    change = slope @ clipped + 0.5 * (
-        clipped @ (H @ clipped) + curvature @ (clipped * clipped)
-    )
-    if change < 0.0:
-        return clipped
-    return (-landing[crossing] / leading[crossing]).min() * step
+    ends = (landing != 0.0) & ((landing + leading) * landing <= 0.0)
+    if not ends.any():
+        return step, -0.5 * (slope @ step)
+    for halvings in range(RULES.halvings):
+        part = 0.5**halvings * step
+        leading = part[: len(landing)]
+        crossing = (landing != 0.0) & ((landing + leading) * landing <= 0.0)
+        leading[crossing] = -landing[crossing]
+        change = slope @ part + 0.5 * (part @ (H @ part) + curvature @ (part * part))
+        if change < 0.0:
+            return part, -change
+    return (-landing[ends] / step[: len(landing)][ends]).min() * step, -np.inf

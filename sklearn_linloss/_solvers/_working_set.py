@@ -1,0 +1,411 @@
+"""Newton's method on smooth losses with an L1 penalty: most coefficients are zero.
+
+1. Working set: the features of the coefficients that are not zero, or that pull the
+   hardest; all of them where there are few.
+2. Candidates, within it: the coefficients that are not zero or whose slopes come near
+   the strength of the L1 penalty.
+3. Direction: minimise the quadratic model of the loss plus the penalty over those. Its
+   matrix is kept while steps by it are good, from one strength to the next too.
+4. Step: all of it, if the objective then falls; else a line search.
+5. Stop: a certificate over all features, once the steps on the working set are small.
+
+2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M. A. Saunders, "Proximal
+Newton-type methods for minimizing composite functions", SIAM J. Optimization 2014). A
+working set that at most doubles is that of M. Massias, A. Gramfort and J. Salmon,
+"Celer: a fast solver for the Lasso with dual extrapolation", ICML 2018.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _kernels
+from ._common import Best, SolverResult, feature_metric
+from ._models import Anchor, SmoothModel, line_search
+from ._newton_rules import RULES as STEPS
+from ._registry import RULES as LIMITS
+from ._systems import hessian_on, minimize_quadratic, total_curvature
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers of the working set; 0023 is a decision in docs/adr/."""
+
+    # -- 1. and 2. coefficients ------------------------------------------------------
+    least: int = 200  # that may enter an empty model; later as many as are in use
+    # Slope over the L1 strength, from which a coefficient is near; the same where a
+    # matrix of all those would be large.
+    near: float = 0.8
+    nearer: float = 0.95
+    # -- 3. the direction ------------------------------------------------------------
+    most: int = 4000  # coefficients in a matrix
+    by_columns: int = 1000  # of sparse data, from which columns in turn cost less
+    sweeps: int = 20  # over the columns, and the relative change that ends them
+    sweep_tol: float = 0.1
+    # Rows of dense data in the matrix, for each coefficient and at least, where that is
+    # such a part of all of them; more after each time that it was stale near the end.
+    rows: float = 10.0
+    least_rows: int = 2000
+    fewer: float = 0.35
+    more: float = 2.0
+    quadratic: float = 1e-2  # predicted descent over the objective, near the end
+    # -- 4. the step, and 5. the stop ------------------------------------------------
+    # Predicted descent over that of the step before, above which the matrix is stale.
+    slow: float = 0.1
+    good: float = 0.25  # descent over the predicted one, from which a step is taken
+    # Predicted descent at the end of a working set: over the first one on it, and over
+    # the gap that is asked for.
+    solved: float = 0.1
+    accuracy: float = 0.1
+    failures: int = 3  # steps that rounding hides, after which a fit ends
+
+
+RULES = Rules()
+
+
+def solve(f, theta, certifier, options, progress):
+    """Minimise from `theta`."""
+    scores = f.scores(theta, np.float64)
+    loss, pull = f.loss_gradient(scores)
+    best = Best(theta, loss + f.penalty_value(theta))
+    progress.record(best.value, theta)
+    small = f.size <= LIMITS.newton_largest
+    curvature = f.workspace.setdefault(("curvature", f.loss.name), Curvature())
+    accuracy = RULES.accuracy ** (1 if f.penalty.convexity > 0.0 else 2)
+    slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
+    failures = 0
+    while progress.proceeds(options.max_iter):
+        features, whole = (None, True) if small else _features(f, theta, slope)
+        part = _Part(f, features)
+        steps = _Steps(part, theta, scores, (loss, pull), curvature, options.seed)
+        first = np.inf
+        while progress.proceeds(options.max_iter):
+            settled = first <= RULES.solved * options.tol * best.value
+            decrement = steps.take(settled)
+            if decrement is None:
+                return SolverResult(best.theta, converged=False, stalled=True)
+            best.consider(steps.whole, steps.value)
+            progress.record(best.value, best.theta)
+            target = accuracy * options.tol * best.value
+            first = decrement if first == np.inf else first
+            exact = (whole and steps.exact) or settled
+            enough = target if exact else max(target, RULES.solved * first)
+            if decrement <= enough or steps.stuck:
+                break
+        theta, scores, loss, pull = steps.whole, steps.scores, *steps.loss
+        certificate = certifier.certify(theta, scores=scores)
+        best.consider(certificate.theta, certificate.objective)
+        progress.amend(best.value)
+        if options.reached(certifier.gap(best.value)):
+            return SolverResult(best.theta, converged=True)
+        slope = certifier.pulled
+        failures += steps.stuck
+        if failures > RULES.failures and options.tol > 0.0:
+            return SolverResult(best.theta, False, stalled=options.hands_over)
+        if decrement <= target or steps.stuck:
+            accuracy *= RULES.accuracy
+            # Rounding of the products may be what is left.
+            f = f.with_precision(np.float64)
+    return SolverResult(best.theta, converged=False)
+
+
+def _features(f, theta, slope):
+    """The features of the working set, and whether all that may be used are among them.
+
+    `slope` is that of the loss in the coefficients, of either sign.
+    """
+    used = f.penalised(theta) != 0.0
+    size = np.abs(slope)
+    least = min(RULES.near * f.penalty.l1, size.max())
+    more = max(np.count_nonzero(used), RULES.least)
+    marks = np.zeros(f.n_penalised)
+    chosen = _largest(size, used, more, least)
+    marks[chosen] = 1.0
+    features = np.flatnonzero(f.coefficients(marks).any(axis=0))
+    others = np.count_nonzero(~used & (size > f.penalty.l1))
+    return features, others <= more
+
+
+def _largest(slope, used, more, least):
+    """Places of those in use and of as many more of the largest slopes from `least`."""
+    places = np.flatnonzero(used)
+    others = np.flatnonzero(~used & (slope >= least))
+    if len(others) > more:
+        others = others[np.argpartition(-slope[others], more)[:more]]
+    return np.sort(np.concatenate([places, others]))
+
+
+def _remove_common(W):
+    """Subtract what all classes have in common, in place: it changes no loss.
+
+    Where no class is zero their median, the least that |w|_1 can be.
+    """
+    full = np.flatnonzero((W != 0.0).all(axis=0))
+    W[:, full] -= np.partition(W[:, full], len(W) // 2, axis=0)[len(W) // 2]
+
+
+class _Part:
+    """The objective on some of its features, all of them for None."""
+
+    def __init__(self, f, features):
+        self._whole = f
+        self._features = features
+        self.f = f if features is None else f.on_features(features)
+
+    def of(self, theta):
+        """The part of a model."""
+        if self._features is None:
+            return theta.copy()
+        f, some = self._whole, np.empty(self.f.size)
+        self.f.coefficients(some)[:] = f.coefficients(theta)[:, self._features]
+        self.f.intercepts(some)[:] = f.intercepts(theta)
+        return some
+
+    def whole(self, some):
+        """The model of a part, zero elsewhere."""
+        if self._features is None:
+            return some.copy()
+        f, theta = self._whole, np.zeros(self._whole.size)
+        f.coefficients(theta)[:, self._features] = self.f.coefficients(some)
+        f.intercepts(theta)[:] = self.f.intercepts(some)
+        return theta
+
+    def places(self, chosen):
+        """Where coefficients of the part are in the whole."""
+        if self._features is None:
+            return chosen
+        classes, features = self.f.coordinates(chosen)
+        return self._whole.places(classes, self._features[features])
+
+    def among(self, places):
+        """Which coefficients of the whole the part has, and where."""
+        if self._features is None:
+            return np.arange(len(places)), places
+        classes, features = self._whole.coordinates(places)
+        where = np.searchsorted(self._features, features)
+        where = np.minimum(where, len(self._features) - 1)
+        there = np.flatnonzero(self._features[where] == features)
+        return there, self.f.places(classes[there], where[there])
+
+
+class Curvature:
+    """Second derivatives between some coefficients of the whole, and the intercepts."""
+
+    def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Start anew: steps by it were not good."""
+        self._places, self._matrix, self.total = np.empty(0, np.intp), None, 1.0
+        self.sampled = False
+
+    def keep(self, places, matrix, total, sampled):
+        """Take that of the coefficients at `places`, in order."""
+        self._places, self._matrix, self.total = places, matrix, total
+        self.sampled = sampled
+
+    def on(self, part, needed):
+        """Coefficients of a part, and the matrix of those; None if it lacks some that
+        are needed.
+        """
+        if self._matrix is None:
+            return None
+        there, chosen = part.among(self._places)
+        if not np.isin(needed, chosen, assume_unique=True).all():
+            return None
+        if len(there) == len(self._places):
+            return chosen, self._matrix
+        n_intercepts = len(self._matrix) - len(self._places)
+        index = np.append(there, len(self._places) + np.arange(n_intercepts))
+        return chosen, self._matrix[np.ix_(index, index)]
+
+
+class _Steps:
+    """Stages 2 to 4 on a working set."""
+
+    def __init__(self, part, theta, scores, loss, curvature, seed):
+        f = part.f
+        self._part, self._f = part, f
+        self._curvature = curvature
+        self.theta = part.of(theta)
+        self.scores = scores
+        self._loss, self._pull = loss
+        self._metric = feature_metric(f)
+        self._damping = 0.0
+        self._last = np.inf
+        self.exact = self.stuck = False
+        self._rows, self._seed = RULES.rows, seed
+
+    @property
+    def value(self):
+        """The objective."""
+        return self._loss + self._f.penalty_value(self.theta)
+
+    @property
+    def loss(self):
+        """The loss, and its gradient in the scores."""
+        return self._loss, self._pull
+
+    @property
+    def whole(self):
+        """The model, on all features."""
+        return self._part.whole(self.theta)
+
+    def take(self, settled):
+        """One step; returns the descent that it predicted.
+
+        It is an exact one where that costs little, or where the working set is settled.
+        None where that needs a matrix that is too large.
+        """
+        f, w = self._f, self._f.penalised(self.theta)
+        gradient = f.backward(self._pull.astype(f.dtype, copy=False))
+        slope = np.abs(f.penalised(gradient))
+        used = w != 0.0
+        more = max(np.count_nonzero(used), RULES.least)
+        needed = _largest(slope, used, more, f.penalty.l1)
+        chosen = _largest(slope, used, more, RULES.near * f.penalty.l1)
+        if len(chosen) > RULES.by_columns:
+            chosen = _largest(slope, used, more, RULES.nearer * f.penalty.l1)
+        known = self._curvature.on(self._part, needed)
+        fresh = known is None
+        if len(chosen) > RULES.most and not f.design.has_few_products:
+            return None
+        self.exact = not (fresh and self._by_columns(len(chosen), settled))
+        if not self.exact:
+            step, target = self._descend(gradient, chosen)
+        else:
+            chosen, H = self._second_derivatives(chosen) if fresh else known
+            index = np.append(chosen, np.arange(f.n_penalised, f.size))
+            step, target = np.zeros(f.size), w.copy()
+            step[index], target[chosen] = minimize_quadratic(
+                H, gradient[index], w[chosen], f.penalty, self._ridge(gradient)[index]
+            )
+        change = f.scores(step).astype(np.float64, copy=False)
+        rise = f.penalty.value(target) - f.penalty.value(w)
+        decrement = -(gradient @ step + rise)
+        length = self._go(step, change, target, decrement)
+        self.stuck = length == 0.0
+        if f.n_rows > 1 and f.penalty.convexity == 0.0:
+            _remove_common(f.coefficients(self.theta))
+        if length < STEPS.long or decrement > RULES.slow * self._last:
+            if self._curvature.sampled and decrement < RULES.quadratic * self.value:
+                self._rows *= RULES.more
+            self._curvature.forget()
+        if fresh or length > STEPS.long:
+            self._adapt(length)
+        self._last = decrement if self.exact else np.inf
+        return decrement
+
+    def _by_columns(self, count, settled):
+        """Whether a matrix of so many coefficients costs more than it gains."""
+        if not self._f.design.has_few_products or count <= RULES.by_columns:
+            return False
+        return count > RULES.most or not settled
+
+    def _descend(self, gradient, chosen):
+        """Stage 3 without a matrix, by coordinate descent on the columns of X.
+
+        Returns the step, and the coefficients after it.
+        """
+        f, w = self._f, self._f.penalised(self.theta)
+        classes, features = f.coordinates(chosen)
+        second = f.loss.second(self._pull, f.y, f.share)
+        b_gradient = f.intercepts(gradient)
+        # The columns are not centred.
+        mean = np.zeros(len(chosen)) if f.mean is None else f.mean[features]
+        slope = gradient[chosen]
+        if len(b_gradient):
+            slope += mean * b_gradient[classes]
+        ridge = self._damping * total_curvature(f, second) * self._metric[chosen]
+        landing, b_move = w[chosen], np.zeros(len(b_gradient))
+        f.design.descend(
+            f.loss,
+            _kernels.Terms(f.y, f.share, f.loss.delta, f.penalty.l1, f.penalty.l2),
+            second,
+            (features, classes),
+            (slope, b_gradient, ridge),
+            RULES.sweeps,
+            RULES.sweep_tol,
+            (np.zeros_like(self.scores), landing, b_move),
+        )
+        step, target = np.zeros(f.size), w.copy()
+        target[chosen] = landing
+        f.penalised(step)[:] = target - w
+        f.intercepts(step)[:] = b_move
+        if len(b_gradient):
+            np.add.at(f.intercepts(step), classes, mean * (landing - w[chosen]))
+        return step, target
+
+    def _adapt(self, length):
+        """Damp the steps after short ones."""
+        if length < STEPS.short:
+            self._damping = max(STEPS.more * self._damping, STEPS.least_damping)
+        elif length > STEPS.long:
+            self._damping /= STEPS.more
+            if self._damping < STEPS.least_damping:
+                self._damping = 0.0
+
+    def _second_derivatives(self, chosen):
+        """The matrix of those between some coefficients, which is kept."""
+        f = self._f
+        second = f.loss.second(self._pull, f.y, f.share)
+        rows = self._sample(len(chosen))
+        H = hessian_on(f, second, chosen, rows)
+        places, total = self._part.places(chosen), total_curvature(f, second)
+        self._curvature.keep(places, H, total, rows is not None)
+        return chosen, H
+
+    def _sample(self, count):
+        """Rows that say enough of the matrix; None for all of them."""
+        f = self._f
+        enough = max(int(self._rows * count), RULES.least_rows)
+        if f.design.has_few_products or enough > RULES.fewer * f.n_samples:
+            return None
+        rng = np.random.default_rng(self._seed)
+        return np.sort(rng.choice(f.n_samples, enough, replace=False))
+
+    def _ridge(self, gradient):
+        """What holds directions without curvature, in proportion to the gradient."""
+        f = self._f
+        bend = self._curvature.total
+        if f.penalty.convexity > 0.0:
+            return self._damping * bend * self._metric
+        residual = gradient.copy()
+        f.penalised(residual)[:] = f.penalty.min_norm_subgradient(
+            f.penalised(self.theta), f.penalised(gradient)
+        )
+        unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
+        size = np.sqrt((residual**2 / self._metric).sum())
+        least = max(STEPS.smallest_damping, self._damping) * bend
+        return max(STEPS.damping * size / unit, least) * self._metric
+
+    def _go(self, step, change, target, decrement):
+        """Stage 4: move along a step to a target, and say how far.
+
+        `change` is that of the scores.
+        """
+        f = self._f
+        scores = self.scores + change
+        loss, pull = f.loss_gradient(scores)
+        least = RULES.good * decrement - STEPS.rounding * self.value
+        length = 1.0
+        if not self.value - loss - f.penalty.value(target) >= least:
+            length = line_search(
+                f,
+                SmoothModel(f),
+                Anchor(f, self.theta),
+                self.theta,
+                self.scores,
+                self._loss,
+                step,
+                change,
+                decrement,
+            )
+        self.theta = self.theta + length * step
+        if length == 1.0:
+            f.penalised(self.theta)[:] = target
+            self.scores, self._loss, self._pull = scores, loss, pull
+        else:
+            self.scores = self.scores + length * change
+            self._loss, self._pull = f.loss_gradient(self.scores)
+        return length

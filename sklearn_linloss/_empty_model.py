@@ -60,6 +60,16 @@ def best_intercept(objective):
     return b - b.mean() * (f.n_rows > 1)
 
 
+def loss_without_coefficients(problem, loss, fit_intercept):
+    """The mean loss of the best model that has no coefficients."""
+    mass = np.bincount(problem.codes, weights=problem.weight)
+    alone = _one_sample_a_class(mass, loss, fit_intercept)
+    theta = np.zeros(alone.size)
+    if fit_intercept:
+        alone.intercepts(theta)[:] = best_intercept(alone)
+    return alone.loss_value(alone.scores(theta))
+
+
 def has_kinks(loss):
     """Whether it is the hinge, whose best intercepts are found as a flow."""
     return loss.of_slacks and not loss.smooth

@@ -6,10 +6,13 @@ from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+from sklearn.utils.extmath import safe_sparse_dot
 
 from ._base import options_of, settings_of
-from ._empty_model import alpha_max
+from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
+from ._penalty import ElasticNet
 from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
 from ._solvers._common import Progress, dual_multiple
@@ -38,6 +41,10 @@ class LinearPath:
         Its relative duality gap.
     n_iters : ndarray of shape (n_alphas,)
         Iterations made from the model before it.
+    deviance_ratio : ndarray of shape (n_alphas,)
+        The part of the mean loss that the features explain: 1 minus the loss over that
+        of the best model without coefficients. For the softmax it is that of the
+        deviance, also known as McFadden's pseudo R^2.
     classes : ndarray of shape (n_classes,)
         The labels.
     """
@@ -48,7 +55,122 @@ class LinearPath:
     objectives: np.ndarray
     gaps: np.ndarray
     n_iters: np.ndarray
+    deviance_ratio: np.ndarray
     classes: np.ndarray
+
+    @property
+    def df(self):
+        """Features in use at each strength, in whichever class; shape (n_alphas,)."""
+        return np.count_nonzero((self.coefs != 0.0).any(axis=1), axis=1)
+
+    def at(self, alpha):
+        """Coefficients and intercepts at a strength.
+
+        Between two strengths of the path they are on the line between its models, as
+        in glmnet: near the optimum, but not certified.
+
+        Parameters
+        ----------
+        alpha : float
+            Within the path.
+
+        Returns
+        -------
+        coef : ndarray of shape (n_classes, n_features)
+            Of shape (1, n_features) for two classes.
+        intercept : ndarray of shape (n_classes,)
+            Of shape (1,) for two classes.
+
+        Raises
+        ------
+        ValueError
+            If the path does not reach `alpha`.
+        """
+        if not self.alphas[-1] <= alpha <= self.alphas[0]:
+            raise ValueError(
+                f"alpha={alpha} is not within the path, which runs from "
+                f"{self.alphas[0]:g} to {self.alphas[-1]:g}."
+            )
+        before = np.flatnonzero(self.alphas >= alpha)[-1]
+        after = min(before + 1, len(self.alphas) - 1)
+        step = self.alphas[before] - self.alphas[after]
+        share = (self.alphas[before] - alpha) / step if step > 0.0 else 0.0
+        return tuple(
+            (1.0 - share) * models[before] + share * models[after]
+            for models in (self.coefs, self.intercepts)
+        )
+
+    def decision_function(self, X, alpha):
+        """Scores of the model at a strength.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        alpha : float
+            Within the path, see `at`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes)
+            Of shape (n_samples,) for two classes: that of the second class.
+        """
+        X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+        coef, intercept = self.at(alpha)
+        if X.shape[1] != coef.shape[1]:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but the path was fitted with "
+                f"{coef.shape[1]}."
+            )
+        scores = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
+        return scores[:, 0] if len(self.classes) == 2 else scores
+
+    def predict(self, X, alpha):
+        """Labels by the model at a strength.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        alpha : float
+            Within the path, see `at`.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        scores = self.decision_function(X, alpha)
+        places = scores > 0.0 if scores.ndim == 1 else scores.argmax(axis=1)
+        return self.classes[places.astype(np.intp)]
+
+    def plot(self, *, ax=None):
+        """Draw the coefficients against the strength; needs matplotlib.
+
+        One line a feature: its coefficient for two classes, else the Euclidean norm of
+        those of all classes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+
+        Returns
+        -------
+        ax : matplotlib Axes
+        """
+        import matplotlib.pyplot as plt
+
+        ax = plt.subplots()[1] if ax is None else ax
+        one_row = self.coefs.shape[1] == 1
+        lines = self.coefs[:, 0] if one_row else np.linalg.norm(self.coefs, axis=1)
+        ax.plot(self.alphas, lines[:, (lines != 0.0).any(axis=0)])
+        ax.set(
+            xscale="log",
+            xlabel="alpha",
+            ylabel="coefficient" if one_row else "norm of the coefficients",
+        )
+        ax.invert_xaxis()
+        return ax
 
 
 def linear_path(
@@ -112,8 +234,12 @@ def linear_path(
     >>> from sklearn_linloss import linear_path
     >>> X, y = load_iris(return_X_y=True)
     >>> path = linear_path(X - X.mean(axis=0), y, l1_ratio=1.0, alphas=4)
-    >>> [int((W != 0.0).sum()) for W in path.coefs]
-    [0, 2, 4, 6]
+    >>> path.df
+    array([0, 1, 3, 4])
+    >>> path.deviance_ratio[1:].round(2)
+    array([0.72, 0.91, 0.96])
+    >>> path.predict(X[:3] - X.mean(axis=0), alpha=path.alphas[-1])
+    array([0, 0, 0])
     """
     if "alpha" in params:
         raise TypeError("A path has many strengths: give alphas, not alpha.")
@@ -135,9 +261,8 @@ def linear_path(
         if alphas.ndim > 1:
             raise ValueError(f"alphas must be one list, got the shape {alphas.shape}.")
     problem = check_problem(model, X, y, sample_weight)
-    start = None
+    start, loss = None, settings_of(model).loss
     if np.ndim(alphas) == 0:
-        loss = settings_of(model).loss
         largest, b = alpha_max(problem, loss, l1_ratio, model.fit_intercept)
         alphas = strengths(largest, alphas, eps)
         start = b if model.fit_intercept else None
@@ -151,12 +276,17 @@ def linear_path(
         fits.append(follower.fit())
         fits[-1].pull = None  # as large as the scores of all samples
     warn_of_gaps(fits, model)
+    names = "coef", "intercept", "objective", "gap", "n_iter"
+    of_fits = {
+        f"{name}s": np.array([getattr(fit, name) for fit in fits]) for name in names
+    }
+    pairs = zip(alphas, of_fits["coefs"].astype(np.float64), strict=True)
+    penalties = [ElasticNet(alpha, l1_ratio).value(coef) for alpha, coef in pairs]
+    empty = loss_without_coefficients(problem, loss, model.fit_intercept)
     return LinearPath(
         alphas,
-        *(
-            np.array([getattr(fit, name) for fit in fits])
-            for name in ("coef", "intercept", "objective", "gap", "n_iter")
-        ),
+        **of_fits,
+        deviance_ratio=1.0 - (of_fits["objectives"] - penalties) / empty,
         classes=problem.classes,
     )
 

@@ -83,7 +83,9 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
           up to 20000 features there may be any number of coefficients: conjugate
           gradients or quasi-Newton steps then do without the matrix. Dual ascent goes
           first where that is cheaper. Beyond, the hinge with L2 is dual ascent, with
-          steps while at most 3400 pairs of a sample and a class are active.
+          steps while at most 3400 pairs of a sample and a class are active. With L1
+          the smooth losses have steps on the few coefficients that matter, out of any
+          number.
         - "saga": mini-batches with variance reduction, for the smooth losses and any
           penalty; it finds its step.
         - "sdca": dual coordinate ascent, row by row, for any loss with a penalty. Best

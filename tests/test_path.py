@@ -10,7 +10,7 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 
-from sklearn_linloss import _empty_model, linear_path
+from sklearn_linloss import _empty_model, linear_path, losses
 from sklearn_linloss._base import settings_of
 from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
 from sklearn_linloss._path import _extrapolate
@@ -63,7 +63,7 @@ def test_each_point_is_the_optimum_of_its_strength(loss, l1_ratio, n_classes, ir
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 def test_alpha_max_of_the_golden_cases(alpha_max_case, standardised, kind):
     X, y = standardised(alpha_max_case["dataset"])
-    X = sparse.csr_matrix(X) if kind == "csr" else X
+    X = sparse.sparse.csr_matrix(X) if kind == "csr" else X
     for l1_ratio in (1.0, 0.25):
         path = linear_path(
             X, y, loss=alpha_max_case["loss"], l1_ratio=l1_ratio, alphas=1, tol=1e-9
@@ -263,7 +263,7 @@ def test_where_the_path_of_the_hinge_begins(n_classes, fit_intercept):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_path_of_sparse_data_in_single_precision(loss, iris):
     X, y = iris
-    X = sparse.csr_matrix(X)
+    X = sparse.sparse.csr_matrix(X)
     single = linear_path(X.astype(np.float32), y, loss=loss, l1_ratio=0.5, alphas=3)
     double = linear_path(X, y, loss=loss, l1_ratio=0.5, alphas=3)
     np.testing.assert_allclose(single.alphas, double.alphas, rtol=1e-5)
@@ -394,3 +394,74 @@ def test_few_steps_under_weak_penalties(standardised):
     path = linear_path(X[:150], y[:150], alphas=np.logspace(-2, -6, 9), solver="newton")
     assert path.gaps.max() <= 1e-4
     assert path.n_iters[1:].max() <= 4
+
+
+# -- what a path says of itself --------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hinge", "squared_hinge"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_features_in_use_and_the_loss_that_they_explain(loss, n_classes, iris):
+    X, y = iris
+    X, y = X[y < n_classes], y[y < n_classes]
+    weight = 1.0 + np.arange(len(y)) % 3
+    path = linear_path(
+        X, y, loss=loss, l1_ratio=0.9, alphas=5, sample_weight=weight, tol=1e-8
+    )
+    mean_loss = getattr(losses, loss)
+
+    def loss_of(W, b):
+        scores = X @ W.T + b
+        if n_classes == 2:
+            scores = np.column_stack([np.zeros(len(y)), scores])
+        return np.average(mean_loss.value(scores, y), weights=weight)
+
+    empty = loss_of(np.zeros_like(path.coefs[0]), path.intercepts[0])
+    assert path.df[0] == 0
+    for k in range(5):
+        used = [j for j in range(X.shape[1]) if path.coefs[k, :, j].any()]
+        assert path.df[k] == len(used)
+        explained = 1.0 - loss_of(path.coefs[k], path.intercepts[k]) / empty
+        assert path.deviance_ratio[k] == pytest.approx(explained, abs=1e-6)
+    assert path.deviance_ratio[-1] > 0.5
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_predictions_along_a_path(n_classes, iris):
+    X, y = iris
+    X, y = X[y < n_classes], y[y < n_classes]
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    path = linear_path(X, names, alphas=[0.1, 0.01, 0.001])
+    for alpha in path.alphas:
+        alone = make("softmax", alpha=alpha).fit(X, names)
+        assert (path.predict(X, alpha) == alone.predict(X)).mean() > 0.98
+        np.testing.assert_allclose(
+            path.decision_function(sparse.csr_matrix(X), alpha),
+            alone.decision_function(X),
+            atol=0.2,
+        )
+    coef, intercept = path.at(0.25 * path.alphas[0] + 0.75 * path.alphas[1])
+    np.testing.assert_allclose(coef, 0.25 * path.coefs[0] + 0.75 * path.coefs[1])
+    np.testing.assert_allclose(
+        intercept, 0.25 * path.intercepts[0] + 0.75 * path.intercepts[1]
+    )
+    for alpha in (0.2, 1e-4):
+        with pytest.raises(ValueError, match="is not within the path"):
+            path.predict(X, alpha)
+    with pytest.raises(ValueError, match="X has 2 features"):
+        path.predict(X[:, :2], 0.1)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_plot_of_a_path(n_classes, iris):
+    pytest.importorskip("matplotlib").use("Agg")
+    X, y = iris
+    X, y = X[y < n_classes], y[y < n_classes]
+    path = linear_path(X, y, l1_ratio=1.0, alphas=6)
+    ax = path.plot()
+    used = path.coefs.any(axis=(0, 1))
+    assert len(ax.lines) == used.sum()
+    drawn = np.array([line.get_ydata() for line in ax.lines]).T
+    expected = path.coefs[:, 0] if n_classes == 2 else np.sqrt((path.coefs**2).sum(1))
+    np.testing.assert_allclose(drawn, expected[:, used])
+    assert path.plot(ax=ax) is ax

@@ -26,7 +26,7 @@ are the inner algorithm.
 Smooth losses are their own model and need no multipliers: stage 1, on large data whose
 steps cost much, gives them a start. The squared hinge gets multipliers where steps stay
 short, or few pairs are active. Under next to no penalty the hinges go through stronger
-ones first.
+ones first. Smooth losses with L1 have a way of their own, `_working_set.py`.
 """
 
 from dataclasses import replace

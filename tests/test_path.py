@@ -63,7 +63,7 @@ def test_each_point_is_the_optimum_of_its_strength(loss, l1_ratio, n_classes, ir
 @pytest.mark.parametrize("kind", ["dense", "csr"])
 def test_alpha_max_of_the_golden_cases(alpha_max_case, standardised, kind):
     X, y = standardised(alpha_max_case["dataset"])
-    X = sparse.sparse.csr_matrix(X) if kind == "csr" else X
+    X = sparse.csr_matrix(X) if kind == "csr" else X
     for l1_ratio in (1.0, 0.25):
         path = linear_path(
             X, y, loss=alpha_max_case["loss"], l1_ratio=l1_ratio, alphas=1, tol=1e-9
@@ -263,7 +263,7 @@ def test_where_the_path_of_the_hinge_begins(n_classes, fit_intercept):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_path_of_sparse_data_in_single_precision(loss, iris):
     X, y = iris
-    X = sparse.sparse.csr_matrix(X)
+    X = sparse.csr_matrix(X)
     single = linear_path(X.astype(np.float32), y, loss=loss, l1_ratio=0.5, alphas=3)
     double = linear_path(X, y, loss=loss, l1_ratio=0.5, alphas=3)
     np.testing.assert_allclose(single.alphas, double.alphas, rtol=1e-5)

@@ -70,9 +70,16 @@ from ._systems import (
 def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
+    value = f.value(theta, np.float64)
+    progress.record(value, theta)
     if f.loss.smooth and not f.penalty.is_smooth:
+        if not theta.any() and _ascent_pays(f, warm=False):
+            common = Best(theta, value), certifier, options, progress
+            result = _ascend(f, theta, None, False, *common)
+            if result.converged:
+                return result
+            theta = result.theta
         return _working_set.solve(f, theta, certifier, options, progress)
-    progress.record(f.value(theta, np.float64), theta)
     if f.loss.of_slacks and _secants_pay(f) and not theta.any():
         theta, pull = approach(_solve, f, theta, options, progress)
         if pull is not None:

@@ -272,11 +272,9 @@ def _newton_pays(request):
     if _newton_iterates(request):
         return True
     if _newton_selects(request):
-        if request.penalty.convexity == 0.0:
-            return True
-        # On an elastic net dual ascent thrives, too (0023).
-        if request.n_coefficients > RULES.newton_largest:
-            return False
+        # On an elastic net of many coefficients dual ascent does more (0023).
+        few = request.n_coefficients <= RULES.newton_largest
+        return few or request.penalty.convexity == 0.0
     if request.loss.of_slacks:
         # Only active pairs enter its matrix, and first order is slow on kinks.
         return True

@@ -68,10 +68,9 @@ def solve(f, theta, certifier, options, progress):
     scores = f.scores(theta, np.float64)
     loss, pull = f.loss_gradient(scores)
     best = Best(theta, loss + f.penalty_value(theta))
-    progress.record(best.value, theta)
     small = f.size <= LIMITS.newton_largest
     curvature = f.workspace.setdefault(("curvature", f.loss.name), Curvature())
-    accuracy = RULES.accuracy ** (1 if f.penalty.convexity > 0.0 else 2)
+    accuracy = 1.0 if f.penalty.convexity > 0.0 else RULES.accuracy**2
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
     failures = 0
     while progress.proceeds(options.max_iter):

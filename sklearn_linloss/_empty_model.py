@@ -60,13 +60,17 @@ def best_intercept(objective):
     return b - b.mean() * (f.n_rows > 1)
 
 
-def loss_without_coefficients(problem, loss, fit_intercept):
-    """The mean loss of the best model that has no coefficients."""
+def loss_without_coefficients(problem, loss, fit_intercept, intercept=None):
+    """The mean loss of the best model that has no coefficients.
+
+    `intercept` is its intercept, where that is known.
+    """
     mass = np.bincount(problem.codes, weights=problem.weight)
     alone = _one_sample_a_class(mass, loss, fit_intercept)
     theta = np.zeros(alone.size)
     if fit_intercept:
-        alone.intercepts(theta)[:] = best_intercept(alone)
+        known = intercept is not None
+        alone.intercepts(theta)[:] = intercept if known else best_intercept(alone)
     return alone.loss_value(alone.scores(theta))
 
 

@@ -280,9 +280,11 @@ def linear_path(
     of_fits = {
         f"{name}s": np.array([getattr(fit, name) for fit in fits]) for name in names
     }
-    pairs = zip(alphas, of_fits["coefs"].astype(np.float64), strict=True)
-    penalties = [ElasticNet(alpha, l1_ratio).value(coef) for alpha, coef in pairs]
-    empty = loss_without_coefficients(problem, loss, model.fit_intercept)
+    penalties = [
+        ElasticNet(alpha, l1_ratio).value(fit.coef.astype(np.float64))
+        for alpha, fit in zip(alphas, fits, strict=True)
+    ]
+    empty = loss_without_coefficients(problem, loss, model.fit_intercept, start)
     return LinearPath(
         alphas,
         **of_fits,

@@ -70,22 +70,28 @@ from ._systems import (
 def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
-    value = f.value(theta, np.float64)
-    progress.record(value, theta)
     if f.loss.smooth and not f.penalty.is_smooth:
-        if not theta.any() and _ascent_pays(f, warm=False):
-            common = Best(theta, value), certifier, options, progress
-            result = _ascend(f, theta, None, False, *common)
-            if result.converged:
-                return result
-            theta = result.theta
-        return _working_set.solve(f, theta, certifier, options, progress)
+        return _solve_sparse(f, theta, certifier, options, progress)
+    progress.record(f.value(theta, np.float64), theta)
     if f.loss.of_slacks and _secants_pay(f) and not theta.any():
         theta, pull = approach(_solve, f, theta, options, progress)
         if pull is not None:
             options = replace(options, pull=pull)
             certifier.certify(theta, pull)
     return _solve(f, theta, certifier, options, progress)
+
+
+def _solve_sparse(f, theta, certifier, options, progress):
+    """Smooth losses with L1: a working set, after stage 1 where that pays."""
+    if not theta.any() and _ascent_pays(f, warm=False):
+        best = Best(theta, f.value(theta, np.float64))
+        progress.record(best.value, theta)
+        common = best, certifier, options, progress
+        result = _ascend(f, theta, None, False, *common)
+        if result.converged:
+            return result
+        theta = result.theta
+    return _working_set.solve(f, theta, certifier, options, progress)
 
 
 def _solve(f, theta, certifier, options, progress):

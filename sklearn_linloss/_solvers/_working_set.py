@@ -68,6 +68,8 @@ def solve(f, theta, certifier, options, progress):
     scores = f.scores(theta, np.float64)
     loss, pull = f.loss_gradient(scores)
     best = Best(theta, loss + f.penalty_value(theta))
+    if progress.n_iter < 0:
+        progress.record(best.value, theta)
     small = f.size <= LIMITS.newton_largest
     curvature = f.workspace.setdefault(("curvature", f.loss.name), Curvature())
     accuracy = 1.0 if f.penalty.convexity > 0.0 else RULES.accuracy**2

@@ -64,7 +64,7 @@ class LinearPath:
         return np.count_nonzero((self.coefs != 0.0).any(axis=1), axis=1)
 
     def at(self, alpha):
-        """Coefficients and intercepts at a strength.
+        """Give the coefficients and intercepts at a strength.
 
         Between two strengths of the path they are on the line between its models, as
         in glmnet: near the optimum, but not certified.
@@ -101,7 +101,7 @@ class LinearPath:
         )
 
     def decision_function(self, X, alpha):
-        """Scores of the model at a strength.
+        """Compute the scores of the model at a strength.
 
         Parameters
         ----------
@@ -114,6 +114,11 @@ class LinearPath:
         -------
         scores : ndarray of shape (n_samples, n_classes)
             Of shape (n_samples,) for two classes: that of the second class.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of features, or the path does not reach `alpha`.
         """
         X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
         coef, intercept = self.at(alpha)
@@ -126,7 +131,7 @@ class LinearPath:
         return scores[:, 0] if len(self.classes) == 2 else scores
 
     def predict(self, X, alpha):
-        """Labels by the model at a strength.
+        """Predict labels with the model at a strength.
 
         Parameters
         ----------
@@ -138,6 +143,7 @@ class LinearPath:
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            Those of the largest scores.
         """
         scores = self.decision_function(X, alpha)
         places = scores > 0.0 if scores.ndim == 1 else scores.argmax(axis=1)
@@ -157,6 +163,7 @@ class LinearPath:
         Returns
         -------
         ax : matplotlib Axes
+            Where it was drawn.
         """
         import matplotlib.pyplot as plt
 

@@ -7,9 +7,9 @@
 Both sides follow the same strengths: 50 of them down to a hundredth of the largest, and
 on text 20 down to a tenth. A reference path, certified to 1e-7, says how far each model
 is above the optimum. Ours is the loosest of some tolerances whose largest excess is
-within `--excess`, and so is glmnet's, which has no certificate. Without files in the
-folder (data_folder.py) there are digits, which scikit-learn carries, and simulated
-text.
+within `--excess`, or the tightest where none is, and so is glmnet's, which has no
+certificate. Without files in the folder (data_folder.py) there are digits, which
+scikit-learn carries, and simulated text.
 """
 
 import os

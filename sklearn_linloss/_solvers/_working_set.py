@@ -57,6 +57,7 @@ class Rules:
     # the gap that is asked for.
     solved: float = 0.1
     accuracy: float = 0.1
+    closing: int = 8  # exact steps on settled sets: more are slower than columns
     failures: int = 3  # steps that rounding hides, after which a fit ends
 
 
@@ -74,15 +75,17 @@ def solve(f, theta, certifier, options, progress):
     curvature = f.workspace.setdefault(("curvature", f.loss.name), Curvature())
     accuracy = 1.0 if f.penalty.convexity > 0.0 else RULES.accuracy**2
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
-    failures = 0
+    failures = closing = 0
     while progress.proceeds(options.max_iter):
         features, whole = (None, True) if small else _features(f, theta, slope)
         part = _Part(f, features)
         steps = _Steps(part, theta, scores, (loss, pull), curvature, options.seed)
         first = np.inf
         while progress.proceeds(options.max_iter):
-            settled = first <= RULES.solved * options.tol * best.value
+            small_first = first <= RULES.solved * options.tol * best.value
+            settled = small_first and closing < RULES.closing
             decrement = steps.take(settled)
+            closing += settled
             if decrement is None:
                 return SolverResult(best.theta, converged=False, stalled=True)
             best.consider(steps.whole, steps.value)

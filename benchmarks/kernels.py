@@ -172,7 +172,7 @@ def compare_threads(n_threads, repeats):
 
 def descend(f, theta, n_steps):
     options = Options(0.0, n_steps, learning_rate="constant", eta0=1e-6)
-    _gd.solve(f, theta, Certifier(f), options, Progress("gd"))
+    _gd.solve(f, theta, Certifier(f), options, Progress("gd", options))
 
 
 def compare_steps(repeats, n_steps=10):

@@ -1,6 +1,7 @@
 """What the two classifiers share: validation, the fit, prediction."""
 
 from copy import deepcopy
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -27,6 +28,7 @@ from ._problem import (
     weigh,
     weights_by_class,
 )
+from ._solvers._clock import Clock
 from ._solvers._common import Options, Progress
 from ._solvers._sgd_state import Stream
 from ._warn import warn
@@ -117,6 +119,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         "solver": [StrOptions({"auto", *_solvers.SOLVER_NAMES})],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "learning_rate": [StrOptions({"auto", "constant", "invscaling", "adaptive"})],
         "eta0": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
@@ -274,6 +277,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
     @with_callbacks
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, validation):
         previous = self.__dict__.copy()
+        clock = Clock(self.max_time)
         X, y = check_data(self, X, y)
         weight = check_weight(sample_weight, X)
         callbacks = begin_callbacks(self, X, y, sample_weight)
@@ -283,7 +287,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         W, b = self._start(previous, problem.classes, shape, coef_init, intercept_init)
         solver = problem.choose_solver(settings)
         self._warn_of_unread(solver)
-        options = options_of(self)
+        options = replace(options_of(self), clock=clock)
         held_out = check_held_out(self, problem, *validation)
         if held_out is None and self.early_stopping:
             train, test = self._split(problem.codes, options.seed)
@@ -307,8 +311,9 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             self.t_ = len(progress.batch_loss_curve)
         if held_out is not None:
             self.validation_loss_curve_ = np.array(progress.validation.curve)
-        if not (fit.converged or progress.stopped or self.tol == 0.0):
-            self._warn(objective)
+        wanted = progress.stopped and not progress.out_of_time
+        if not (fit.converged or wanted or self.tol == 0.0):
+            self._warn(objective, progress.out_of_time)
         if callbacks is not None:
             callbacks.finish()
         return self
@@ -472,11 +477,9 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
                 return {"classes_": classes, "coef_": coef, "intercept_": intercept}
 
             callbacks.attributes = attributes
-        return Progress(
-            solver, options.verbose, options.n_iter_no_change, validation, callbacks
-        )
+        return Progress(solver, options, validation, callbacks)
 
-    def _warn(self, objective):
+    def _warn(self, objective, out_of_time):
         """Warn that the solver did not meet its rule, with remedies that apply."""
         by_plateau = not _solvers.SOLVERS[self.solver_].ends_by_gap or (
             self.learning_rate == "constant" and not objective.loss.smooth
@@ -489,7 +492,10 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             state = "before the subgradient was small"
         else:
             state = f"at a relative duality gap of {self.gap_:.1e}"
-        if self.n_iter_ >= self.max_iter:
+        if out_of_time:
+            limit = f"max_time={self.max_time:g}"
+            remedies = ["increase max_time or tol"]
+        elif self.n_iter_ >= self.max_iter:
             limit, remedies = f"max_iter={self.max_iter}", ["increase max_iter or tol"]
         else:
             limit, remedies = "limit of precision", ["increase tol"]

@@ -76,6 +76,11 @@ class SVMClassifierCV(LinearLossClassifierCV):
         Largest relative duality gap of each fit.
     max_iter : int, default=1000
         Most iterations of each fit.
+    max_time : float, default=None
+        Seconds after which each fit ends with its best model, the gap of which is then
+        computed. It ends a little later: an iteration, or a product with all of X, is
+        not cut short. None means no limit. With a limit the models depend on the speed
+        of the machine.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is taken in each fold.
     random_state : int, RandomState instance or None, default=None
@@ -164,6 +169,7 @@ n_classes, n_features + 1)
         solver="auto",
         tol=1e-4,
         max_iter=1000,
+        max_time=None,
         class_weight=None,
         random_state=None,
         verbose=0,
@@ -185,6 +191,7 @@ n_classes, n_features + 1)
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose
@@ -246,6 +253,11 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
         Largest relative duality gap of each fit.
     max_iter : int, default=1000
         Most iterations of each fit.
+    max_time : float, default=None
+        Seconds after which each fit ends with its best model, the gap of which is then
+        computed. It ends a little later: an iteration, or a product with all of X, is
+        not cut short. None means no limit. With a limit the models depend on the speed
+        of the machine.
     class_weight : dict or "balanced", default=None
         Weights of the classes; "balanced" is taken in each fold.
     random_state : int, RandomState instance or None, default=None
@@ -325,6 +337,7 @@ n_features + 1)
         solver="auto",
         tol=1e-4,
         max_iter=1000,
+        max_time=None,
         class_weight=None,
         random_state=None,
         verbose=0,
@@ -344,6 +357,7 @@ n_features + 1)
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose

@@ -43,7 +43,14 @@ from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 from ._warn import warn
 
 # What the fits take over from their parent.
-_SHARED = ("fit_intercept", "solver", "tol", "max_iter", "class_weight")
+_SHARED = (
+    "fit_intercept",
+    "solver",
+    "tol",
+    "max_iter",
+    "max_time",
+    "class_weight",
+)
 _MOST_BYTES = 10_000_000  # of coefs_paths_, by default
 _OF_THE_MODEL = ("classes_", "coef_", "intercept_", "n_iter_", "objective_", "gap_")
 

@@ -55,7 +55,8 @@ def best_intercept(objective):
     solver = "newton" if f.loss.code is not None else "gd"
     options = Options(tol=0.0, max_iter=RULES.intercept_steps)
     solve, zero = SOLVERS[solver].solve, np.zeros(alone.size)
-    theta = solve(alone, zero, Certifier(alone), options, Progress(solver)).theta
+    progress = Progress(solver, options)
+    theta = solve(alone, zero, Certifier(alone), options, progress).theta
     b = alone.intercepts(theta)
     return b - b.mean() * (f.n_rows > 1)
 

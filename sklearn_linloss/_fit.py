@@ -45,6 +45,7 @@ class Fit:
         certifier.check(self.objective, objective.pack(self.coef, self.intercept))
         self.gap = float(certifier.gap(self.objective))
         self.n_iter = progress.n_iter
+        progress.finish(self.objective, self.gap)
         self.pull = result.pull
         # Rounding to the precision of X may have cost what was converged; without a
         # penalty there is no gap.

@@ -15,6 +15,7 @@ from ._fit import Fit
 from ._penalty import ElasticNet
 from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
+from ._solvers._clock import Clock
 from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
 from ._warn import warn
@@ -386,8 +387,9 @@ class PathFollower:
         alpha = self._model.alpha
         log_alpha = np.log(alpha) if alpha > 0.0 else -np.inf
         theta, pull = self._predict(f, log_alpha)
-        options = replace(self._options, pull=pull)
-        progress = Progress(solver, options.verbose, options.n_iter_no_change)
+        clock = Clock(self._model.max_time)
+        options = replace(self._options, pull=pull, clock=clock)
+        progress = Progress(solver, options)
         fit = Fit(f, solver, theta, options, progress)
         before = [(*known[:-1], None) for known in self._known[1 - _POINTS :]]
         pull = None if f.loss.smooth else fit.pull

@@ -76,6 +76,11 @@ class SVMClassifier(LinearLossClassifier):
     max_iter : int, default=1000
         Most iterations: epochs for "sgd" and "saga", as many visits of rows as there
         are rows for "sdca", else steps; "newton" counts its first ascent too.
+    max_time : float, default=None
+        Seconds after which a fit ends with its best model, the gap of which is then
+        computed. It ends a little later: an iteration, or a product with all of X, is
+        not cut short. None means no limit. With a limit the model depends on the speed
+        of the machine.
     learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
         "auto" needs no rate from you. For "sgd" it starts from the curvature of the
         loss and the rows of X, grows while the objective falls, and falls to zero in
@@ -125,7 +130,10 @@ class SVMClassifier(LinearLossClassifier):
         Seed of the order of the samples in "sgd", "saga" and "sdca", and of the ascent
         that "newton" starts with.
     verbose : int, default=0
-        Whether to print a line in each iteration.
+        Whether to tell, in each iteration and at the end, the objective, the relative
+        gap (with "~" where it is an estimate), the seconds since the beginning and what
+        the solver does. That goes to the logger ``"sklearn_linloss"`` of `logging`;
+        where no handler is set up, it is printed.
 
     Attributes
     ----------
@@ -198,6 +206,7 @@ class SVMClassifier(LinearLossClassifier):
         solver="auto",
         tol=1e-4,
         max_iter=1000,
+        max_time=None,
         learning_rate="auto",
         eta0=0.01,
         power_t=0.5,
@@ -222,6 +231,7 @@ class SVMClassifier(LinearLossClassifier):
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
+        self.max_time = max_time
         self.learning_rate = learning_rate
         self.eta0 = eta0
         self.power_t = power_t

@@ -67,7 +67,11 @@ def warmup(
         settings = settings_of(model)
         solver = settings.choose_solver(n_samples, n_features, n_rows)
         model.set_params(
-            solver=solver, verbose=0, tol=min(model.tol, _TOL), max_iter=_ITERATIONS
+            solver=solver,
+            verbose=0,
+            tol=min(model.tol, _TOL),
+            max_iter=_ITERATIONS,
+            max_time=None,
         )
         for factor, labels in product(_PENALTY_FACTORS, (y, rng.permutation(y))):
             with warnings.catch_warnings():

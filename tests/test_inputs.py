@@ -1,4 +1,5 @@
 import copy
+import logging
 import tracemalloc
 import warnings
 
@@ -693,17 +694,28 @@ def test_without_a_penalty_there_is_no_gap(model):
 
 
 @all_models
-def test_verbose_prints_one_line_an_iteration(model, capsys):
+def test_verbose_tells_one_line_an_iteration(model, caplog):
     X, y = make_data()
     model(**SHORT).fit(X, y)
-    assert capsys.readouterr().out == ""
+    assert caplog.messages == []
     fitted = model(verbose=1, **SHORT).fit(X, y)
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = caplog.messages
     for t in range(1, fitted.n_iter_ + 1):
         assert sum(f"iteration {t}:" in line for line in lines) == 1
     assert all(model.solver in line for line in lines)
     # The start may have a line, too.
     assert fitted.n_iter_ <= len(lines) <= fitted.n_iter_ + 1
+    assert f"objective {fitted.objective_:.8g}, gap {fitted.gap_:.1e}" in last
+
+
+def test_what_is_told_is_printed_where_no_handler_is_set_up(monkeypatch, capsys):
+    X, y = make_data()
+    logger = logging.getLogger("sklearn_linloss")
+    monkeypatch.setattr(logger, "propagate", False)
+    fitted = make("softmax", verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= fitted.n_iter_
+    assert "certificate" in lines[-1]
 
 
 @all_models

@@ -53,7 +53,7 @@ def objective_in_parts(problem, standardised):
 
 def solve(f, solver, **options):
     start, options = np.zeros(f.size), Options(**options)
-    result, certifier, _ = run(solver, f, start, options, Progress(solver))
+    result, certifier, _ = run(solver, f, start, options, Progress(solver, options))
     value = f.value(result.theta)
     return value, certifier.gap(value), certifier.bound
 

@@ -15,6 +15,8 @@ from sklearn_linloss._solvers import (
     _models,
     _systems,
 )
+from sklearn_linloss._solvers._clock import Clock
+from sklearn_linloss._solvers._common import Options
 from sklearn_linloss._solvers._metric import SharedMetric
 
 pytestmark = pytest.mark.plain_python
@@ -115,7 +117,8 @@ def test_the_covariance_of_a_design(dtype, container, monkeypatch):
     weight = rng.uniform(0.5, 2.0, size=40)
     weight /= weight.sum()
     centre = weight @ X
-    found = design_of(container(X)).covariance(weight, centre, np.dtype(np.float64))
+    design, number = design_of(container(X)), np.dtype(np.float64)
+    found = design.covariance(weight, centre, number, lambda: None)
     expected = (X - centre).T @ (weight[:, None] * (X - centre))
     np.testing.assert_allclose(np.tril(found), np.tril(expected), rtol=1e-6, atol=1e-7)
 
@@ -148,6 +151,7 @@ def test_systems_without_a_matrix(
         right,
         preconditioner=preconditioner,
         target=0.0,
+        clock=Clock(),
     )
     if n_classes > 2:
         # A common constant changes nothing.
@@ -225,7 +229,7 @@ def test_the_metric_is_exact_where_all_samples_bend_alike(loss, n_classes, conta
     ridge = np.full(f.size, 0.1)
     f.intercepts(ridge)[:] = 0.0
     coupling = f.coupling(second)
-    metric = SharedMetric.of(f, coupling, 0)
+    metric = SharedMetric.of(f, coupling, Options(tol=0.0, max_iter=1))
     metric.adapt(coupling, f.feature_values(ridge))
     direction = rng.normal(size=f.size)
     if n_classes > 2:
@@ -263,7 +267,7 @@ def test_a_sketch_finds_the_leading_directions(dtype, container, monkeypatch):
     weight = rng.uniform(0.5, 2.0, size=200)
     y = np.arange(200) % 3
     f = make_objective(container(X.astype(dtype)), y, "softmax", weight=weight)
-    values, vectors = _metric._sketch(f, 0)
+    values, vectors = _metric._sketch(f, Options(tol=0.0, max_iter=1))
     assert vectors.dtype == dtype
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(12), atol=1e-5)
     covariance = np.cov(X.T, aweights=weight, bias=True)
@@ -277,7 +281,7 @@ def test_eigenvectors_are_orthogonal_in_single_precision():
     """Also where eigenvalues lie as close together as those of neighbouring pixels."""
     X = 0.2 * np.random.default_rng(0).random((2400, 1200)).cumsum(axis=1)
     f = make_objective(X.astype(np.float32), np.arange(2400) % 3, "softmax", 1.0)
-    values, vectors = _metric._eigenvectors(f)
+    values, vectors = _metric._eigenvectors(f, Clock())
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors.T @ vectors, np.eye(1200), atol=5e-6)
     spectrum = np.linalg.eigvalsh(np.cov(X.T, bias=True))

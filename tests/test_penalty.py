@@ -189,7 +189,7 @@ def test_a_penalty_that_the_package_does_not_have():
         objective, np.zeros(15), jac=True, bounds=bounds, options=tight
     )
     options = Options(tol=1e-7, max_iter=2000)
-    result, certifier, _ = run("gd", f, np.zeros(15), options, Progress("gd"))
+    result, certifier, _ = run("gd", f, np.zeros(15), options, Progress("gd", options))
     assert (result.theta == 0.0).any()
     value = f.value(result.theta)
     assert expected.fun * (1.0 - 1e-9) <= value <= expected.fun * (1.0 + 2e-7)

@@ -13,7 +13,7 @@ ROOMS = [
     {"_version"},
     {"_jit"},
     {"_kernels"},
-    {"_losses", "_penalty", "_compat", "_orbits", "_warn", "_laplacian"},
+    {"_losses", "_penalty", "_compat", "_orbits", "_warn", "_log", "_laplacian"},
     {"losses", "_design"},
     {"_objective"},
     {"_certificate", "_intercept"},

@@ -91,8 +91,11 @@ class Design:
         """
         raise self._lacks("loss_gradient")
 
-    def covariance(self, weight, centre, dtype):
-        """sum_i weight_i (x_i - centre) (x_i - centre)^T, its lower triangle."""
+    def covariance(self, weight, centre, dtype, check):
+        """sum_i weight_i (x_i - centre) (x_i - centre)^T, its lower triangle.
+
+        `check` is called now and then, and may raise.
+        """
         raise self._lacks("covariance")
 
     @property

@@ -90,7 +90,7 @@ class Csr(Design):
         variance += np.maximum(1.0 - stored, 0.0) * mean**2
         return mean, variance
 
-    def covariance(self, weight, centre, dtype):
+    def covariance(self, weight, centre, dtype, check):
         X = sparse.diags(np.sqrt(weight)) @ self._X.astype(np.float64)
         total = (X.T @ X).toarray(order="F")
         total -= np.multiply.outer(centre, centre)

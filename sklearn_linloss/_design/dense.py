@@ -124,13 +124,14 @@ class Dense(Design):
         mean, square = sum(self.over_parts(part, self.n_stored, 2 * self.n_features))
         return mean + origin, np.maximum(square - mean**2, 0.0)
 
-    def covariance(self, weight, centre, dtype):
+    def covariance(self, weight, centre, dtype, check):
         syrk = get_blas_funcs("syrk", dtype=dtype)
         total = np.zeros((self.n_features, self.n_features), dtype, order="F")
         root, centre = np.sqrt(weight).astype(dtype), centre.astype(dtype)
         # Blocks as large as `total`, which each of them reads and writes.
         step = max(self.n_features, RULES.covariance_rows)
         for start in range(0, self.n_samples, step):
+            check()
             rows = slice(start, start + step)
             Z = self._X[rows].astype(dtype, copy=False) - centre
             Z *= root[rows, None]

@@ -1,11 +1,13 @@
 """What every solver takes and returns."""
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .._certificate import maximize_concave
+from .._log import tell
+from ._clock import Clock
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Options:
     n_iter_no_change: int = 5
     seed: int = 0
     verbose: int = 0
+    clock: Clock = field(default_factory=Clock)
     # Whether another solver may go on where this one stalls.
     hands_over: bool = False
     # pi_i * a_i near the best, for the solvers that keep dual variables.
@@ -107,26 +110,36 @@ class Progress:
     model : ndarray
         The model that would be returned now.
     stopped : bool
-        Whether the validation set or a callback ended the fit.
+        Whether the validation set, a callback or the clock ended the fit.
+    out_of_time : bool
+        Whether it was the clock.
+    certifier : Certifier or None
+        That of the fit, whose bound is told to the user.
     """
 
-    def __init__(self, solver, verbose=0, patience=5, validation=None, callbacks=None):
+    def __init__(self, solver, options, validation=None, callbacks=None):
         self.loss_curve = []
         self.batch_loss_curve = []
         self.model = None
-        self.stopped = False
+        self.stopped = self.out_of_time = False
         self.validation = validation
+        self.certifier = None
         self._callbacks = callbacks
         self._under_way = False
         self._goes_on = False
-        self._solver = solver
-        self._verbose = verbose
-        self._patience = patience
+        self._solver = self._phase = solver
+        self._clock, self._last, self._shortest = options.clock, 0.0, np.inf
+        self._verbose = options.verbose
+        self._patience = options.n_iter_no_change
         self._lowest = []
+
+    def enter(self, phase):
+        """Name what the solver does now, for the user who watches."""
+        self._phase = phase
 
     def hand_over(self, solver):
         """Let another solver go on, whose start is no iteration."""
-        self._solver = solver
+        self._solver = self._phase = solver
         self._goes_on = True
 
     @property
@@ -148,11 +161,12 @@ class Progress:
         self._under_way = True
         return True
 
-    def record(self, objective, theta):
+    def record(self, objective, theta, gap=None):
         """Note the model that would be returned now and its objective.
 
         The first call notes the start; each later one ends an iteration. With early
-        stopping the model that would be returned is the best one so far.
+        stopping the model that would be returned is the best one so far. `gap` is an
+        estimate of the relative gap, of a solver that has one.
         """
         if self._goes_on:
             self._goes_on = False
@@ -165,13 +179,47 @@ class Progress:
         lowest = self._lowest[-1] if self._lowest else np.inf
         self._lowest.append(min(lowest, float(objective)))
         if self._verbose:
-            print(
-                f"[{self._solver}] iteration {self.n_iter}: objective {objective:.8g}"
-            )
+            self._tell(f"iteration {self.n_iter}", objective, gap)
         self._under_way = False
         self.stopped = validation is not None and validation.satisfied
         if self._callbacks is not None:
             self.stopped |= self._callbacks.end(self.model)
+        self._look_at_clock()
+
+    def finish(self, objective, gap):
+        """The fit is over, with a model of this objective and certified gap."""
+        if self._verbose:
+            self._phase = "certificate"
+            self._tell(f"end after {self.n_iter} iterations", objective, gap, "")
+
+    def interrupt(self):
+        """End the fit, whose time is over, and return the model on record."""
+        self.stopped = self.out_of_time = True
+        return self.model
+
+    def _look_at_clock(self):
+        """Stop where another iteration, and the certificate, would end too late."""
+        now = self._clock.elapsed
+        if self.n_iter > 0:
+            self._shortest = min(self._shortest, now - self._last)
+            # The first one prepares the others, too.
+            needed = self._shortest * min(self.n_iter, 3)
+            if not self.stopped and self._clock.is_over(needed):
+                self.interrupt()
+        self._last = now
+
+    def _tell(self, moment, objective, gap, about="~"):
+        """A line for the user; estimates of the gap bear a sign."""
+        known = ""
+        if gap is None and self.certifier is not None and self.certifier.bound > 0.0:
+            gap, about = self.certifier.gap(objective), ""
+        if gap is not None and np.isfinite(gap):
+            known = f", gap {about}{gap:.1e}"
+        phase = "" if self._phase == self._solver else f", {self._phase}"
+        tell(
+            f"[{self._solver}] {moment}: objective {objective:.8g}{known}, "
+            f"{self._clock.elapsed:.2f} s{phase}"
+        )
 
     def slowed(self, tol):
         """Whether the last iteration lowered the objective by at most tol * F.

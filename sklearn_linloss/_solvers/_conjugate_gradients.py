@@ -184,7 +184,9 @@ def within_reach(descent, target):
     return descent <= RULES.reach * target
 
 
-def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, target):
+def solve_by_conjugate_gradients(
+    f, second, ridge, right, *, preconditioner, target, clock
+):  # fmt: skip
     """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
     preconditioner.prepare(f, ridge)
     solution = np.zeros(f.size)
@@ -200,6 +202,7 @@ def solve_by_conjugate_gradients(f, second, ridge, right, *, preconditioner, tar
         enough = min(max(RULES.finest * descent, RULES.enough * target), enough)
     bend = f.loss.bend(second, f.share, f.dtype)
     for iteration in range(1, RULES.most_steps + 1):
+        clock.check()
         preconditioner.last_system = iteration
         bent = f.backward(bend(f.scores(direction))) + ridge * direction
         curvature = direction @ bent

@@ -56,7 +56,7 @@ def _accelerated(f, theta, certifier, options, progress):
     smooth = f.loss.smooth
     width = 0.0 if smooth else f.loss.delta
     metric = feature_metric(f)
-    curvature = _LocalCurvature(f, metric)
+    curvature = _LocalCurvature(f, metric, options.clock)
     slack = 10.0 * np.finfo(f.dtype).eps * f.value_at_zero
     age = 1.0
     scores = f.scores(theta)
@@ -150,8 +150,9 @@ class _LocalCurvature:
     and backtracking corrects estimates that are still too small.
     """
 
-    def __init__(self, f, metric):
+    def __init__(self, f, metric, clock):
         self._f = f
+        self._clock = clock
         self._metric = metric
         self._direction = np.random.default_rng(0).standard_normal(f.size)
         self._margin = 1.0
@@ -164,6 +165,8 @@ class _LocalCurvature:
         if self._calls % RULES.power_every == 0:
             for _ in range(steps):
                 self._power_step(scores, width)
+                if self._clock.is_over(2.0 * self._clock.elapsed):
+                    break  # the rest of the time is for steps
             if self._largest == 0.0:
                 self._largest = 1.0
         self._calls += 1

@@ -36,6 +36,7 @@ def solve(objective, theta, certifier, options, progress):
 
     def value_and_gradient(u):
         nonlocal distance
+        options.clock.check()
         theta = scale * u
         value, gradient = f.data_gradient(theta)
         w = f.penalised(theta)
@@ -50,7 +51,8 @@ def solve(objective, theta, certifier, options, progress):
     def after_iteration(intermediate_result):
         nonlocal certified_result
         theta = scale * intermediate_result.x
-        progress.record(intermediate_result.fun, theta)
+        value = intermediate_result.fun
+        progress.record(value, theta, distance / value if distance > 0.0 else None)
         near = distance <= RULES.near * options.tol * progress.loss_curve[-1]
         if near and due(progress.n_iter):
             certified_result = certified(certifier, theta, options, progress)

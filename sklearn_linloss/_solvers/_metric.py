@@ -15,7 +15,7 @@ the rest.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, eigh, solve_triangular
+from scipy.linalg import LinAlgError, solve_triangular
 
 
 @dataclass(frozen=True)
@@ -52,17 +52,17 @@ class SharedMetric:
         self._of_classes = self._inverses = self._of_intercepts = self._beyond = None
 
     @staticmethod
-    def of(f, coupling, seed):
+    def of(f, coupling, options):
         """The metric of an objective's data for a coupling of its classes.
 
-        It is kept in the workspace.
+        It is kept in the workspace. Raises OutOfTimeError at the end of the time.
         """
         metric = f.workspace.get("metric")
         if metric is None and f.n_features > RULES.sketched_from:
-            metric = SharedMetric(*_sketch(f, seed))
+            metric = SharedMetric(*_sketch(f, options))
         possible = f.n_features <= RULES.most_features
         if metric is None or (possible and not metric._serves(f, coupling)):
-            metric = SharedMetric(*_eigenvectors(f))
+            metric = SharedMetric(*_eigenvectors(f, options.clock))
         f.workspace["metric"] = metric
         return metric
 
@@ -108,24 +108,25 @@ def _precision(f):
     return np.dtype(np.float64) if weak else f.dtype
 
 
-def _eigenvectors(f):
+def _eigenvectors(f, clock):
     """All of them."""
     centre = np.zeros(f.n_features) if f.mean is None else f.mean
-    covariance = f.design.covariance(f.share, centre, _precision(f))
-    # The default driver returned twins in single precision (raw pixels, 3072 features).
-    values, vectors = eigh(
-        covariance, lower=True, overwrite_a=True, check_finite=False, driver="evd"
-    )
+    clock.check()
+    covariance = f.design.covariance(f.share, centre, _precision(f), clock.check)
+    # That of NumPy leaves the interpreter to others. scipy's default driver returned
+    # twins in single precision (raw pixels, 3072 features).
+    values, vectors = clock.patiently(np.linalg.eigh, covariance)
     return np.maximum(values, 0.0), vectors
 
 
-def _sketch(f, seed):
+def _sketch(f, options):
     """The leading ones, from a product with random vectors."""
     rank = min(RULES.rank, f.n_features)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(options.seed)
     test, _ = np.linalg.qr(rng.standard_normal((f.n_features, rank)))
     image = np.empty_like(test)
     for start in range(0, rank, RULES.columns):
+        options.clock.check()
         some = slice(start, start + RULES.columns)
         image[:, some] = _covariance_times(f, test[:, some])
     shift = np.finfo(f.dtype).eps * np.linalg.norm(image)

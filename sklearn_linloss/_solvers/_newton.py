@@ -111,7 +111,7 @@ def _solve(f, theta, certifier, options, progress):
     while progress.proceeds(options.max_iter):
         if ascends:
             result = _ascend(f, theta, pull, sent_back, *common)
-            if result.converged or result.stalled:
+            if result.converged or result.stalled or progress.stopped:
                 return result
             theta = result.theta
             needed = not f.loss.smooth or (sent_back and not by_secants)
@@ -145,6 +145,7 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     After Newton steps on a smooth loss that failed (`sent_back`), while it gains at
     all.
     """
+    progress.enter("dual ascent")
     ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
     if pull is not None:
         ascent.start_from(pull, theta)
@@ -170,6 +171,7 @@ def _take_steps(f, theta, pull, width, best, certifier, options, progress):
 
     They do not where too many pairs are active, or where the squared hinge is stuck.
     """
+    progress.enter("Newton steps")
     scores = f.scores(theta, np.float64)
     model = model_of(f)
     if pull is not None:
@@ -237,6 +239,7 @@ class _Steps:
             iterations = partial(
                 solve_by_conjugate_gradients,
                 preconditioner=preconditioner_for(f, second, self._options.seed),
+                clock=self._options.clock,
                 target=self._options.tol * (value + f.penalty_value(theta)),
             )
         move, decrement, zeros = _newton_step(

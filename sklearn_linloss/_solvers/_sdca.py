@@ -102,9 +102,9 @@ def ascend(
         value = loss + f.penalty_value(theta)
         theta, better = best_multiple(f, theta, scores, value, options.tol)
         best.consider(theta.astype(objective.dtype).astype(np.float64), better)
-        progress.record(best.value, best.theta)
         # 5. Stop. The certificate costs two passes over X, this estimate none.
         distance = (ascent.gap(scores, loss) - (value - better)) / best.value
+        progress.record(best.value, best.theta, distance)
         ascent.settle(distance)
         least = RULES.single * f.value_at_zero
         if distance * best.value < least and f.dtype != np.float64:

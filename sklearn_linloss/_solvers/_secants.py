@@ -61,13 +61,12 @@ class Descent:
         pi_i times the first multipliers of the hinge.
     width : float
         Of the augmented Lagrangian, in margins.
-    seed : int
-        Of the metric, where it is a sketch.
+    options : Options
     """
 
-    def __init__(self, f, theta, pull, width, seed):
+    def __init__(self, f, theta, pull, width, options):
         self._f = f
-        self._seed = seed
+        self._options = options
         self._metric = None
         self._model = model_of(f)
         if pull is not None:
@@ -145,7 +144,7 @@ class Descent:
         ridge = anchor.strength * anchor.metric
         f.penalised(ridge)[:] += f.penalty.convexity
         coupling = f.coupling(self._second)
-        self._metric = SharedMetric.of(f, coupling, self._seed)
+        self._metric = SharedMetric.of(f, coupling, self._options)
         self._metric.adapt(coupling, f.feature_values(f.penalised(ridge)))
 
     def _evaluate(self):
@@ -203,7 +202,8 @@ def descend(f, theta, pull, width, best, certifier, options, progress, least):
     ended : bool
         Whether it ends the fit.
     """
-    descent = Descent(f, theta, pull, width, options.seed)
+    progress.enter("quasi-Newton steps")
+    descent = Descent(f, theta, pull, width, options)
     begun = progress.n_iter
     asked = np.inf  # the estimated gap at the last certificate
     lowest, nearest, since = np.inf, np.inf, 0
@@ -218,7 +218,7 @@ def descend(f, theta, pull, width, best, certifier, options, progress, least):
         if gap <= min(target, RULES.nearer * asked):
             asked = gap
             criterion = _certify(descent, best, certifier)
-        progress.record(best.value, best.theta)
+        progress.record(best.value, best.theta, gap / best.value)
         if options.reached(criterion):
             return SolverResult(best.theta, True, descent.pull()), True
         since += 1

@@ -66,6 +66,7 @@ RULES = Rules()
 
 def solve(f, theta, certifier, options, progress):
     """Minimise from `theta`."""
+    progress.enter("working set")
     scores = f.scores(theta, np.float64)
     loss, pull = f.loss_gradient(scores)
     best = Best(theta, loss + f.penalty_value(theta))

@@ -18,7 +18,7 @@ from . import _solvers
 from ._compat import CallbackSupportMixin, fit_context, with_callbacks
 from ._design import canonical
 from ._fit import Fit, scaling_applies, unpack
-from ._penalty import ElasticNet
+from ._penalty import penalty_of
 from ._problem import (
     Problem,
     Settings,
@@ -115,6 +115,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "penalty": [StrOptions({"elementwise", "grouped"})],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", *_solvers.SOLVER_NAMES})],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -546,7 +547,7 @@ def settings_of(estimator):
     """What the parameters of an estimator say of its problem and solver."""
     return Settings(
         loss=estimator._loss(),
-        penalty=ElasticNet(float(estimator.alpha), float(estimator.l1_ratio)),
+        penalty=penalty_of(estimator.penalty, estimator.alpha, estimator.l1_ratio),
         fit_intercept=estimator.fit_intercept,
         solver=estimator.solver,
         learning_rate=estimator.learning_rate,

@@ -43,6 +43,9 @@ class SVMClassifierCV(LinearLossClassifierCV):
         Margins.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
         Mixes of the penalty.
+    penalty : {"elementwise", "grouped"}, default="elementwise"
+        Whether the coefficients become zero one by one, or those of a feature for all
+        classes together.
     eps : float, default=1e-4
         Length of a path of strengths that are not given.
     cv : int, splitter or iterable of (train, test), default=None
@@ -156,6 +159,7 @@ n_classes, n_features + 1)
         alphas=10,
         deltas=(1.0,),
         l1_ratios=(0.0,),
+        penalty="elementwise",
         eps=1e-4,
         cv=None,
         scoring=None,
@@ -178,6 +182,7 @@ n_classes, n_features + 1)
         self.alphas = alphas
         self.deltas = deltas
         self.l1_ratios = l1_ratios
+        self.penalty = penalty
         self.eps = eps
         self.cv = cv
         self.scoring = scoring
@@ -220,6 +225,9 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
         strength (constant features), it begins at 1.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
         Mixes of the penalty.
+    penalty : {"elementwise", "grouped"}, default="elementwise"
+        Whether the coefficients become zero one by one, or those of a feature for all
+        classes together.
     eps : float, default=1e-4
         Length of a path of strengths that are not given.
     cv : int, splitter or iterable of (train, test), default=None
@@ -324,6 +332,7 @@ n_features + 1)
         *,
         alphas=10,
         l1_ratios=(0.0,),
+        penalty="elementwise",
         eps=1e-4,
         cv=None,
         scoring=None,
@@ -344,6 +353,7 @@ n_features + 1)
     ):
         self.alphas = alphas
         self.l1_ratios = l1_ratios
+        self.penalty = penalty
         self.eps = eps
         self.cv = cv
         self.scoring = scoring

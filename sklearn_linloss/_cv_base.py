@@ -44,6 +44,7 @@ from ._warn import warn
 
 # What the fits take over from their parent.
 _SHARED = (
+    "penalty",
     "fit_intercept",
     "solver",
     "tol",
@@ -301,8 +302,9 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             problem = check_problem(model, X, y, sample_weight)
             loss = settings_of(model).loss
             alphas = []
+            fixed = self.fit_intercept, self.penalty == "grouped"
             for l1_ratio in l1_ratios:
-                largest, _ = alpha_max(problem, loss, l1_ratio, self.fit_intercept)
+                largest, _ = alpha_max(problem, loss, l1_ratio, *fixed)
                 alphas.append(strengths(largest, self.alphas, self.eps))
             alphas = np.array(alphas if len(alphas) > 1 else alphas[0])
         return Grid(model, alphas, deltas, l1_ratios)

@@ -103,7 +103,7 @@ def _one_sample_a_class(mass, loss, fit_intercept):
     )
 
 
-def alpha_max(problem, loss, l1_ratio, fit_intercept):
+def alpha_max(problem, loss, l1_ratio, fit_intercept, grouped=False):
     """The smallest strength at which every coefficient is zero.
 
     Parameters
@@ -112,6 +112,9 @@ def alpha_max(problem, loss, l1_ratio, fit_intercept):
     loss : sklearn_linloss._losses.Loss
     l1_ratio : float
     fit_intercept : bool
+    grouped : bool
+        Whether the coefficients of a feature are zero together. For the hinge the
+        result may then be larger.
 
     Returns
     -------
@@ -125,11 +128,12 @@ def alpha_max(problem, loss, l1_ratio, fit_intercept):
             f"Where a path with loss={loss.name!r} begins is unknown: give alphas."
         )
     of_loss = _alpha_max_of_hinge if has_kinks(loss) else _alpha_max_of_others
-    largest, b = of_loss(problem, loss, l1_ratio, fit_intercept)
+    grouped &= problem.n_classes > 2
+    largest, b = of_loss(problem, loss, l1_ratio, fit_intercept, grouped)
     return largest / (l1_ratio or 1.0), b
 
 
-def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept):
+def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept, grouped):
     """The same for ``l1_ratio=1``, where the loss has a gradient."""
     X, codes, weight, n_classes = (
         problem.X,
@@ -145,12 +149,14 @@ def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept):
     if fit_intercept:
         # The pulls on the best intercept have sum zero: the features may be centred.
         means -= mass @ means / mass.sum()
-    largest = _largest_slope(pull.T @ means, X, np.abs(pull).sum(axis=0).max())
+    mass_of_pull = np.abs(pull).sum(axis=0).max()
+    largest = _largest_slope(pull.T @ means, X, mass_of_pull, grouped)
     return largest * (1.0 + RULES.rounding), b
 
 
-def _largest_slope(slopes, X, mass):
-    """The largest of slopes (n_rows, n_features) that are sums over samples.
+def _largest_slope(slopes, X, mass, grouped):
+    """The largest of slopes (n_rows, n_features) that are sums over samples, or the
+    largest length of those of a feature, where they are grouped.
 
     It is 0 where all of them may be what rounding left of terms of weight `mass`: of
     constant features, or of classes whose means are equal.
@@ -161,10 +167,11 @@ def _largest_slope(slopes, X, mass):
         low, high = X.min(axis=0), X.max(axis=0)
     size = np.abs(slopes)
     least = RULES.nothing * mass * np.maximum(np.abs(low), np.abs(high))
-    return float(size.max(where=size > least, initial=0.0))
+    size[size <= least] = 0.0
+    return float((np.linalg.norm(size, axis=0) if grouped else size).max(initial=0.0))
 
 
-def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept):
+def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept, grouped):
     """The same for the hinge, whose slope at zero is not unique.
 
     The best dual variables of the empty model are a face of their domain; alpha_max is
@@ -189,12 +196,12 @@ def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept):
         share = flows / mass[:, None]
         return (share.T - np.diag(share.sum(axis=1))) @ sums
 
-    largest = _largest_slope(pull_of(flows), X, 2.0 * flows.sum())
+    largest = _largest_slope(pull_of(flows), X, 2.0 * flows.sum(), grouped)
     slack = 1.0 + b - b[:, None]
     np.fill_diagonal(slack, -1.0)
     at_kinks = np.abs(slack) <= RULES.kink
     solvable = 0 < np.count_nonzero(at_kinks) <= RULES.most_kinks
-    if largest > 0.0 and l1_ratio > 0.0 and solvable:
+    if largest > 0.0 and l1_ratio > 0.0 and solvable and not grouped:
         settled = np.where(at_kinks, 0.0, flows)
         kinks = _Kinks(X, codes, weight, at_kinks)
         largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))

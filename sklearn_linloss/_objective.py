@@ -66,12 +66,12 @@ class Objective:
         self.y = y
         self.share = sample_weight / sample_weight.sum()
         self.loss = loss
-        self.penalty = penalty
         self.n_classes = n_classes
         self.fit_intercept = fit_intercept
         self.dtype = np.dtype(dtype)
 
         self.n_rows = 1 if n_classes == 2 else n_classes
+        self.penalty = penalty.laid_out(self.n_rows, design.features_first)
         self._take_shape()
         # What is kept for the next fit of the same data.
         self.workspace = {}
@@ -109,7 +109,8 @@ class Objective:
     def with_terms(self, loss, penalty):
         """The objective of the same data with another loss and penalty."""
         other = copy(self)
-        other.loss, other.penalty = loss, penalty
+        other.loss = loss
+        other.penalty = penalty.laid_out(self.n_rows, self.design.features_first)
         other.__dict__.pop("value_at_zero", None)
         return other
 
@@ -437,7 +438,9 @@ class Objective:
         W, b = self._split(data_gradient)
         if self.mean is not None:
             W = W + np.outer(b, self.mean)
-        subgradient = self.penalty.min_norm_subgradient(self._split(theta)[0], W)
+        slope = np.empty(self.n_penalised)
+        self.coefficients(slope)[:] = W
+        subgradient = self.penalty.min_norm_subgradient(self.penalised(theta), slope)
         return max(np.abs(subgradient).max(), np.abs(b).max(initial=0.0))
 
     def magnitude(self, theta):

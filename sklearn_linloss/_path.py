@@ -12,7 +12,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from ._base import options_of, settings_of
 from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
-from ._penalty import ElasticNet
+from ._penalty import penalty_of
 from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
 from ._solvers._clock import Clock
@@ -271,7 +271,8 @@ def linear_path(
     problem = check_problem(model, X, y, sample_weight)
     start, loss = None, settings_of(model).loss
     if np.ndim(alphas) == 0:
-        largest, b = alpha_max(problem, loss, l1_ratio, model.fit_intercept)
+        grouped = model.penalty == "grouped"
+        largest, b = alpha_max(problem, loss, l1_ratio, model.fit_intercept, grouped)
         alphas = strengths(largest, alphas, eps)
         start = b if model.fit_intercept else None
     alphas = np.sort(alphas)[::-1]
@@ -288,10 +289,11 @@ def linear_path(
     of_fits = {
         f"{name}s": np.array([getattr(fit, name) for fit in fits]) for name in names
     }
-    penalties = [
-        ElasticNet(alpha, l1_ratio).value(fit.coef.astype(np.float64))
-        for alpha, fit in zip(alphas, fits, strict=True)
-    ]
+    penalties = []
+    for alpha, fit in zip(alphas, fits, strict=True):
+        penalty = penalty_of(model.penalty, alpha, l1_ratio)
+        penalty = penalty.laid_out(len(fit.coef), features_first=False)
+        penalties.append(penalty.value(fit.coef.astype(np.float64)))
     empty = loss_without_coefficients(problem, loss, model.fit_intercept, start)
     return LinearPath(
         alphas,

@@ -1,14 +1,21 @@
 """Penalties, and everything the solvers ask of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+
+def penalty_of(kind, alpha, l1_ratio):
+    """The penalty of an estimator, whose parameter `penalty` is `kind`."""
+    grouped = kind == "grouped" and l1_ratio > 0.0  # else the two are the same
+    mix = GroupedElasticNet if grouped else ElasticNet
+    return mix(float(alpha), float(l1_ratio))
 
 
 class Penalty:
     """R(w) = G(w) + H(w), convex, with a smooth G and an H whose proximal map is easy.
 
-    All methods work elementwise on arrays of any shape.
+    All methods take flat arrays, or such of the `matrix_shape` of an objective.
 
     Attributes
     ----------
@@ -21,6 +28,10 @@ class Penalty:
 
     is_zero = is_smooth = False
     convexity = 0.0
+
+    def laid_out(self, n_rows, features_first):
+        """This penalty for coefficients in the order of an objective."""
+        return self
 
     def value(self, w):
         """R(w)."""
@@ -63,19 +74,19 @@ class Penalty:
 
 
 @dataclass(frozen=True)
-class ElasticNet(Penalty):
-    """R(w) = alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2)."""
+class _Mix(Penalty):
+    """A norm and half the squared Euclidean one, with the shares of `l1_ratio`."""
 
     alpha: float
     l1_ratio: float
 
     def times(self, factor):
         """A multiple of this penalty."""
-        return ElasticNet(factor * self.alpha, self.l1_ratio)
+        return replace(self, alpha=factor * self.alpha)
 
     @property
     def l1(self):
-        """Weight of |w|_1."""
+        """Weight of the norm, H."""
         return self.alpha * self.l1_ratio
 
     @property
@@ -95,6 +106,34 @@ class ElasticNet(Penalty):
     def convexity(self):
         return self.l2
 
+    def smooth_gradient(self, w):
+        return self.l2 * w
+
+    def prox(self, w, step):
+        return self.prox_rest(w, step) / (1.0 + step * self.l2)
+
+    def conjugate_gradient(self, v):
+        return self.prox_rest(v, 1.0) / self.l2
+
+    def pulls(self, v):
+        """What H compares with `l1` where a coefficient is zero and the slope is v.
+
+        Larger than that, it does not stay zero.
+        """
+        raise NotImplementedError
+
+    def remove_common(self, W):
+        """Subtract what all classes have in common, in place: it changes no loss.
+
+        `W` has the shape (n_classes, n_features), of three or more. Of all that could
+        be subtracted, that which leaves the least norm; zeros stay.
+        """
+        raise NotImplementedError
+
+
+class ElasticNet(_Mix):
+    """R(w) = alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2)."""
+
     def value(self, w):
         value = 0.0
         if self.l1 > 0.0:
@@ -102,9 +141,6 @@ class ElasticNet(Penalty):
         if self.l2 > 0.0:
             value += 0.5 * self.l2 * np.vdot(w, w)
         return float(value)
-
-    def smooth_gradient(self, w):
-        return self.l2 * w
 
     def gradient(self, w):
         return self.l2 * w + self.l1 * np.sign(w)
@@ -115,9 +151,6 @@ class ElasticNet(Penalty):
             return w
         threshold = step * self.l1
         return w - np.clip(w, -threshold, threshold)
-
-    def prox(self, w, step):
-        return self.prox_rest(w, step) / (1.0 + step * self.l2)
 
     def min_norm_subgradient(self, w, gradient):
         g = gradient + self.l2 * w
@@ -138,11 +171,102 @@ class ElasticNet(Penalty):
         value = np.vdot(excess, excess) / (2.0 * self.l2)
         return float(value), float(np.vdot(size, excess) / self.l2)
 
-    def conjugate_gradient(self, v):
-        return self.prox_rest(v, 1.0) / self.l2
-
     def max_scale(self, v):
         if self.l2 > 0.0:
             return np.inf
         largest = max(v.max(initial=0.0), -v.min(initial=0.0))
         return self.l1 / largest if largest > 0.0 else np.inf
+
+    def pulls(self, v):
+        return np.abs(v)
+
+    def remove_common(self, W):
+        # The median, where no class is zero.
+        full = np.flatnonzero((W != 0.0).all(axis=0))
+        W[:, full] -= np.partition(W[:, full], len(W) // 2, axis=0)[len(W) // 2]
+
+
+@dataclass(frozen=True)
+class GroupedElasticNet(_Mix):
+    """R(W) = alpha * (l1_ratio * sum_j |W_j|_2 + (1 - l1_ratio) / 2 * |W|_2^2).
+
+    W_j are the coefficients of feature j in all classes: they become zero together (M.
+    Yuan and Y. Lin, "Model selection and estimation in regression with grouped
+    variables", J. Royal Statistical Society B 2006).
+    """
+
+    n_rows: int = 1
+    features_first: bool = True
+
+    def laid_out(self, n_rows, features_first):
+        if n_rows == 1:
+            return ElasticNet(self.alpha, self.l1_ratio)
+        return replace(self, n_rows=n_rows, features_first=features_first)
+
+    def groups(self, w):
+        """The same numbers with a row for each feature, a view."""
+        if self.features_first:
+            return w.reshape(-1, self.n_rows)
+        return w.reshape(self.n_rows, -1).T
+
+    def _norms(self, w):
+        return np.sqrt(np.square(self.groups(w), dtype=np.float64).sum(axis=1))
+
+    def _spread(self, values, like):
+        """A number for each feature, laid out like an array of coefficients."""
+        spread = np.repeat if self.features_first else np.tile
+        return spread(values, self.n_rows).reshape(like.shape)
+
+    def value(self, w):
+        value = self.l1 * self._norms(w).sum()
+        if self.l2 > 0.0:
+            value += 0.5 * self.l2 * np.vdot(w, w)
+        return float(value)
+
+    def gradient(self, w):
+        norms = self._norms(w)
+        norms[norms == 0.0] = np.inf
+        return self.l2 * w + self._spread(self.l1 / norms, w) * w
+
+    def bend_of_group(self, u):
+        """Second derivatives of R in the coefficients of one feature, not zero."""
+        norm = np.linalg.norm(u)
+        own = (self.l1 / norm + self.l2) * np.eye(len(u))
+        return own - self.l1 / norm**3 * np.outer(u, u)
+
+    def prox_rest(self, w, step):
+        threshold = self.l1 * (self.groups(step)[:, 0] if np.ndim(step) else step)
+        return self._shrunk(w, threshold)
+
+    def _shrunk(self, w, threshold):
+        """Groups shorter by a threshold, and zero where that is all of their length."""
+        norms = self._norms(w)
+        rest = np.maximum(norms - threshold, 0.0)
+        part = np.divide(rest, norms, out=np.zeros_like(norms), where=rest > 0.0)
+        return self._spread(part.astype(w.dtype), w) * w
+
+    def min_norm_subgradient(self, w, gradient):
+        g = gradient + self.l2 * w
+        at_zero = self._spread(self._norms(w) == 0.0, w)
+        return np.where(at_zero, self._shrunk(g, self.l1), gradient + self.gradient(w))
+
+    def conjugate(self, v, scale=1.0):
+        # As that of the elastic net, at the norms.
+        if self.l2 == 0.0:
+            return 0.0, 0.0
+        size = self._norms(v)
+        excess = np.maximum(scale * size - self.l1, 0.0)
+        value = np.vdot(excess, excess) / (2.0 * self.l2)
+        return float(value), float(np.vdot(size, excess) / self.l2)
+
+    def max_scale(self, v):
+        if self.l2 > 0.0:
+            return np.inf
+        largest = self._norms(v).max(initial=0.0)
+        return self.l1 / largest if largest > 0.0 else np.inf
+
+    def pulls(self, v):
+        return self._spread(self._norms(v), v)
+
+    def remove_common(self, W):
+        W -= W.mean(axis=0)

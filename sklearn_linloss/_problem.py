@@ -34,7 +34,7 @@ class Settings:
     Attributes
     ----------
     loss : sklearn_linloss._losses.Loss
-    penalty : ElasticNet
+    penalty : ElasticNet or GroupedElasticNet
     fit_intercept, early_stopping : bool
     solver, learning_rate : str
     tol : float
@@ -68,7 +68,8 @@ class Settings:
 
     def request(self, *shape):
         """What is asked of a solver for data of n_samples, n_features and n_rows."""
-        return _solvers.Request(self.loss, self.penalty, self.learning_rate, *shape)
+        penalty = self.penalty.laid_out(n_rows=shape[-1], features_first=True)
+        return _solvers.Request(self.loss, penalty, self.learning_rate, *shape)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,12 @@ class SVMClassifier(LinearLossClassifier):
         elsewhere in scikit-learn.
     l1_ratio : float, default=0.0
         Mix of the penalty: 0 is L2, 1 is L1, between them elastic net. In [0, 1].
+    penalty : {"elementwise", "grouped"}, default="elementwise"
+        What the L1 part of the penalty sums. "elementwise": the absolute values of all
+        coefficients, which become zero one by one. "grouped": for each feature the
+        Euclidean norm of its coefficients, so that a feature is used for all classes
+        or for none; for two classes the same as "elementwise". Served by "newton"
+        (smooth losses), "sdca" and "gd".
     fit_intercept : bool, default=True
         Whether to fit an intercept, which is never penalised.
     solver : {"auto", "gd", "lbfgs", "newton", "saga", "sdca", "sgd"}, default="auto"
@@ -202,6 +208,7 @@ class SVMClassifier(LinearLossClassifier):
         delta=1.0,
         alpha=1e-4,
         l1_ratio=0.0,
+        penalty="elementwise",
         fit_intercept=True,
         solver="auto",
         tol=1e-4,
@@ -227,6 +234,7 @@ class SVMClassifier(LinearLossClassifier):
         self.delta = delta
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty = penalty
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

@@ -368,6 +368,8 @@ def test_bad_data(loss, case):
 BAD_PARAMETERS = {
     "alpha": [-1.0, "strong", None, np.nan],
     "l1_ratio": [-0.1, 1.1, None],
+    "penalty": ["l1", None],
+    "max_time": [0.0, -1.0, "forever"],
     "fit_intercept": ["yes", 2],
     "solver": ["adam", None],
     "tol": [-1e-3, None],
@@ -522,7 +524,7 @@ def test_an_interrupted_fit_changes_nothing(model, monkeypatch):
     before = snapshot(fitted)
     record = _common.Progress.record
 
-    def interrupt(self, objective, theta):
+    def interrupt(self, objective, theta, gap=None):
         record(self, objective, theta)
         if self.n_iter == 3:
             raise KeyboardInterrupt

@@ -164,10 +164,11 @@ class Design:
         """The same of mini-batch SAGA, with a `SagaPass` and a `SagaState`."""
         raise self._lacks("saga_epoch")
 
-    def sdca_epoch(self, loss, centre, terms, pass_, state, U):
+    def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
         """The same of dual coordinate ascent, with a `SdcaPass` and a `SdcaState`.
 
         The coefficients are S(U, l1) / l2; U, which changes too, is None where l1 = 0.
+        S is that of features as a whole where they are `grouped`.
         """
         raise self._lacks("sdca_epoch")
 

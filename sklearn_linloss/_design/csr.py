@@ -187,8 +187,8 @@ class Csr(Design):
     def saga_epoch(self, loss, centre, terms, pass_, state):
         _kernels.saga_epoch_csr(loss.code, self._rows, terms, pass_, state)
 
-    def sdca_epoch(self, loss, centre, terms, pass_, state, U):
-        _kernels.sdca_epoch_csr(loss.code, self._rows, terms, pass_, state, U)
+    def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
+        _kernels.sdca_epoch_csr(loss.code, self._rows, terms, pass_, state, U, grouped)
 
     @cached_property
     def _rows(self):

@@ -179,9 +179,9 @@ class Dense(Design):
         rows = self._rows(centre)
         _kernels.saga_epoch_dense(loss.code, rows, terms, pass_, state)
 
-    def sdca_epoch(self, loss, centre, terms, pass_, state, U):
+    def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
         rows = self._rows(centre)
-        _kernels.sdca_epoch_dense(loss.code, rows, terms, pass_, state, U)
+        _kernels.sdca_epoch_dense(loss.code, rows, terms, pass_, state, U, grouped)
 
     def _rows(self, centre):
         """X as kernels take it."""

@@ -39,6 +39,7 @@ from ._newton import (
     csc_descent,
     csr_second_moments,
     csr_second_moments_on,
+    grouped_descent,
     pair_system,
     quadratic_descent,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "dense_loss_gradient",
     "dense_scores",
     "entropy",
+    "grouped_descent",
     "loss_gradient",
     "loss_hessian",
     "pair_system",

@@ -8,6 +8,8 @@ from .._jit import inlined, jit
 from ._codes import SOFTMAX, check_code
 
 _GRAM_BLOCK = 256  # samples whose weighted rows are copied before their product
+_ROOT_STEPS = 60  # of Newton's method for the norm of a group
+_ROOT_TOL = 1e-14  # relative
 
 
 @jit
@@ -316,6 +318,94 @@ def quadratic_descent(H, gradient, w, l1, l2, ridge, sweeps, tol, move, landing)
                 if curvature == 0.0:
                     continue
                 step = -g / curvature
+            if step != 0.0:
+                move[a] += step
+                slope += step * H[a]
+            largest = max(largest, abs(move[a]))
+            largest_step = max(largest_step, abs(step))
+        if largest_step <= tol * largest:
+            return True
+    return False
+
+
+@jit
+def _smallest_group(values, rotated, l2, l1):
+    """The norm of the u that minimises u @ (A + l2) @ u / 2 - r @ u + l1 |u|.
+
+    `values` are the eigenvalues of A, and `rotated` is r along its eigenvectors, longer
+    than l1. The norm solves an equation of one unknown, as that of a trust region does:
+    Newton's method comes to it from below.
+    """
+    norm = 0.0
+    for _ in range(_ROOT_STEPS):
+        square = 0.0
+        slope = 0.0
+        for k in range(len(values)):
+            bend = values[k] + l2
+            part = rotated[k] / (bend * norm + l1)
+            square += part * part
+            slope += part * part * bend / (bend * norm + l1)
+        if not slope > 0.0:
+            break
+        step = (np.sqrt(square) - 1.0) * square / slope
+        norm += step
+        if step <= _ROOT_TOL * norm:
+            break
+    return norm
+
+
+@jit
+def grouped_descent(
+    H, gradient, groups, values, vectors, w, l1, l2, ridge, sweeps, tol, move, landing
+):  # fmt: skip
+    """`quadratic_descent` with R(w) = l1 sum_g |w_g| + l2 |w|^2 / 2.
+
+    Row g of `groups` has the coordinates of a group, which have one `ridge`; `values`
+    and `vectors` are the eigenvalues and eigenvectors of their part of H. Each group
+    goes where the quadratic is least along it.
+    """
+    size, n_penalised = len(gradient), len(w)
+    n_groups, K = groups.shape
+    slope = gradient + H @ move
+    right, rotated, target = np.empty(K), np.empty(K), np.empty(K)
+    for _ in range(sweeps):
+        largest = 0.0
+        largest_step = 0.0
+        for g in range(n_groups):
+            bend = ridge[groups[g, 0]]
+            for k in range(K):
+                a = groups[g, k]
+                right[k] = bend * landing[a] - slope[a] - bend * move[a]
+                for m in range(K):
+                    right[k] += H[a, groups[g, m]] * landing[groups[g, m]]
+            length = 0.0
+            for k in range(K):
+                rotated[k] = 0.0
+                for m in range(K):
+                    rotated[k] += vectors[g, m, k] * right[m]
+                length += rotated[k] * rotated[k]
+                target[k] = 0.0
+            if np.sqrt(length) > l1:
+                norm = _smallest_group(values[g], rotated, l2 + bend, l1)
+                for k in range(K):
+                    part = rotated[k] * norm
+                    part /= (values[g, k] + l2 + bend) * norm + l1
+                    for m in range(K):
+                        target[m] += vectors[g, m, k] * part
+            for k in range(K):
+                a = groups[g, k]
+                step = target[k] - landing[a]
+                if step != 0.0:
+                    landing[a] = target[k]
+                    move[a] += step
+                    slope += step * H[a]
+                largest = max(largest, abs(move[a]))
+                largest_step = max(largest_step, abs(step))
+        for a in range(n_penalised, size):
+            curvature = H[a, a] + ridge[a]
+            if curvature == 0.0:
+                continue
+            step = -(slope[a] + ridge[a] * move[a]) / curvature
             if step != 0.0:
                 move[a] += step
                 slope += step * H[a]

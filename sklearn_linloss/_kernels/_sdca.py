@@ -197,13 +197,30 @@ def _move_dual(
     return moved
 
 
+@inlined
+def _shrink_groups(U, l1, l2, lengths, W):
+    """W = S(U, l1) / l2 with S of whole columns: those of a length above l1."""
+    n_rows, n_features = W.shape
+    lengths[:] = 0.0
+    for k in range(n_rows):
+        for f in range(n_features):
+            lengths[f] += U[k, f] * U[k, f]
+    for f in range(n_features):
+        length = math.sqrt(lengths[f])
+        lengths[f] = (length - l1) / (length * l2) if length > l1 else 0.0
+    for k in range(n_rows):
+        for f in range(n_features):
+            W[k, f] = lengths[f] * U[k, f]
+
+
 @jit
-def sdca_epoch_dense(loss, design, terms, pass_, state, U):
+def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
     """One pass of dual coordinate ascent over `DenseRows`.
 
     Takes `Terms`, a `SdcaPass` and a `SdcaState`. W = S(U, l1) / l2, where U may be
-    None if l1 = 0. The intercept is a feature of value sqrt(b_scale) whose coefficients
-    count from those at the start.
+    None if l1 = 0; S is that of features as a whole where they are `grouped`. The
+    intercept is a feature of value sqrt(b_scale) whose coefficients count from those at
+    the start.
     """
     check_code(loss)
     X, centre = design
@@ -237,14 +254,20 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U):
                     W[k, f] += p * x[f]
             else:
                 p = W.dtype.type(l2 * push[k])
+                if grouped:
+                    for f in range(n_features):
+                        U[k, f] += p * x[f]
+                    continue
                 for f in range(n_features):
                     u = U[k, f] + p * x[f]
                     U[k, f] = u
                     W[k, f] = (u - min(max(u, -l1), l1)) / l2
+        if grouped and U is not None:
+            _shrink_groups(U, l1, l2, x, W)
 
 
 @jit
-def sdca_epoch_csr(loss, design, terms, pass_, state, U):
+def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
     """`sdca_epoch_dense` for `CsrRows`."""
     check_code(loss)
     data, indices, indptr = design
@@ -280,6 +303,16 @@ def sdca_epoch_csr(loss, design, terms, pass_, state, U):
             if U is None:
                 for k in range(n_rows):
                     W[f, k] += row[k] * x
+            elif grouped:
+                square = 0.0
+                for k in range(n_rows):
+                    u = U[f, k] + row[k] * x
+                    U[f, k] = u
+                    square += u * u
+                length = math.sqrt(square)
+                part = (length - l1) / (length * l2) if length > l1 else 0.0
+                for k in range(n_rows):
+                    W[f, k] = part * U[f, k]
             else:
                 for k in range(n_rows):
                     u = U[f, k] + row[k] * x

@@ -31,8 +31,10 @@ def run(solver, objective, theta, options, progress):
     from .._intercept import central_intercept
 
     certifier = progress.certifier = Certifier(objective)
+    then = heirs(solver, objective)
+    options = replace(options, hands_over=options.hands_over and bool(then))
     result = _solve(solver, objective, theta, certifier, options, progress)
-    for heir in heirs(solver, objective):
+    for heir in then:
         if not result.stalled:
             break
         solver, theta = heir, result.theta

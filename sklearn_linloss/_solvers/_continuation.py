@@ -79,8 +79,8 @@ class _Seen:
     def __init__(self, progress, f, g):
         self._progress, self._f, self._g = progress, f, g
 
-    def record(self, objective, theta):
-        """As `Progress.record`."""
+    def record(self, objective, theta, gap=None):
+        """As `Progress.record`, without the gap, which is that of another problem."""
         g = self._g.penalty_value(theta)
         self._progress.record(objective - g + self._f.penalty_value(theta), theta)
 

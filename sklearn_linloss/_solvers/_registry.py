@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-from .._penalty import ElasticNet
+from .._penalty import ElasticNet, GroupedElasticNet
 from . import _costs
 
 
@@ -30,7 +30,7 @@ class Request:
     Attributes
     ----------
     loss : sklearn_linloss._losses.Loss
-    penalty : ElasticNet
+    penalty : Penalty
     learning_rate : str
     n_samples, n_features, n_rows : int
         Shape of the problem; `n_rows` is 1 for two classes.
@@ -110,12 +110,14 @@ def _gradient_descent_lacks(request):
     return None
 
 
-def _kernels_lack(request):
+def _kernels_lack(request, known=(ElasticNet,)):
     if request.loss.code is None:
         return _of_loss(request)
-    if not isinstance(request.penalty, ElasticNet):
-        return f"the penalty {type(request.penalty).__name__}"
-    return None
+    if isinstance(request.penalty, known):
+        return None
+    if isinstance(request.penalty, GroupedElasticNet):
+        return "penalty='grouped'"
+    return f"the penalty {type(request.penalty).__name__}"
 
 
 def _lbfgs_lacks(request):
@@ -131,7 +133,8 @@ def _saga_lacks(request):
 
 
 def _sdca_lacks(request):
-    return "alpha=0" if request.penalty.is_zero else _kernels_lack(request)
+    known = ElasticNet, GroupedElasticNet
+    return "alpha=0" if request.penalty.is_zero else _kernels_lack(request, known)
 
 
 def _newton_iterates(request):
@@ -146,7 +149,8 @@ def _newton_iterates(request):
 
 def _newton_selects(request):
     """Whether Newton's method works on the coefficients that are not zero."""
-    return request.loss.smooth and not request.penalty.is_smooth
+    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet))
+    return mixed and request.loss.smooth and not request.penalty.is_smooth
 
 
 def _newton_finishes(request):
@@ -163,12 +167,12 @@ def too_large(n_coefficients, n_pairs):
 
 
 def _newton_lacks(request):
+    if request.loss.code is not None and _newton_selects(request):
+        return None
     reason = _kernels_lack(request)
     if reason is not None:
         return reason
-    if any(
-        way(request) for way in (_newton_iterates, _newton_finishes, _newton_selects)
-    ):
+    if any(way(request) for way in (_newton_iterates, _newton_finishes)):
         return None
     largest = RULES.newton_largest
     by_pairs = request.loss.of_slacks and request.penalty.is_smooth
@@ -236,8 +240,12 @@ def heirs(solver, objective):
     """Those that go on in turn where a solver stalls: at last gradient descent, which
     needs nothing and goes on steadily.
     """
-    sparse = objective.loss.smooth and not objective.penalty.is_smooth
+    penalty = objective.penalty
+    if isinstance(penalty, GroupedElasticNet) and not objective.loss.smooth:
+        return ()  # slow as dual ascent may be there, it is faster
+    sparse = objective.loss.smooth and not penalty.is_smooth
     by_rows = sparse and objective.n_samples >= RULES.stochastic_from
+    by_rows &= isinstance(penalty, ElasticNet)
     return ("saga", "gd") if solver == "newton" and by_rows else ("gd",)
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .. import _kernels
+from .._penalty import GroupedElasticNet
 from ._common import Best, Checkpoints, SolverResult, Stall, best_multiple, dual_of
 
 
@@ -346,6 +347,7 @@ class DualAscent:
                 *self._scratch,
             ),
             self._U,
+            isinstance(f.penalty, GroupedElasticNet),
         )
 
     def _let_sleep(self, rows):

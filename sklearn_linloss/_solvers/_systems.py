@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, get_blas_funcs
 
 from .. import _kernels
+from .._penalty import ElasticNet
 
 
 @dataclass(frozen=True)
@@ -275,14 +276,21 @@ def _diagonal(matrix):
 def minimize_quadratic(H, gradient, w, penalty, ridge):
     """Minimise gradient @ d + d @ (H + diag(ridge)) @ d / 2 + R(w + d) over d.
 
-    R is the elastic net of the leading len(w) coordinates. Coordinate descent finds the
-    signs, and a linear system on the support goes on from there, up to the first sign
-    that it would change.
+    R is the penalty of the leading len(w) coordinates.
 
     Returns
     -------
     move, landing : ndarrays
         d, and the leading coordinates of w + d with exact zeros.
+    """
+    elementwise = isinstance(penalty, ElasticNet)
+    minimize = _minimize_elementwise if elementwise else _minimize_grouped
+    return minimize(H, gradient, w, penalty, ridge)
+
+
+def _minimize_elementwise(H, gradient, w, penalty, ridge):
+    """Coordinate descent finds the signs, and a linear system on the support goes on
+    from there, up to the first sign that it would change.
     """
     l1, l2 = penalty.l1, penalty.l2
     move, landing = np.zeros(len(gradient)), w.copy()
@@ -336,3 +344,57 @@ def _stop_at_zero(H, slope, curvature, landing, step):
         if change < 0.0:
             return part, -change
     return (-landing[ends] / step[: len(landing)][ends]).min() * step, -np.inf
+
+
+def _minimize_grouped(H, gradient, w, penalty, ridge):
+    """Descent on the groups finds those that are zero, and Newton's method on the
+    others goes on from there.
+    """
+    size, n_penalised = len(gradient), len(w)
+    groups = np.ascontiguousarray(penalty.groups(np.arange(n_penalised)))
+    parts = H[groups[:, :, None], groups[:, None, :]]
+    values, vectors = np.linalg.eigh(parts)
+    values = np.maximum(values, 0.0)
+    move, landing = np.zeros(size), w.copy()
+
+    def rise(move, landing):
+        bent = H @ move + ridge * move
+        return gradient @ move + 0.5 * (move @ bent) + penalty.value(landing)
+
+    for _ in range(RULES.rounds):
+        if _kernels.grouped_descent(
+            H,
+            gradient,
+            groups,
+            values,
+            vectors,
+            w,
+            penalty.l1,
+            penalty.l2,
+            ridge,
+            RULES.sweeps,
+            RULES.sweep_tol,
+            move,
+            landing,
+        ):
+            break
+        support = np.ones(size, dtype=bool)
+        support[:n_penalised] = penalty.pulls(landing) != 0.0
+        slope = gradient + H @ move + ridge * move
+        slope[:n_penalised] += penalty.gradient(landing)
+        system = H[np.ix_(support, support)]
+        _diagonal(system)[:] += ridge[support]
+        place = np.cumsum(support) - 1
+        for group in groups[support[groups[:, 0]]]:
+            u, index = landing[group], place[group]
+            system[np.ix_(index, index)] += penalty.bend_of_group(u)
+        step = np.zeros(size)
+        step[support] = -solve_definite(system, slope[support])
+        before = rise(move, landing)
+        for halvings in range(RULES.halvings):
+            part = 0.5**halvings * step
+            moved, landed = move + part, landing + part[:n_penalised]
+            if rise(moved, landed) < before:
+                move, landing = moved, landed
+                break
+    return move, landing

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _kernels
+from .._penalty import ElasticNet
 from ._common import Best, SolverResult, feature_metric
 from ._models import Anchor, SmoothModel, line_search
 from ._newton_rules import RULES as STEPS
@@ -73,7 +74,8 @@ def solve(f, theta, certifier, options, progress):
     if progress.n_iter < 0:
         progress.record(best.value, theta)
     small = f.size <= LIMITS.newton_largest
-    curvature = f.workspace.setdefault(("curvature", f.loss.name), Curvature())
+    kind = type(f.penalty).__name__
+    curvature = f.workspace.setdefault(("curvature", f.loss.name, kind), Curvature())
     accuracy = 1.0 if f.penalty.convexity > 0.0 else RULES.accuracy**2
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
     failures = closing = 0
@@ -119,8 +121,8 @@ def _features(f, theta, slope):
 
     `slope` is that of the loss in the coefficients, of either sign.
     """
-    used = f.penalised(theta) != 0.0
-    size = np.abs(slope)
+    used = f.penalty.pulls(f.penalised(theta)) != 0.0
+    size = f.penalty.pulls(slope)
     least = min(RULES.near * f.penalty.l1, size.max())
     more = max(np.count_nonzero(used), RULES.least)
     marks = np.zeros(f.n_penalised)
@@ -131,22 +133,14 @@ def _features(f, theta, slope):
     return features, others <= more
 
 
-def _largest(slope, used, more, least):
-    """Places of those in use and of as many more of the largest slopes from `least`."""
-    places = np.flatnonzero(used)
-    others = np.flatnonzero(~used & (slope >= least))
-    if len(others) > more:
-        others = others[np.argpartition(-slope[others], more)[:more]]
-    return np.sort(np.concatenate([places, others]))
-
-
-def _remove_common(W):
-    """Subtract what all classes have in common, in place: it changes no loss.
-
-    Where no class is zero their median, the least that |w|_1 can be.
+def _largest(size, used, more, least):
+    """Places of those in use and of as many more of the largest sizes from `least`, and
+    of those that are as large as the last.
     """
-    full = np.flatnonzero((W != 0.0).all(axis=0))
-    W[:, full] -= np.partition(W[:, full], len(W) // 2, axis=0)[len(W) // 2]
+    others = size[~used & (size >= least)]
+    if len(others) > more:
+        least = -np.partition(-others, more - 1)[more - 1]
+    return np.flatnonzero(used | (size >= least))
 
 
 class _Part:
@@ -264,16 +258,16 @@ class _Steps:
         """
         f, w = self._f, self._f.penalised(self.theta)
         gradient = f.backward(self._pull.astype(f.dtype, copy=False))
-        slope = np.abs(f.penalised(gradient))
-        used = w != 0.0
+        size = f.penalty.pulls(f.penalised(gradient))
+        used = f.penalty.pulls(w) != 0.0
         more = max(np.count_nonzero(used), RULES.least)
-        needed = _largest(slope, used, more, f.penalty.l1)
-        chosen = _largest(slope, used, more, RULES.near * f.penalty.l1)
+        needed = _largest(size, used, more, f.penalty.l1)
+        chosen = _largest(size, used, more, RULES.near * f.penalty.l1)
         if len(chosen) > RULES.by_columns:
-            chosen = _largest(slope, used, more, RULES.nearer * f.penalty.l1)
+            chosen = _largest(size, used, more, RULES.nearer * f.penalty.l1)
         known = self._curvature.on(self._part, needed)
         fresh = known is None
-        if len(chosen) > RULES.most and not f.design.has_few_products:
+        if len(chosen) > RULES.most and not self._has_columns:
             return None
         self.exact = not (fresh and self._by_columns(len(chosen), settled))
         if not self.exact:
@@ -291,7 +285,7 @@ class _Steps:
         length = self._go(step, change, target, decrement)
         self.stuck = length == 0.0
         if f.n_rows > 1 and f.penalty.convexity == 0.0:
-            _remove_common(f.coefficients(self.theta))
+            f.penalty.remove_common(f.coefficients(self.theta))
         if length < STEPS.long or decrement > RULES.slow * self._last:
             if self._curvature.sampled and decrement < RULES.quadratic * self.value:
                 self._rows *= RULES.more
@@ -301,9 +295,15 @@ class _Steps:
         self._last = decrement if self.exact else np.inf
         return decrement
 
+    @property
+    def _has_columns(self):
+        """Whether coordinate descent on the columns of X is possible, and cheap."""
+        f = self._f
+        return f.design.has_few_products and isinstance(f.penalty, ElasticNet)
+
     def _by_columns(self, count, settled):
         """Whether a matrix of so many coefficients costs more than it gains."""
-        if not self._f.design.has_few_products or count <= RULES.by_columns:
+        if not self._has_columns or count <= RULES.by_columns:
             return False
         return count > RULES.most or not settled
 

@@ -13,7 +13,7 @@ from ..._base import settings_of
 from ..._compat import check_sample_weight
 from ..._design import canonical, design_of
 from ..._losses import Loss
-from ..._penalty import ElasticNet
+from ..._penalty import ElasticNet, GroupedElasticNet
 from ..._problem import check_problem
 from ._differences import one_number
 
@@ -127,7 +127,8 @@ class _Compiled:
             grad_W = grad_W + np.outer(grad_b, f.mean)
         data = np.concatenate([grad_W.ravel(), grad_b])
         penalty = np.zeros_like(data)
-        penalty[: W.size] = f.penalty.min_norm_subgradient(W, 0.0).ravel()
+        slope = f.penalty.min_norm_subgradient(f.penalised(theta), 0.0)
+        penalty[: W.size] = f.coefficients(slope).ravel()
         return [value, f.penalty_value(theta)], [data, penalty]
 
     def _theta(self, W, b):
@@ -173,8 +174,13 @@ class _Reference:
     def values(self, W, b):
         values = self.loss.value(self.scores(W, b), self.y)
         alpha, l1_ratio = self.penalty.alpha, self.penalty.l1_ratio
-        mix = l1_ratio * np.abs(W).sum() + (1.0 - l1_ratio) / 2.0 * (W**2).sum()
+        mix = l1_ratio * self._norms(W).sum() + (1.0 - l1_ratio) / 2.0 * (W**2).sum()
         return [self.weight @ values / self.weight.sum(), alpha * mix]
+
+    def _norms(self, W):
+        """What the L1 part of the penalty sums, broadcast against W."""
+        grouped = isinstance(self.penalty, GroupedElasticNet)
+        return np.sqrt((W**2).sum(axis=0, keepdims=True)) if grouped else np.abs(W)
 
     def kinks(self, W, b, indices, h):
         """How far kinks may move a centred difference from the slope at its middle.
@@ -186,8 +192,9 @@ class _Reference:
         margins = None
         if self.loss.of_slacks:
             margins = np.abs(self.loss.slacks(self.scores(W, b), self.y))
+        norms = np.broadcast_to(self._norms(W), W.shape)
         for i, (k, feature) in enumerate(indices):
-            if feature is not None and abs(W[k, feature]) <= h:
+            if feature is not None and norms[k, feature] <= h:
                 moved[1, i] = self.penalty.l1
             if margins is not None:
                 moved[0, i] = self._data_kinks(

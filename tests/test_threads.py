@@ -1,10 +1,11 @@
 """Threads inside a fit, and fits inside threads and processes."""
 
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from _models import make
+from _models import MODELS, make
 from joblib import Parallel, delayed, parallel_config
 from scipy import sparse
 from sklearn.model_selection import GridSearchCV
@@ -24,26 +25,13 @@ def large():
     return X.astype(np.float32), y
 
 
-@pytest.mark.parametrize("kind", ["dense", "csr"])
-@pytest.mark.parametrize(
-    ("loss", "solver"),
-    [
-        ("softmax", "lbfgs"),
-        ("softmax", "gd"),
-        ("softmax", "saga"),
-        ("softmax", "newton"),
-        ("hinge", "gd"),
-        ("hinge", "sdca"),
-        ("squared_hinge", "sgd"),
-    ],
-)
-def test_threads_change_no_bit_of_the_model(large, loss, solver, kind):
+@pytest.mark.parametrize("kind", ["dense", "csr", "float64"])
+@pytest.mark.parametrize("model", MODELS, ids=str)
+def test_threads_change_no_bit_of_the_model(large, model, kind):
     X, y = large
     X = sparse.csr_matrix(X) if kind == "csr" else X
-    models = [
-        make(loss, solver=solver, n_jobs=n_jobs, **SHORT).fit(X, y)
-        for n_jobs in (None, 2, 3)
-    ]
+    X = X.astype(np.float64) if kind == "float64" else X
+    models = [model(n_jobs=n_jobs, **SHORT).fit(X, y) for n_jobs in (None, 2, 3, 7)]
     for model in models[1:]:
         np.testing.assert_array_equal(model.coef_, models[0].coef_)
         np.testing.assert_array_equal(model.intercept_, models[0].intercept_)
@@ -96,3 +84,38 @@ def test_fits_in_several_threads_at_once(large):
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(fit, range(4)))
     np.testing.assert_array_equal(together, alone)
+
+
+def test_a_thousand_small_fits_from_eight_threads(iris):
+    X, y = iris
+
+    def fit(k):
+        model = MODELS[k % len(MODELS)]
+        return model(alpha=0.01, max_iter=3, tol=0, random_state=k % 7).fit(X, y).coef_
+
+    alone = [fit(k) for k in range(7 * len(MODELS))]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(fit, range(1000)))
+    for k, coef in enumerate(together):
+        np.testing.assert_array_equal(coef, alone[k % len(alone)])
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="fork"
+)
+def test_fits_after_a_fork(large):
+    """A child of a process whose threads have worked has the same models."""
+    X, y = large
+    params = {"solver": "lbfgs", "n_jobs": 2} | SHORT
+    before = make("softmax", **params).fit(X, y)
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+
+    def child():
+        sender.send(make("softmax", **params).fit(X, y).coef_)
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    assert receiver.poll(60.0)
+    np.testing.assert_array_equal(receiver.recv(), before.coef_)
+    process.join()
+    assert process.exitcode == 0

@@ -100,6 +100,7 @@ def test_a_thousand_small_fits_from_eight_threads(iris):
         np.testing.assert_array_equal(coef, alone[k % len(alone)])
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="fork"
 )

@@ -3,6 +3,7 @@
 from . import losses
 from ._cv import SoftmaxClassifierCV, SVMClassifierCV
 from ._path import LinearPath, linear_path
+from ._show_versions import show_versions
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 from ._version import __version__
@@ -17,5 +18,6 @@ __all__ = [
     "__version__",
     "linear_path",
     "losses",
+    "show_versions",
     "warmup",
 ]

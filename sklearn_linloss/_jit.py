@@ -62,6 +62,24 @@ def inlined(function):
     return numba.njit(**_OPTIONS, **_WITHIN)(function)
 
 
+def facts():
+    """What decides how kernels are compiled and where they are kept, for reports."""
+    try:
+        layer = numba.threading_layer()
+    except ValueError:
+        layer = f"{numba.config.THREADING_LAYER}, which is not in use"
+    features = llvmlite.binding.get_host_cpu_features()
+    return {
+        "compiles": "no" if numba.config.DISABLE_JIT else "yes",
+        "threading layer": layer,
+        "numba threads": numba.get_num_threads(),
+        "processor": llvmlite.binding.get_host_cpu_name(),
+        "instructions": " ".join(sorted(name for name in features if features[name])),
+        "cache folder": _FOLDER,
+        "cache": _state_of_cache(),
+    }
+
+
 # -- where compiled code is kept -----------------------------------------------------
 
 
@@ -133,6 +151,17 @@ def _mark_as_used():
 
 _FOLDER = _cache_folder()
 _warned = set()
+
+
+def _state_of_cache():
+    """How much is kept, and whether more can be."""
+    if _FOLDER is None:
+        return "nothing is kept"
+    existing = next(each for each in (_FOLDER, *_FOLDER.parents) if each.exists())
+    if not os.access(existing, os.W_OK):
+        return f"{existing} cannot be written to"
+    sizes = [file.stat().st_size for file in _FOLDER.glob("*.nb?")]
+    return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB, can be written to"
 
 
 def _warn_once(trouble, error, consequence):

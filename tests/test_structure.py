@@ -22,7 +22,7 @@ ROOMS = [
     {"_fit"},
     {"_base"},
     {"_svm", "_softmax"},
-    {"_path", "_warmup"},
+    {"_path", "_warmup", "_show_versions"},
     {"_search"},
     {"_cv_base"},
     {"_cv"},

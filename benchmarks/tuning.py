@@ -128,8 +128,8 @@ def row(name, loss, n_folds):
         )
         for k in range(n_folds)
     )
-    n_models = len(np.unique(ours.cv_results_["orbit"]))
-    n_points = len(ours.cv_results_["orbit"])
+    n_models = len(np.unique(ours.cv_results_["model"]))
+    n_points = len(ours.cv_results_["model"])
     cells = [
         name,
         loss,

@@ -28,7 +28,7 @@ figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 ValidationSurfaceDisplay.from_estimator(search, ax=ax)
 n_points, n_models = (
     len(search.cv_results_["params"]),
-    search.cv_results_["orbit"].max(),
+    search.cv_results_["model"].max(),
 )
 ax.set_title(f"wine: {n_points} points, {n_models + 1} models")
 

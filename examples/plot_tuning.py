@@ -55,7 +55,7 @@ for search in (grid_search, cv_classifier):
 # Both find the same scores, and so the same best point.
 
 theirs, ours = (search.cv_results_["mean_test_score"] for search in searches)
-n_models = len(np.unique(searches[1].cv_results_["orbit"]))
+n_models = len(np.unique(searches[1].cv_results_["model"]))
 print(f"GridSearchCV {seconds[0]:.1f} s, SVMClassifierCV {seconds[1]:.1f} s")
 print(f"{len(ours)} points, {n_models} models")
 print(f"largest difference of a mean score: {np.abs(ours - theirs).max():.3f}")

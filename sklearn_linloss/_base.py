@@ -79,7 +79,7 @@ class LinearPredictor(ClassifierMixin):
         return scores_of(self, X)
 
     def predict(self, X):
-        """Most likely class of each sample.
+        """Predict the class of each sample.
 
         Parameters
         ----------
@@ -163,25 +163,26 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data. C-contiguous float32 and float64 arrays and CSR matrices
-            are used as they are, without a copy; float32 stays float32.
+            Training data. C-contiguous arrays and CSR matrices of float32 or float64
+            are not copied, and float32 data are fitted in float32.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, relative to their sum; None means equal weights.
-            Samples of weight zero are left out, and with them their class if it has
-            no others.
+            Weights of the samples, of which only the ratios count. None means equal
+            weights. Samples of weight zero are left out, and so is a class that has no
+            other samples.
         coef_init : array-like of shape (n_classes, n_features), default=None
             Coefficients to start from; of shape (1, n_features) for two classes.
         intercept_init : array-like of shape (n_classes,), default=None
             Intercepts to start from; of shape (1,) for two classes.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
-            Validation data, whose loss is recorded in `validation_loss_curve_`. With
-            `early_stopping` it decides when to stop, and nothing is split off.
+            Validation data. The loss on them is recorded in `validation_loss_curve_`.
+            With `early_stopping` it decides when to stop, and no training data are
+            held out.
         y_val : array-like of shape (n_val,), default=None
-            Their labels, among those of `y`.
+            Labels of the validation data, which must occur in `y`.
         sample_weight_val : array-like of shape (n_val,), default=None
-            Their weights.
+            Weights of the validation data.
 
         Returns
         -------
@@ -191,8 +192,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         Raises
         ------
         ValueError
-            If the input is invalid or cannot be served, or if the fit diverges. The
-            estimator is then as it was before the call.
+            If the data or parameters are invalid, if the solver does not support them,
+            or if the fit diverges. The estimator is then as it was before the call.
         """
         validation = (X_val, y_val, sample_weight_val)
         return self._all_or_nothing(
@@ -204,38 +205,40 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Update the model by one pass of SGD over a chunk of data.
 
-        The first call decides from its chunk what the automatic learning rate is, and
-        what dense features count from. The generator, the schedule, the momentum and
-        the average live on from call to call, and in a pickle. Parameters that are
-        changed in between count from the next chunk on, the automatic rate included;
-        but `fit_intercept` and `learning_rate` have to stay, and `random_state` is that
-        of the first chunk. In a stream "auto" lets the rate fall like the square root
-        of the updates, and "adaptive" knows no plateaus. After a call to `fit` a stream
-        starts from its coefficients.
+        The random generator, the schedule of the learning rate, the momentum and the
+        average live on from call to call, and in a pickle. The first chunk sets the
+        automatic learning rate and, if it is dense, the mean from which features are
+        measured. Parameters that you change between two calls count from the next chunk
+        on, and the automatic rate is set anew where it depends on them. `fit_intercept`
+        and `learning_rate` cannot be changed, and `random_state` is read for the first
+        chunk only. With ``learning_rate="auto"`` the rate falls in proportion to one
+        over the square root of the number of updates; with "adaptive" it stays at
+        `eta0`, as a stream has no plateaus. After a call to `fit`, a stream starts from
+        the coefficients of that fit.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The chunk.
+            The samples of the chunk.
         y : array-like of shape (n_samples,)
-            Class labels; classes may be absent.
+            Their class labels. A chunk need not have samples of all classes.
         classes : array-like of shape (n_classes,), default=None
-            All labels. Needed in the first call.
+            All labels that may occur. Required in the first call.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples; a weight of one is that of an unweighted sample. A
-            chunk without weight changes nothing.
+            Weights of the samples. They are not divided by their sum: a sample of
+            weight two counts twice. A chunk whose weights are all zero changes nothing.
 
         Returns
         -------
         self : object
-            The updated estimator, without `objective_`, `gap_` and `loss_curve_`: the
-            full data are unknown.
+            The updated estimator. It has no `objective_`, `gap_` and `loss_curve_`,
+            which would need all data.
 
         Raises
         ------
         ValueError
-            If the input is invalid or cannot be served, or if the stream diverges. The
-            estimator is then as it was before the call.
+            If the data or parameters are invalid or not supported, or if the model
+            diverges. The estimator is then as it was before the call.
         """
         return self._all_or_nothing(self._partial_fit, X, y, classes, sample_weight)
 
@@ -339,7 +342,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         )
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
-            raise ValueError(f"y has labels that are not in classes: {unknown}.")
+            raise ValueError(f"y contains labels that are not in classes: {unknown}.")
         if sample_weight is None or np.any(sample_weight):
             weight = check_weight(sample_weight, X)
         else:
@@ -372,7 +375,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if stream is not None:
             if stream.counts_from_centre != design.counts_from_centre:
                 raise ValueError(
-                    "The chunks of a stream must be all dense or all sparse."
+                    "partial_fit needs chunks that are all dense or all sparse."
                 )
             centre = False if stream.centre is None else stream.centre
         f = chunk.objective(settings, design, centre=centre)
@@ -400,15 +403,16 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             now = getattr(self, name)
             if now != first:
                 raise ValueError(
-                    f"{name} was changed from {first!r} to {now!r} in mid-stream; set "
-                    "it back, or start anew with a clone of the estimator."
+                    f"{name} was changed from {first!r} to {now!r} between two calls "
+                    "of partial_fit, which is not possible. Set it back, or start anew "
+                    "with a clone of the estimator."
                 )
 
     def _stream_classes(self, classes):
         known = self.__dict__.get("classes_")
         if classes is None:
             if known is None:
-                raise ValueError("classes must be passed in the first partial_fit.")
+                raise ValueError("The first call of partial_fit needs classes.")
             return known
         classes = np.unique(classes)
         if known is not None and not np.array_equal(classes, known):
@@ -488,7 +492,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if self.early_stopping:
             state = "before the validation loss stopped falling"
         elif by_plateau:
-            state = "without a plateau of the objective"
+            state = "before the objective reached a plateau"
         elif self.alpha == 0.0:
             state = "before the subgradient was small"
         else:
@@ -537,8 +541,8 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             _SAID.add(said)
             warn(
                 f"{', '.join(names)} had no effect: solver='auto' picked {solver!r}, "
-                f"with learning_rate={rate!r}. For mini-batches set solver='sgd', and "
-                "for an eta0 another learning_rate.",
+                f"with learning_rate={rate!r}. Mini-batches need solver='sgd'; eta0 "
+                "needs learning_rate='constant', 'invscaling' or 'adaptive'.",
                 UserWarning,
             )
 

@@ -13,118 +13,135 @@ from ._svm import SVMClassifier
 class SVMClassifierCV(LinearLossClassifierCV):
     """:class:`SVMClassifier` that chooses its parameters by cross-validation.
 
-    It scores every combination of `alphas`, `deltas` and `l1_ratios` as
-    :class:`~sklearn.model_selection.GridSearchCV` does, for a small part of the time:
-    in each fold the fits start from one another, and points of the grid that are the
-    same model are fitted once. For the hinge, ``(alpha, l1_ratio, delta)`` is the
-    problem of ``delta=1`` with::
+    It scores every combination of `alphas`, `deltas` and `l1_ratios`, as
+    :class:`~sklearn.model_selection.GridSearchCV` does, and gives the same scores in a
+    fraction of the time: within a fold each fit starts from the ones before, and
+    combinations that are the same model up to its scale are fitted once.
 
-        alpha'            = alpha * (l1_ratio + delta * (1 - l1_ratio))
+    Which combinations are the same follows from a change of units. Dividing the
+    coefficients and intercepts by `delta` turns the hinge with ``(alpha, l1_ratio,
+    delta)`` into the problem with ``delta=1`` and::
+
+        alpha'             = alpha * (l1_ratio + delta * (1 - l1_ratio))
         alpha' * l1_ratio' = alpha * l1_ratio
 
-    whose coefficients and intercepts are multiplied by `delta`; for the squared hinge
-    ``alpha' = alpha * (l1_ratio / delta + 1 - l1_ratio)`` and ``alpha' * l1_ratio' =
-    alpha * l1_ratio / delta``. With L2, a geometric grid of m strengths and m margins
-    of the same ratio holds 2m - 1 models of the hinge, and m of the squared hinge.
+    and the squared hinge into that with ``alpha' = alpha * (l1_ratio / delta + 1 -
+    l1_ratio)`` and ``alpha' * l1_ratio' = alpha * l1_ratio / delta``. With L2, m
+    strengths and m margins that grow by the same ratio are 2m - 1 models of the hinge,
+    and m of the squared hinge.
 
     Parameters
     ----------
     loss : {"hinge", "squared_hinge"}, default="hinge"
         The loss.
-    alphas : int or array-like of shape (n_alphas,), default=10
-        Strengths of the penalty, or how many of them, spaced evenly in the logarithm
-        from `alpha_max`, the smallest that makes every coefficient zero at
-        ``delta=1``, down to ``eps * alpha_max``. Without an L1 part no strength does
-        that, and the path begins where that of the pure L1 penalty does. Where every
-        coefficient is zero at any strength (constant features), it begins at 1. For the
-        hinge on large data (more than 20000 pairs of a sample and a class whose hinge
-        has a kink at zero) `alpha_max` is a bound from above.
+    alphas : int or array-like of shape (n_alphas,), default=20
+        Strengths of the penalty: a list, or how many to take. A number takes them at
+        equal ratios, from `alpha_max` down to ``eps * alpha_max``. `alpha_max` is the
+        smallest strength at which the L1 part of the penalty makes every coefficient
+        zero at ``delta=1``. If there is no L1 part, it is that of pure L1, since no
+        strength of L2 does so. If the features are constant, it is 1. For the hinge on
+        large data (more than 20000 pairs of a sample and a class whose hinge has a kink
+        at zero) it is an upper bound of that strength.
     deltas : array-like of shape (n_deltas,), default=(1.0,)
-        Margins.
+        Margins to try.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
-        Mixes of the penalty.
+        Mixes of the penalty to try: 0 is L2, 1 is L1, and between them elastic net.
     penalty : {"elementwise", "grouped"}, default="elementwise"
         Whether the coefficients become zero one by one, or those of a feature for all
         classes together.
     eps : float, default=1e-4
-        Length of a path of strengths that are not given.
+        Ratio of the smallest to the largest strength, if `alphas` is a number.
     cv : int, splitter or iterable of (train, test), default=None
-        The folds, as for GridSearchCV; None is five stratified ones.
+        The folds, as for GridSearchCV. None means five stratified folds.
     scoring : str, callable or None, default=None
-        A scorer; None is the accuracy.
+        A scorer, as for GridSearchCV. None means the accuracy.
     selection : {"best", "one_standard_error"}, default="best"
-        The point with the best mean score, or the one with the strongest penalty (at
-        ``delta=1``) among those whose mean score is no more than one standard error of
-        the best point's below the best (T. Hastie, R. Tibshirani and J. Friedman, "The
-        elements of statistical learning", 2009, section 7.10).
+        Which combination to choose. "best" is the one with the best mean score.
+        "one_standard_error" is the one with the strongest penalty (at ``delta=1``)
+        among those whose mean score is at most one standard error below the best one,
+        where the error is that of the best mean (T. Hastie, R. Tibshirani and J.
+        Friedman, "The elements of statistical learning", 2009, section 7.10).
     preprocessor : transformer or None, default=None
-        For example a :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted
-        to the training part of each fold, and to all data for the final model.
+        For example a :class:`~sklearn.preprocessing.StandardScaler`. A clone of it is
+        fitted to the training part of each fold, and one to all data for the final
+        model.
     n_jobs : int or None, default=None
-        Folds to fit at once, as joblib counts; the result does not depend on it.
+        Number of folds that are fitted at the same time, as joblib counts: None means
+        1, unless in a `joblib.parallel_config` context, and -1 means all processors.
+        The result does not depend on it.
     refit : bool, default=True
-        Whether to fit the chosen model to all data. Without, it does not predict.
+        Whether to fit the chosen model to all data. Without that, the search cannot
+        predict.
     error_score : "raise" or float, default=np.nan
-        Score of a point in a fold where its fit or its score failed, with a warning;
-        or "raise" the error. A point with a nan ranks last: where a fold fails at every
-        point, give a number to rank them by the other folds.
+        Score of a combination in a fold where its fit or its scoring failed, with a
+        warning; "raise" raises the error instead. A combination with a nan ranks last.
+        If all combinations fail in one fold, a number ranks them by the other folds.
     store_coefs_paths : bool or "auto", default="auto"
-        Whether to keep the coefficients of all fits in `coefs_paths_`; "auto" keeps
-        them if they take no more than 10 megabytes.
+        Whether to keep the coefficients of all fits in `coefs_paths_`. "auto" keeps
+        them if they take at most 10 megabytes.
     fit_intercept : bool, default=True
-        Whether to fit an intercept, which is never penalised.
+        Whether to fit an intercept. It is never penalised.
     solver : str, default="auto"
         The solver, as for :class:`SVMClassifier`.
     tol : float, default=1e-4
-        Largest relative duality gap of each fit.
+        Each fit stops when its relative duality gap is at most `tol`.
     max_iter : int, default=1000
-        Most iterations of each fit.
+        The largest number of iterations of each fit.
     max_time : float, default=None
-        Seconds after which each fit ends with its best model, the gap of which is then
-        computed. It ends a little later: an iteration, or a product with all of X, is
-        not cut short. None means no limit. With a limit the models depend on the speed
-        of the machine.
+        The largest time of each fit, in seconds; None means no limit. A fit that runs
+        out of time ends with its best model and computes the gap of that model. It ends
+        a little late, because an iteration, or a product with all of X, is not
+        interrupted. With a limit the models depend on the speed of the machine.
     class_weight : dict or "balanced", default=None
-        Weights of the classes; "balanced" is taken in each fold.
+        Weights of the classes. "balanced" gives every class the same total weight, in
+        the training part of each fold.
     random_state : int, RandomState instance or None, default=None
-        Seed of the solvers; `cv` has its own.
+        Seed of the solvers. The folds are not drawn from it: `cv` has a seed of its
+        own.
     verbose : int, default=0
-        Verbosity of joblib over the folds.
+        Verbosity of joblib, which reports the folds.
 
     Attributes
     ----------
     alpha_, delta_, l1_ratio_ : float
         The chosen parameters.
-    best_index_, best_params_, best_score_
-        Their place in `cv_results_`, the same as a dict, and their mean score.
+    best_index_ : int
+        Index of the chosen combination in `cv_results_`.
+    best_params_ : dict
+        The chosen parameters by their names.
+    best_score_ : float
+        Mean score of the chosen combination.
     cv_results_ : dict of arrays
-        As GridSearchCV gives it. The integer column `orbit` says which points shared a
-        fit; its time stands beside each of them.
+        The results of all combinations in the form of GridSearchCV, and a column
+        `model`. Combinations with the same number there are the same model up to its
+        scale. They share a fit, and its time stands beside each of them. (The column
+        was called `orbit`; that name works until version 0.2.)
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
-        The strengths, as given or falling.
+        The strengths: as given, or falling.
     scores_ : ndarray of shape (n_splits, n_l1_ratios, n_deltas, n_alphas)
-        Score of each point in each fold.
+        Score of each combination in each fold.
     coefs_paths_ : ndarray of shape (n_splits, n_l1_ratios, n_deltas, n_alphas, \
 n_classes, n_features + 1)
-        Coefficients, the intercept last; one row for two classes, and nan for a class
-        that a training part lacks. Where the number of features that `preprocessor`
-        makes depends on the fold, a list of such arrays, one for each fold, or None
-        for one that could not be fitted. Only if they are stored, see
-        `store_coefs_paths`.
+        Coefficients of each fit, with the intercept in the last column, if they are
+        stored (see `store_coefs_paths`). Two classes have one row. The row of a class
+        that the training part of a fold lacks is nan. If the folds differ in the number
+        of features that `preprocessor` makes, this is a list with an array for each
+        fold, and None for a fold that could not be fitted.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
         The scorer.
     best_estimator_ : SVMClassifier or Pipeline
-        The model fitted to all data, behind its preprocessor if there is one.
+        The model fitted to all data, in a pipeline with its preprocessor if there is
+        one.
     refit_time_ : float
-        Seconds that took.
+        Time of the fit to all data, in seconds.
     classes_, coef_, intercept_, n_iter_, objective_, gap_
         Those of the model fitted to all data.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X has string names for all of them.
+        Names of the features, if X has string names for all of them.
 
     See Also
     --------
@@ -142,7 +159,7 @@ n_classes, n_features + 1)
     ... ).fit(X, y)
     >>> search.alpha_, search.delta_
     (0.1, 1.0)
-    >>> search.cv_results_["orbit"]
+    >>> search.cv_results_["model"]
     array([0, 1, 1, 2, 2, 3])
     """
 
@@ -156,7 +173,7 @@ n_classes, n_features + 1)
         self,
         loss="hinge",
         *,
-        alphas=10,
+        alphas=20,
         deltas=(1.0,),
         l1_ratios=(0.0,),
         penalty="elementwise",
@@ -211,102 +228,116 @@ n_classes, n_features + 1)
 class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
     """:class:`SoftmaxClassifier` that chooses its parameters by cross-validation.
 
-    It scores every combination of `alphas` and `l1_ratios` as
-    :class:`~sklearn.model_selection.GridSearchCV` does, for a part of the time: in each
-    fold the fits start from one another.
+    It scores every combination of `alphas` and `l1_ratios`, as
+    :class:`~sklearn.model_selection.GridSearchCV` does, and gives the same scores in a
+    fraction of the time: within a fold each fit starts from the ones before.
 
     Parameters
     ----------
-    alphas : int or array-like of shape (n_alphas,), default=10
-        Strengths of the penalty, or how many of them, spaced evenly in the logarithm
-        from `alpha_max`, the smallest that makes every coefficient zero, down to ``eps
-        * alpha_max``. Without an L1 part no strength does that, and the path begins
-        where that of the pure L1 penalty does. Where every coefficient is zero at any
-        strength (constant features), it begins at 1.
+    alphas : int or array-like of shape (n_alphas,), default=20
+        Strengths of the penalty: a list, or how many to take. A number takes them at
+        equal ratios, from `alpha_max` down to ``eps * alpha_max``. `alpha_max` is the
+        smallest strength at which the L1 part of the penalty makes every coefficient
+        zero. If there is no L1 part, it is that of pure L1, since no strength of L2
+        does so. If the features are constant, it is 1.
     l1_ratios : array-like of shape (n_l1_ratios,), default=(0.0,)
-        Mixes of the penalty.
+        Mixes of the penalty to try: 0 is L2, 1 is L1, and between them elastic net.
     penalty : {"elementwise", "grouped"}, default="elementwise"
         Whether the coefficients become zero one by one, or those of a feature for all
         classes together.
     eps : float, default=1e-4
-        Length of a path of strengths that are not given.
+        Ratio of the smallest to the largest strength, if `alphas` is a number.
     cv : int, splitter or iterable of (train, test), default=None
-        The folds, as for GridSearchCV; None is five stratified ones.
+        The folds, as for GridSearchCV. None means five stratified folds.
     scoring : str, callable or None, default=None
-        A scorer; None is the accuracy.
+        A scorer, as for GridSearchCV. None means the accuracy.
     selection : {"best", "one_standard_error"}, default="best"
-        The point with the best mean score, or the one with the largest alpha among
-        those whose mean score is no more than one standard error of the best point's
-        below the best (T. Hastie, R. Tibshirani and J. Friedman, "The elements of
+        Which combination to choose. "best" is the one with the best mean score.
+        "one_standard_error" is the one with the largest `alpha` among those whose mean
+        score is at most one standard error below the best one, where the error is that
+        of the best mean (T. Hastie, R. Tibshirani and J. Friedman, "The elements of
         statistical learning", 2009, section 7.10).
     preprocessor : transformer or None, default=None
-        For example a :class:`~sklearn.preprocessing.StandardScaler`. A clone is fitted
-        to the training part of each fold, and to all data for the final model.
+        For example a :class:`~sklearn.preprocessing.StandardScaler`. A clone of it is
+        fitted to the training part of each fold, and one to all data for the final
+        model.
     n_jobs : int or None, default=None
-        Folds to fit at once, as joblib counts; the result does not depend on it.
+        Number of folds that are fitted at the same time, as joblib counts: None means
+        1, unless in a `joblib.parallel_config` context, and -1 means all processors.
+        The result does not depend on it.
     refit : bool, default=True
-        Whether to fit the chosen model to all data. Without, it does not predict.
+        Whether to fit the chosen model to all data. Without that, the search cannot
+        predict.
     error_score : "raise" or float, default=np.nan
-        Score of a point in a fold where its fit or its score failed, with a warning;
-        or "raise" the error. A point with a nan ranks last: where a fold fails at every
-        point, give a number to rank them by the other folds.
+        Score of a combination in a fold where its fit or its scoring failed, with a
+        warning; "raise" raises the error instead. A combination with a nan ranks last.
+        If all combinations fail in one fold, a number ranks them by the other folds.
     store_coefs_paths : bool or "auto", default="auto"
-        Whether to keep the coefficients of all fits in `coefs_paths_`; "auto" keeps
-        them if they take no more than 10 megabytes.
+        Whether to keep the coefficients of all fits in `coefs_paths_`. "auto" keeps
+        them if they take at most 10 megabytes.
     fit_intercept : bool, default=True
-        Whether to fit an intercept, which is never penalised.
+        Whether to fit an intercept. It is never penalised.
     solver : str, default="auto"
         The solver, as for :class:`SoftmaxClassifier`.
     tol : float, default=1e-4
-        Largest relative duality gap of each fit.
+        Each fit stops when its relative duality gap is at most `tol`.
     max_iter : int, default=1000
-        Most iterations of each fit.
+        The largest number of iterations of each fit.
     max_time : float, default=None
-        Seconds after which each fit ends with its best model, the gap of which is then
-        computed. It ends a little later: an iteration, or a product with all of X, is
-        not cut short. None means no limit. With a limit the models depend on the speed
-        of the machine.
+        The largest time of each fit, in seconds; None means no limit. A fit that runs
+        out of time ends with its best model and computes the gap of that model. It ends
+        a little late, because an iteration, or a product with all of X, is not
+        interrupted. With a limit the models depend on the speed of the machine.
     class_weight : dict or "balanced", default=None
-        Weights of the classes; "balanced" is taken in each fold.
+        Weights of the classes. "balanced" gives every class the same total weight, in
+        the training part of each fold.
     random_state : int, RandomState instance or None, default=None
-        Seed of the solvers; `cv` has its own.
+        Seed of the solvers. The folds are not drawn from it: `cv` has a seed of its
+        own.
     verbose : int, default=0
-        Verbosity of joblib over the folds.
+        Verbosity of joblib, which reports the folds.
 
     Attributes
     ----------
     alpha_, l1_ratio_ : float
         The chosen parameters.
-    best_index_, best_params_, best_score_
-        Their place in `cv_results_`, the same as a dict, and their mean score.
+    best_index_ : int
+        Index of the chosen combination in `cv_results_`.
+    best_params_ : dict
+        The chosen parameters by their names.
+    best_score_ : float
+        Mean score of the chosen combination.
     cv_results_ : dict of arrays
-        As GridSearchCV gives it, with an integer column `orbit`: points of one number
-        are one model.
+        The results of all combinations in the form of GridSearchCV, and a column
+        `model`. Combinations with the same number there are the same model up to its
+        scale. They share a fit, and its time stands beside each of them. (The column
+        was called `orbit`; that name works until version 0.2.)
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
-        The strengths, as given or falling.
+        The strengths: as given, or falling.
     scores_ : ndarray of shape (n_splits, n_l1_ratios, n_alphas)
-        Score of each point in each fold.
+        Score of each combination in each fold.
     coefs_paths_ : ndarray of shape (n_splits, n_l1_ratios, n_alphas, n_classes, \
 n_features + 1)
-        Coefficients, the intercept last; one row for two classes, and nan for a class
-        that a training part lacks. Where the number of features that `preprocessor`
-        makes depends on the fold, a list of such arrays, one for each fold, or None
-        for one that could not be fitted. Only if they are stored, see
-        `store_coefs_paths`.
+        Coefficients of each fit, with the intercept in the last column, if they are
+        stored (see `store_coefs_paths`). Two classes have one row. The row of a class
+        that the training part of a fold lacks is nan. If the folds differ in the number
+        of features that `preprocessor` makes, this is a list with an array for each
+        fold, and None for a fold that could not be fitted.
     n_splits_ : int
         Number of folds.
     scorer_ : callable
         The scorer.
     best_estimator_ : SoftmaxClassifier or Pipeline
-        The model fitted to all data, behind its preprocessor if there is one.
+        The model fitted to all data, in a pipeline with its preprocessor if there is
+        one.
     refit_time_ : float
-        Seconds that took.
+        Time of the fit to all data, in seconds.
     classes_, coef_, intercept_, n_iter_, objective_, gap_
         Those of the model fitted to all data.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X has string names for all of them.
+        Names of the features, if X has string names for all of them.
 
     See Also
     --------
@@ -330,7 +361,7 @@ n_features + 1)
     def __init__(
         self,
         *,
-        alphas=10,
+        alphas=20,
         l1_ratios=(0.0,),
         penalty="elementwise",
         eps=1e-4,

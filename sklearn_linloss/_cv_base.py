@@ -273,7 +273,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         split_params = {"groups": params.pop("groups", None)}
         if params:
             raise TypeError(
-                f"fit got unexpected arguments {sorted(params)}; metadata other than "
+                f"fit got unexpected arguments {sorted(params)}. Metadata other than "
                 "groups need sklearn.set_config(enable_metadata_routing=True)."
             )
         score_params = {}
@@ -291,8 +291,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             alphas = check_strengths(self.alphas)
             if alphas.ndim > 1 and alphas.shape[:-1] != l1_ratios.shape:
                 raise ValueError(
-                    "alphas must be one list, or one for each of the l1_ratios, got "
-                    f"the shape {alphas.shape}."
+                    "alphas must be a list of numbers, or such a list for each of the "
+                    f"l1_ratios, got an array of shape {alphas.shape}."
                 )
         else:
             check_count(self.alphas, self.eps)
@@ -343,8 +343,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             return
         last, more = ("smallest", "smaller") if weakest else ("largest", "larger")
         warn(
-            f"The best alpha, {self.alpha_:.3g}, is the {last} of the grid: {more} "
-            "ones may score better.",
+            f"The best alpha, {self.alpha_:.3g}, is the {last} one that was tried: "
+            f"{more} ones may score better.",
             UserWarning,
         )
 

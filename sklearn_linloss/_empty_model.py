@@ -125,7 +125,7 @@ def alpha_max(problem, loss, l1_ratio, fit_intercept, grouped=False):
     """
     if not (loss.smooth or has_kinks(loss)):
         raise ValueError(
-            f"Where a path with loss={loss.name!r} begins is unknown: give alphas."
+            f"It is not known where a path with loss={loss.name!r} begins: give alphas."
         )
     of_loss = _alpha_max_of_hinge if has_kinks(loss) else _alpha_max_of_others
     grouped &= problem.n_classes > 2

@@ -26,7 +26,7 @@ _LARGE = 3000  # coefficients
 
 @dataclass(frozen=True)
 class LinearPath:
-    """Models along a path of strengths, each with its certificate.
+    """Models along falling strengths of the penalty, each with its duality gap.
 
     Attributes
     ----------
@@ -39,13 +39,14 @@ class LinearPath:
     objectives : ndarray of shape (n_alphas,)
         The objective at each model.
     gaps : ndarray of shape (n_alphas,)
-        Its relative duality gap.
+        Relative duality gap of each model: the objective exceeds its minimum by at most
+        this fraction of itself.
     n_iters : ndarray of shape (n_alphas,)
-        Iterations made from the model before it.
+        Number of iterations of each fit, which starts from the models before it.
     deviance_ratio : ndarray of shape (n_alphas,)
-        The part of the mean loss that the features explain: 1 minus the loss over that
-        of the best model without coefficients. For the softmax it is that of the
-        deviance, also known as McFadden's pseudo R^2.
+        The fraction of the mean loss that the features explain: 1 minus the mean loss
+        over that of the best model whose coefficients are zero. For the softmax it is
+        the explained fraction of the deviance, also known as McFadden's pseudo R^2.
     classes : ndarray of shape (n_classes,)
         The labels.
     """
@@ -61,19 +62,19 @@ class LinearPath:
 
     @property
     def df(self):
-        """Features in use at each strength, in whichever class; shape (n_alphas,)."""
+        """Number of features with a nonzero coefficient; shape (n_alphas,)."""
         return np.count_nonzero((self.coefs != 0.0).any(axis=1), axis=1)
 
     def at(self, alpha):
         """Give the coefficients and intercepts at a strength.
 
-        Between two strengths of the path they are on the line between its models, as
-        in glmnet: near the optimum, but not certified.
+        Between two strengths of the path, they are interpolated linearly, as glmnet
+        does. Such models are near the optimum, but have no duality gap.
 
         Parameters
         ----------
         alpha : float
-            Within the path.
+            The strength, at most the largest and at least the smallest of the path.
 
         Returns
         -------
@@ -109,12 +110,12 @@ class LinearPath:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         alpha : float
-            Within the path, see `at`.
+            The strength, within the range of the path; see `at`.
 
         Returns
         -------
         scores : ndarray of shape (n_samples, n_classes)
-            Of shape (n_samples,) for two classes: that of the second class.
+            Of shape (n_samples,) for two classes: the score of the second one.
 
         Raises
         ------
@@ -139,12 +140,12 @@ class LinearPath:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         alpha : float
-            Within the path, see `at`.
+            The strength, within the range of the path; see `at`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Those of the largest scores.
+            For each sample the label of the largest score.
         """
         scores = self.decision_function(X, alpha)
         places = scores > 0.0 if scores.ndim == 1 else scores.argmax(axis=1)
@@ -153,8 +154,8 @@ class LinearPath:
     def plot(self, *, ax=None):
         """Draw the coefficients against the strength; needs matplotlib.
 
-        One line a feature: its coefficient for two classes, else the Euclidean norm of
-        those of all classes.
+        There is a line for each feature. It shows the coefficient if there are two
+        classes, and otherwise the Euclidean norm of the coefficients of all classes.
 
         Parameters
         ----------
@@ -188,12 +189,15 @@ def linear_path(
     loss="softmax",
     delta=1.0,
     l1_ratio=0.0,
-    alphas=30,
-    eps=1e-3,
+    alphas=20,
+    eps=1e-4,
     sample_weight=None,
     **params,
 ):
-    """Fit models along a path of strengths, each started from the one before.
+    """Fit models along falling strengths of the penalty.
+
+    Each fit starts from the models before it, which makes a path much faster than
+    separate fits.
 
     Parameters
     ----------
@@ -207,30 +211,31 @@ def linear_path(
         Margin of the hinges.
     l1_ratio : float, default=0.0
         Mix of the penalty, as in :class:`SoftmaxClassifier`.
-    alphas : int or array-like of shape (n_alphas,), default=30
-        The strengths, or how many of them, spaced evenly in the logarithm from
-        `alpha_max`, the smallest that makes every coefficient zero, down to
-        ``eps * alpha_max``. Without an L1 part no strength does that, and the path
-        begins where that of the pure L1 penalty does. Where every coefficient is zero
-        at any strength (constant features), it begins at 1. For the hinge on large
-        data (more than 20000 pairs of a sample and a class whose hinge has a kink at
-        zero) `alpha_max` is a bound from above.
-    eps : float, default=1e-3
-        Length of a path that is not given.
+    alphas : int or array-like of shape (n_alphas,), default=20
+        Strengths of the penalty: a list, or how many to take. A number takes them at
+        equal ratios, from `alpha_max` down to ``eps * alpha_max``. `alpha_max` is the
+        smallest strength at which the L1 part of the penalty makes every coefficient
+        zero. If there is no L1 part, it is that of pure L1, since no strength of L2
+        does so. If the features are constant, it is 1. For the hinge on large data
+        (more than 20000 pairs of a sample and a class whose hinge has a kink at zero)
+        it is an upper bound of that strength.
+    eps : float, default=1e-4
+        Ratio of the smallest to the largest strength, if `alphas` is a number.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
     **params
-        Other parameters of :class:`SVMClassifier` or :class:`SoftmaxClassifier`.
+        Other parameters of :class:`SVMClassifier` or :class:`SoftmaxClassifier`, for
+        example `tol`, `solver` or `class_weight`.
 
     Returns
     -------
     path : LinearPath
-        The models, by falling strength.
+        The models, in the order of falling strengths.
 
     Raises
     ------
     ValueError
-        If a parameter or the data are invalid, or if strengths are needed.
+        If a parameter or the data are invalid.
 
     See Also
     --------
@@ -250,7 +255,7 @@ def linear_path(
     array([0, 0, 0])
     """
     if "alpha" in params:
-        raise TypeError("A path has many strengths: give alphas, not alpha.")
+        raise TypeError("A path has many strengths: give them as alphas, not as alpha.")
     if loss not in ("softmax", "hinge", "squared_hinge"):
         raise ValueError(
             f"loss must be 'softmax', 'hinge' or 'squared_hinge', got {loss!r}."
@@ -267,7 +272,7 @@ def linear_path(
     else:
         alphas = check_strengths(alphas)
         if alphas.ndim > 1:
-            raise ValueError(f"alphas must be one list, got the shape {alphas.shape}.")
+            raise ValueError(f"alphas must be a list, got the shape {alphas.shape}.")
     problem = check_problem(model, X, y, sample_weight)
     start, loss = None, settings_of(model).loss
     if np.ndim(alphas) == 0:
@@ -313,7 +318,7 @@ def check_strengths(alphas):
     """
     array = np.asarray(alphas, dtype=np.float64)
     if array.size == 0:
-        raise ValueError("alphas is empty: give at least one strength, or a number.")
+        raise ValueError("alphas is empty: give a list of strengths, or their number.")
     if not (np.isfinite(array) & (array >= 0.0)).all():
         raise ValueError(f"alphas must be finite and not negative, got {alphas}.")
     return array
@@ -444,8 +449,8 @@ def warn_of_gaps(fits, model):
         if any(fit.unscaled for fit in open_):
             scale = ", or scale the features, for example with StandardScaler"
         warn(
-            f"{len(open_)} of {len(fits)} fits stopped before tol={model.tol:g}, the "
-            f"worst at a relative duality gap of {worst:.1e}. Increase max_iter or "
-            f"tol{scale}.",
+            f"{len(open_)} of {len(fits)} fits stopped before they reached "
+            f"tol={model.tol:g}; the largest relative duality gap is {worst:.1e}. "
+            f"Increase max_iter or tol{scale}.",
             ConvergenceWarning,
         )

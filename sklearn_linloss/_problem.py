@@ -158,9 +158,10 @@ class Problem:
         f = self.objective(settings, design, centre=centre)
         if not f.second_moment.max() < RULES.largest_feature**2:
             raise ValueError(
-                "X has entries so large that powers of them overflow: the root mean "
-                f"square of a feature must be below {RULES.largest_feature:.0e}. Scale "
-                "the features, for example with StandardScaler."
+                "X has entries that are so large that powers of them overflow. The "
+                "root mean square of each feature must be below "
+                f"{RULES.largest_feature:.0e}. Scale the features, for example with "
+                "StandardScaler."
             )
         if f.dtype == np.float64:
             return f
@@ -251,10 +252,10 @@ def weigh(X, y, weight, class_weight):
     least = weight.argmin()
     if weight[least] < 10.0**-RULES.most_decades * weight.max():
         raise ValueError(
-            "The weights of the samples, times those of their classes, span more "
+            "The weights of the samples, times those of their classes, differ by more "
             f"than {RULES.most_decades} decades: {weight[least]:.1e} of class "
-            f"{classes[codes[least]]} beside {weight.max():.1e}. Give samples "
-            "that shall not count the weight zero."
+            f"{classes[codes[least]]} is the smallest, {weight.max():.1e} the largest. "
+            "Give weight zero to samples that should not count."
         )
     return Problem(canonical(X), codes.astype(np.intp), weight, classes, by_class)
 
@@ -276,14 +277,14 @@ def check_held_out(estimator, problem, X, y, weight):
     """Validation data as a problem like that of the training data, or None."""
     if X is None:
         if y is not None or weight is not None:
-            raise ValueError("y_val and sample_weight_val need X_val.")
+            raise ValueError("y_val or sample_weight_val was given without X_val.")
         return None
     if y is None:
-        raise ValueError("X_val needs y_val.")
+        raise ValueError("X_val was given without y_val.")
     X, y = check_data(estimator, X, y, reset=False, dtype=problem.X.dtype)
     unknown = np.setdiff1d(y, problem.classes)
     if len(unknown):
-        raise ValueError(f"y_val has labels that y has not: {unknown}.")
+        raise ValueError(f"y_val contains labels that do not occur in y: {unknown}.")
     codes = np.searchsorted(problem.classes, y)
     weight = check_weight(weight, X) * problem.by_class[codes]
     if not weight.any():

@@ -341,9 +341,23 @@ def _counted(errors):
     return "\n".join(f"{n} times: {error}" for error, n in Counter(errors).items())
 
 
+class CVResults(dict):
+    """Results by their names, one of which had another name in version 0.1."""
+
+    def __missing__(self, name):
+        if name != "orbit":
+            raise KeyError(name)
+        warn(
+            'cv_results_["orbit"] is now cv_results_["model"]; the old name will be '
+            "removed in version 0.2.",
+            FutureWarning,
+        )
+        return self["model"]
+
+
 def cv_results(grid, folds):
-    """What GridSearchCV keeps, in its form, and the number of each point's orbit."""
-    results = {}
+    """What GridSearchCV keeps, in its form, and which model each point is."""
+    results = CVResults()
 
     def summarise(name, values):
         results[f"mean_{name}"] = np.average(values, axis=1)
@@ -363,13 +377,13 @@ def cv_results(grid, folds):
     mean = results["mean_test_score"]
     if not np.isfinite(mean).all():
         warn(
-            f"One or more of the mean test scores are not finite: {mean}. Such points "
-            "rank last; with a number for error_score a failed fold counts as that.",
+            f"One or more of the mean test scores are not finite: {mean}. They rank "
+            "last. If error_score is a number, it is the score of a fold that failed.",
             UserWarning,
         )
     ranked = np.where(np.isnan(mean), -np.inf, mean)
     results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
-    results["orbit"] = grid.orbit
+    results["model"] = grid.orbit
     return results
 
 

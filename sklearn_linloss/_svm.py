@@ -11,165 +11,203 @@ from ._losses import Hinge, SquaredHinge
 class SVMClassifier(LinearLossClassifier):
     """Linear support vector machine with the joint multiclass hinge.
 
-    It minimises::
+    It minimises the mean loss and a penalty of strength `alpha`::
 
         sum_i w_i L(W x_i + b, y_i) / sum_i w_i
             + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
 
-    with L the hinge of Weston and Watkins [1]_, ``sum_{j != y} max(0, s_j - s_y +
-    delta)``, or the sum of its squares. Two classes are fitted as one row with the
-    ordinary hinge, so that ``delta=1`` gives the problem of ``SVC(kernel="linear",
-    C=1 / (alpha * sum(sample_weight)))``.
+    with weights w of the samples. Elsewhere in scikit-learn, `C` weighs the sum of the
+    losses: ``alpha = 1 / (C * n_samples)`` is the same problem, with the sum of the
+    weights in the place of `n_samples` where they differ from one. The default of
+    :class:`~sklearn.svm.LinearSVC` and :class:`~sklearn.svm.SVC`, ``C=1``, is
+    ``alpha=1 / n_samples`` here, and ``alpha=1e-4`` is ``C = 10000 / n_samples``.
+
+    L is the hinge of Weston and Watkins [1]_, ``sum_{j != y} max(0, s_j - s_y +
+    delta)``, or the sum of the squares of these terms. It is joint: the scores of all
+    classes are fitted together, and not one class against the rest. Two classes are
+    fitted as one row of coefficients with the ordinary hinge, so that ``delta=1`` is
+    the problem of ``SVC(kernel="linear", C=1 / (alpha * n_samples))``.
 
     Parameters
     ----------
     loss : {"hinge", "squared_hinge"}, default="hinge"
         The loss.
     delta : float, default=1.0
-        The margin, positive. It is redundant beside `alpha`: for the hinge with L2,
-        ``(alpha, delta)`` predicts as ``(alpha * delta, 1)`` does.
+        The margin, positive: by how much the score of the true class shall exceed each
+        other one. There is rarely a need to tune it beside `alpha`: with the hinge and
+        L2, ``(alpha, delta)`` predicts the same as ``(alpha * delta, 1)``.
     alpha : float, default=1e-4
-        Strength of the penalty, the lecture's lambda; not negative. It weighs against
-        the *mean* loss: the problem of ``C = 1 / (alpha * sum(sample_weight))``
-        elsewhere in scikit-learn.
+        Strength of the penalty, not negative; CS231n calls it lambda. It weighs against
+        the mean of the losses, as the formula above shows.
     l1_ratio : float, default=0.0
-        Mix of the penalty: 0 is L2, 1 is L1, between them elastic net. In [0, 1].
+        Mix of the penalty, in [0, 1]: 0 is L2, 1 is L1, and between them it is an
+        elastic net.
     penalty : {"elementwise", "grouped"}, default="elementwise"
         What the L1 part of the penalty sums. "elementwise": the absolute values of all
         coefficients, which become zero one by one. "grouped": for each feature the
         Euclidean norm of its coefficients, so that a feature is used for all classes
-        or for none; for two classes the same as "elementwise". Served by "newton"
-        (smooth losses), "sdca" and "gd".
+        or for none; for two classes the same as "elementwise". It is supported by
+        "newton" (smooth losses), "sdca" and "gd".
     fit_intercept : bool, default=True
-        Whether to fit an intercept, which is never penalised.
+        Whether to fit an intercept. It is never penalised.
     solver : {"auto", "gd", "lbfgs", "newton", "saga", "sdca", "sgd"}, default="auto"
-        How to fit.
+        How to minimise the objective. Solvers differ in the time that they need, and
+        not in the model that they aim at.
 
-        - "gd": full gradients. With ``learning_rate="auto"`` accelerated proximal
-          gradient descent that finds its steps; the hinge is smoothed over a width
-          that shrinks with the gap. With ``learning_rate="constant"`` the textbook's
-          step ``W -= eta0 * gradient`` (soft thresholding for the L1 part).
-        - "lbfgs": L-BFGS, for the softmax without L1.
-        - "newton": Newton's method on explicit second derivatives, for at most 3000
-          coefficients, or for the hinges with L2 as many pairs of a sample and a wrong
-          class. The hinge takes its steps inside an augmented Lagrangian. With L2 and
-          up to 20000 features there may be any number of coefficients: conjugate
-          gradients or quasi-Newton steps then do without the matrix. Dual ascent goes
-          first where that is cheaper. Beyond, the hinge with L2 is dual ascent, with
-          steps while at most 3400 pairs of a sample and a class are active. With L1
-          the smooth losses have steps on the few coefficients that matter, out of any
-          number.
-        - "saga": mini-batches with variance reduction, for the smooth losses and any
-          penalty; it finds its step.
-        - "sdca": dual coordinate ascent, row by row, for any loss with a penalty. Best
-          where that has an L2 part; the rows need no learning rate.
-        - "sgd": mini-batches with Nesterov momentum.
-        - "auto": "newton" where its steps are cheap; else "lbfgs" for the softmax with
-          L2 and fewer than 5000 samples, or two classes and fewer features than
-          samples; else "sdca" where the penalty has an L2 part or the loss is the
-          hinge; else "saga" from 5000 samples, or "gd". With a learning rate of your
-          own "gd" ("constant") or "sgd". It warns of values of `eta0`, `power_t`,
-          `momentum`, `batch_size`, `average` and `shuffle` that have no effect on the
-          solver it picks.
+        - "auto" picks one of the others by the size of the data, the loss and the
+          penalty: "newton" where its steps are cheap; otherwise "lbfgs" for the softmax
+          with L2, if there are fewer than 5000 samples, or two classes and fewer
+          features than samples; otherwise "sdca" if the penalty has an L2 part or the
+          loss is the hinge; otherwise "saga" from 5000 samples on, and "gd" below. If
+          you choose a `learning_rate`, it is "gd" for "constant" and "sgd" for the
+          others; with `early_stopping` it is "sgd". You get a warning if you set one of
+          `eta0`, `power_t`, `momentum`, `batch_size`, `average` and `shuffle`, and the
+          solver that was picked does not use it.
+        - "gd" is gradient descent on all samples. With ``learning_rate="auto"`` it is
+          accelerated and finds the size of its steps; the hinge is replaced by a smooth
+          loss that comes closer to it as the gap shrinks. With
+          ``learning_rate="constant"`` it is the step of textbooks,
+          ``W -= eta0 * gradient``, with soft thresholding for the L1 part.
+        - "lbfgs" is L-BFGS, for the softmax without L1.
+        - "newton" is Newton's method. It forms the matrix of second derivatives for at
+          most 3000 coefficients, or for hinges with L2 and at most 3000 active pairs of
+          a sample and a wrong class. With L2 and at most 20000 features it fits any
+          number of coefficients, by conjugate gradients or quasi-Newton steps, which do
+          not form the matrix. With more features, the hinge with L2 is fitted by dual
+          ascent, with Newton steps while at most 3400 pairs of a sample and a class are
+          active. With L1, smooth losses take steps on the coefficients that are not
+          zero. The hinge is minimised by an augmented Lagrangian. Dual ascent, as in
+          "sdca", comes first where its iterations are cheaper.
+        - "saga" takes steps on mini-batches with variance reduction, for the smooth
+          losses and any penalty. It finds the size of its steps.
+        - "sdca" is dual coordinate ascent, sample by sample, for any loss with a
+          penalty. It is fastest if the penalty has an L2 part, and needs no learning
+          rate.
+        - "sgd" is stochastic gradient descent on mini-batches, with Nesterov momentum.
     tol : float, default=1e-4
-        The fit stops when the relative duality gap is at most `tol`. "sgd", and "gd"
-        with a constant rate on the hinge, stop when the objective fell by less than
-        `tol` times itself in `n_iter_no_change` iterations. For ``alpha=0`` the largest
-        entry of the smallest subgradient is compared with `tol` times its value at
-        zero, and for the hinge also how far that is from being a subgradient. With 0
-        the fit makes exactly `max_iter` iterations and does not warn. Below 1e-6,
-        float32 data are computed with in float64.
+        The fit stops when the relative duality gap is at most `tol`: the objective then
+        exceeds its minimum by at most this fraction of itself. With ``tol=0`` the fit
+        makes exactly `max_iter` iterations and does not warn.
+
+        Two kinds of fits have another rule. "sgd", and "gd" with a constant rate on the
+        hinge, stop at a plateau: when the objective has fallen by less than `tol` times
+        itself in `n_iter_no_change` iterations. Without a penalty, ``alpha=0``, there
+        is no gap, and the largest entry of the gradient has to fall to `tol` times
+        what it is for coefficients of zero (where the loss has kinks, that of the
+        smallest subgradient; the hinge also counts the error of that subgradient).
+
+        Single precision cannot reach a gap below about 1e-6. For a smaller `tol`,
+        float32 data are fitted in float64.
     max_iter : int, default=1000
-        Most iterations: epochs for "sgd" and "saga", as many visits of rows as there
-        are rows for "sdca", else steps; "newton" counts its first ascent too.
+        The largest number of iterations. An iteration is a pass over all samples for
+        "sgd" and "saga", as many visits to single samples as there are samples for
+        "sdca", and a step for the others. "newton" also counts the iterations of the
+        dual ascent that it may begin with.
     max_time : float, default=None
-        Seconds after which a fit ends with its best model, the gap of which is then
-        computed. It ends a little later: an iteration, or a product with all of X, is
-        not cut short. None means no limit. With a limit the model depends on the speed
-        of the machine.
+        The largest time of a fit, in seconds; None means no limit. A fit that runs out
+        of time ends with its best model, computes the gap of that model, and warns. It
+        ends a little late, because an iteration, or a product with all of X, is not
+        interrupted. With a limit the model depends on the speed of the machine.
     learning_rate : {"auto", "constant", "invscaling", "adaptive"}, default="auto"
-        "auto" needs no rate from you. For "sgd" it starts from the curvature of the
-        loss and the rows of X, grows while the objective falls, and falls to zero in
-        cycles of growing length; dense gradients are damped where a few directions of
-        the features vary much more than the others. The other schedules start from
-        `eta0`: "invscaling" divides it by ``t ** power_t`` in update t, "adaptive" by 5
-        at each plateau. "gd" knows "auto" and "constant".
+        How "sgd" and "gd" choose the size of their steps. The other solvers have rules
+        of their own.
+
+        - "auto" needs no number from you. "sgd" starts from a rate that follows from
+          the curvature of the loss and the size of the samples, raises it while the
+          objective falls, and then lets it fall to zero in cycles, each longer than the
+          one before. On dense data it takes shorter steps along the few directions in
+          which the features vary most. "gd" tries step sizes until the objective falls.
+        - "constant" is `eta0` throughout.
+        - "invscaling" is ``eta0 / t ** power_t`` in update t.
+        - "adaptive" is `eta0`, divided by 5 at each plateau of the objective.
+
+        "gd" supports "auto" and "constant" only.
     eta0 : float, default=0.01
-        Learning rate of the schedules other than "auto", with which it has no effect.
+        Learning rate that the schedules other than "auto" start from. "auto" ignores
+        it.
     power_t : float, default=0.5
-        Exponent of "invscaling". Other schedules ignore it.
+        Exponent of "invscaling". The other schedules ignore it.
     momentum : float, default=0.9
-        Nesterov momentum of "sgd", in [0, 1). The penalties act over the distance that
-        it carries a weight: it does not move the optimum. Other solvers ignore it.
+        Nesterov momentum of "sgd", in [0, 1). It does not move the optimum: penalties
+        act over the whole distance that momentum carries a coefficient. Other solvers
+        ignore it.
     batch_size : int or "auto", default="auto"
-        Samples in a mini-batch; "auto" is 64 for "sgd", or a twentieth of a small data
-        set, and 16 for "saga". Other solvers ignore it.
+        Number of samples in a mini-batch of "sgd" and "saga". "auto" is 16 for "saga",
+        and for "sgd" 64, or a twentieth of the samples if that is less. Other solvers
+        ignore it.
     average : bool or int, default=False
-        Whether "sgd" returns the mean of its iterates; an int is the number of samples
-        to see before the averaging starts. Other solvers ignore it.
+        Whether "sgd" returns the average of its iterates rather than the last one. An
+        int is the number of samples to see before the average begins. Other solvers
+        ignore it.
     shuffle : bool, default=True
         Whether "sgd" visits the samples in a new random order in each epoch. Other
         solvers ignore it.
     early_stopping : bool, default=False
-        Whether to stop when the loss on validation data stopped falling, by `tol` times
-        itself in `n_iter_no_change` epochs, and to return the best model; for "sgd",
-        which "auto" then is. An automatic rate stops at the end of a cycle only, when
-        it has fallen. `objective_` and `gap_` are of the samples trained on.
+        Whether to stop by the loss on validation data: when that has fallen by less
+        than `tol` times itself in `n_iter_no_change` epochs. The fit then returns the
+        model of the smallest validation loss; `objective_` and `gap_` refer to the
+        samples that it was trained on. It works with "sgd" only, which
+        ``solver="auto"`` then picks. With ``learning_rate="auto"`` a fit stops at the
+        end of a cycle of the rate, when that has fallen.
     validation_fraction : float, default=0.1
-        Part of the samples of every class to hold out for `early_stopping`, where
-        `fit` gets no `X_val`.
+        Fraction of the samples of each class that `early_stopping` holds out, unless
+        `fit` is given `X_val`.
     n_iter_no_change : int, default=5
-        Iterations over which a plateau is measured; where "sgd" has the automatic rate,
-        on the average of a cycle of that.
+        Number of iterations over which progress is measured for a plateau. Where "sgd"
+        has the automatic rate, it is the average over a cycle of that rate.
     class_weight : dict or "balanced", default=None
-        Weights of the classes, multiplied into the sample weights. "balanced" gives
-        every class the same total weight.
+        Weights of the classes, by which the weights of their samples are multiplied.
+        "balanced" gives every class the same total weight.
     warm_start : bool, default=False
         Whether `fit` starts from the coefficients of the previous call.
     n_jobs : int or None, default=None
-        Threads that share the passes over X outside of row-by-row epochs: of "gd" and
-        "lbfgs" nearly all the work. The model does not depend on their number. None
-        means 1 unless in a `joblib.parallel_config` context, -1 all processors; within
-        a worker of joblib there is one. Products of dense data with many classes, or
-        with few features, are left to BLAS and its own threads.
+        Number of threads that share a pass over all samples. "gd" and "lbfgs" spend
+        nearly all their time in such passes; solvers that visit samples in turn use one
+        thread for that. The model does not depend on the number of threads. None means
+        1, unless in a `joblib.parallel_config` context, and -1 means all processors. In
+        a worker process of joblib there is one thread. If dense data have many classes
+        or few features, their products are computed by the BLAS library, which has
+        threads of its own.
     random_state : int, RandomState instance or None, default=None
-        Seed of the order of the samples in "sgd", "saga" and "sdca", and of the ascent
-        that "newton" starts with.
+        Seed of the random order of the samples in "sgd", "saga" and "sdca", and in the
+        dual ascent that "newton" may begin with.
     verbose : int, default=0
-        Whether to tell, in each iteration and at the end, the objective, the relative
-        gap (with "~" where it is an estimate), the seconds since the beginning and what
-        the solver does. That goes to the logger ``"sklearn_linloss"`` of `logging`;
-        where no handler is set up, it is printed.
+        If positive, the fit reports each iteration and its end: the objective, the
+        relative duality gap (marked "~" where it is an estimate), the seconds since its
+        beginning, and what the solver does. The lines go to the logger
+        ``"sklearn_linloss"`` of `logging`, and are printed if no handler is set up
+        there.
 
     Attributes
     ----------
     coef_ : ndarray of shape (n_classes, n_features)
         Coefficients, in the precision of X; of shape (1, n_features) for two classes.
     intercept_ : ndarray of shape (n_classes,)
-        Intercepts; of shape (1,) for two classes, else with sum zero.
+        Intercepts; of shape (1,) for two classes. Those of more classes sum to zero.
     classes_ : ndarray of shape (n_classes,)
         The labels.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X has string names for all of them.
+        Names of the features, if X has string names for all of them.
     n_iter_ : int
-        Iterations made.
+        Number of iterations that were made.
     objective_ : float
         The objective at `coef_` and `intercept_`.
     gap_ : float
-        Relative duality gap: the objective is proven to exceed its minimum by no more
-        than this fraction of itself. It is nan for ``alpha=0``.
+        Relative duality gap: it is proven that the objective exceeds its minimum by at
+        most this fraction of itself. It is nan for ``alpha=0``.
     loss_curve_ : ndarray of shape (n_iter_ + 1,)
         The objective at the start and after each iteration.
     batch_loss_curve_ : ndarray of shape (n_updates,)
-        The objective as each mini-batch saw it before its update; for CSR with the
-        penalty at the start of the epoch. "sgd" only; of the last chunk in a stream.
+        The objective on each mini-batch, before the update that the batch led to. For
+        CSR data the penalty in it is that at the start of the epoch. Only for "sgd";
+        after `partial_fit` it is that of the last chunk.
     validation_loss_curve_ : ndarray of shape (n_iter_ + 1,)
-        The mean loss on the validation data, without penalty, at the start and after
-        each iteration. Only with `early_stopping` or `X_val`.
+        The mean loss on the validation data, without the penalty, at the start and
+        after each iteration. Only with `early_stopping` or `X_val`.
     t_ : int
-        Updates made. "sgd" only.
+        Number of updates that were made. Only for "sgd".
     solver_ : str
         The solver that was used.
 

@@ -144,7 +144,7 @@ def test_results_have_the_form_of_grid_search(iris):
     X, y = iris
     mine = make_cv("hinge", alphas=ALPHAS[:3], deltas=DELTAS[:2]).fit(X, y)
     theirs = grid_search("hinge", ALPHAS[:3], DELTAS[:2]).fit(X, y)
-    assert set(mine.cv_results_) == {*theirs.cv_results_, "orbit"}
+    assert set(mine.cv_results_) == {*theirs.cv_results_, "model"}
     for name, expected in theirs.cv_results_.items():
         column = mine.cv_results_[name]
         assert type(column) is type(expected)
@@ -154,7 +154,7 @@ def test_results_have_the_form_of_grid_search(iris):
             np.testing.assert_allclose(column, expected, rtol=1e-12)
     frame = pd.DataFrame(mine.cv_results_)
     assert len(frame) == 6
-    assert frame["orbit"].dtype.kind == "i"
+    assert frame["model"].dtype.kind == "i"
     assert mine.best_index_ == theirs.best_index_
     assert mine.best_params_ == theirs.best_params_
     assert mine.best_score_ == theirs.best_score_
@@ -191,7 +191,7 @@ def test_points_of_one_orbit_are_scored_each_where_their_scale_matters(iris):
     mine = make_cv("squared_hinge", alphas=[0.1], deltas=[1.0, 10.0], scoring=size).fit(
         X, y
     )
-    assert list(mine.cv_results_["orbit"]) == [0, 0]
+    assert list(mine.cv_results_["model"]) == [0, 0]
     np.testing.assert_allclose(
         mine.scores_[:, 0, 1, 0], 10.0 * mine.scores_[:, 0, 0, 0]
     )
@@ -216,7 +216,7 @@ def test_orbits_of_pure_penalties(loss, l1_ratio, shared, iris):
     model = make_cv(
         loss, alphas=grid, deltas=10.0 * grid, l1_ratios=[l1_ratio], cv=2, refit=False
     ).fit(X, y)
-    orbit = model.cv_results_["orbit"]
+    orbit = model.cv_results_["model"]
     keys = [
         round(np.log10(shared(params["alpha"], params["delta"])), 6)
         for params in model.cv_results_["params"]
@@ -241,10 +241,25 @@ def test_orbits_of_an_elastic_net_are_matched_exactly(iris):
         refit=False,
     ).fit(X, y)
     params = model.cv_results_["params"]
-    orbit = model.cv_results_["orbit"]
+    orbit = model.cv_results_["model"]
     one = params.index({"alpha": 0.2, "delta": 1.0, "l1_ratio": 0.5})
     assert orbit[one] == orbit[params.index(same)]
     assert len(set(orbit)) == len(orbit) - 1
+
+
+def test_the_former_name_of_a_column(iris):
+    X, y = iris
+    results = make_cv("hinge", alphas=[0.1], deltas=[1.0, 2.0], cv=2).fit(X, y)
+    results = pickle.loads(pickle.dumps(results.cv_results_))
+    with pytest.warns(FutureWarning, match=r'now cv_results_\["model"\]'):
+        former = results["orbit"]
+    np.testing.assert_array_equal(former, results["model"])
+    # Who reads all columns is not warned, and sees none twice.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "orbit" not in pd.DataFrame(results).columns
+    with pytest.raises(KeyError, match="no_such_column"):
+        results["no_such_column"]
 
 
 def test_an_unknown_loss_has_no_orbits():
@@ -736,7 +751,7 @@ def toward(target):
 def ends_said(X, y, loss="softmax", **params):
     """What a search says of the ends of its grid."""
     _, messages = caught(make_cv(loss, **params).fit, X, y)
-    return [str(w.message) for w in messages if "of the grid" in str(w.message)]
+    return [str(w.message) for w in messages if "The best alpha" in str(w.message)]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -892,8 +907,8 @@ def test_it_nests_in_cross_validation(iris):
         ({"alphas": []}, "alphas is empty"),
         ({"alphas": [np.inf, 1.0]}, "alphas must be finite"),
         ({"alphas": [np.nan]}, "alphas must be finite"),
-        ({"alphas": [[[0.1]]]}, "alphas must be one list"),
-        ({"alphas": [[0.1], [0.2]]}, "alphas must be one list"),
+        ({"alphas": [[[0.1]]]}, "alphas must be a list"),
+        ({"alphas": [[0.1], [0.2]]}, "alphas must be a list"),
         ({"alphas": [0.1], "deltas": []}, "deltas must be a list"),
         ({"alphas": [0.1], "deltas": [np.inf]}, "delta"),
         ({"alphas": [0.1], "deltas": [[1.0]]}, "deltas must be a list"),

@@ -94,7 +94,7 @@ def test_importing_the_displays_imports_neither_matplotlib_nor_numba():
 
 def test_without_matplotlib_the_error_names_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match="LossDisplay draws with matplotlib"):
+    with pytest.raises(ImportError, match="LossDisplay needs matplotlib"):
         LossDisplay.from_losses()
 
 
@@ -474,7 +474,7 @@ def test_surface_of_a_pipeline_in_a_grid_search(grid_search):
 
 
 def lines_of(display):
-    return sorted(sorted(map(tuple, x.get_xydata())) for x in display.orbit_lines_)
+    return sorted(sorted(map(tuple, x.get_xydata())) for x in display.model_lines_)
 
 
 @pytest.mark.parametrize(
@@ -503,7 +503,7 @@ def test_orbits_join_the_points_of_one_model(frame, loss, l1_ratio, expected, tw
     assert recorded.ax_ is ax
     assert recorded.figure_ is figure
     assert lines_of(recorded) == expected
-    for line in recorded.orbit_lines_:
+    for line in recorded.model_lines_:
         at = [
             mean_score(own, alpha=alpha, delta=delta)
             for alpha, delta in line.get_xydata()
@@ -511,8 +511,8 @@ def test_orbits_join_the_points_of_one_model(frame, loss, l1_ratio, expected, tw
         assert len(set(at)) == 1
     texts = legend_texts(ax)
     assert texts == ["the same model, up to scale", "chosen"][not expected :]
-    without = ValidationSurfaceDisplay.from_estimator(search, orbits=False)
-    assert without.orbit_lines_ == []
+    without = ValidationSurfaceDisplay.from_estimator(search, join_models=False)
+    assert without.model_lines_ == []
     assert recorded.colorbar_.ax.get_ylabel() == "mean accuracy over 2 folds"
 
 
@@ -628,7 +628,7 @@ class Foreign(ClassifierMixin, BaseEstimator):
 def test_no_orbits_where_nothing_is_known_of_the_model(frame, model, alpha, delta):
     search = GridSearchCV(model, {alpha: ALPHAS, delta: DELTAS}, cv=2).fit(*frame)
     display = ValidationSurfaceDisplay.from_estimator(search)
-    assert display.orbit_lines_ == []
+    assert display.model_lines_ == []
     assert display.mean_scores.shape == (3, 2)
     assert legend_texts(display.ax_) == ["chosen"]
 
@@ -702,7 +702,7 @@ def test_one_strength_and_several_margins(frame):
 
 
 def test_wrong_searches(frame, newton):
-    with pytest.raises(ValueError, match="SoftmaxClassifier is no search"):
+    with pytest.raises(ValueError, match="SoftmaxClassifier is not a search"):
         ValidationSurfaceDisplay.from_estimator(newton)
     with pytest.raises(NotFittedError):
         ValidationSurfaceDisplay.from_estimator(SVMClassifierCV())

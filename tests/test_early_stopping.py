@@ -218,9 +218,9 @@ def test_what_does_not_fit(data):
             make("softmax", solver=solver, early_stopping=True).fit(X, y)
     model = make("softmax")
     for bad, message in (
-        ({"X_val": X_val}, "X_val needs y_val"),
-        ({"y_val": y_val}, "need X_val"),
-        ({"X_val": X_val, "y_val": y_val + 1}, "labels that y has not"),
+        ({"X_val": X_val}, "X_val was given without y_val"),
+        ({"y_val": y_val}, "sample_weight_val was given without X_val"),
+        ({"X_val": X_val, "y_val": y_val + 1}, "labels that do not occur in y"),
         ({"X_val": X_val[:, 1:], "y_val": y_val}, "features"),
         ({"X_val": X_val, "y_val": y_val[1:]}, "inconsistent"),
         (

@@ -1,6 +1,7 @@
 """The regularisation path against fits of its own points."""
 
 import tracemalloc
+import warnings
 from dataclasses import replace
 
 import _reference as reference
@@ -10,7 +11,7 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 
-from sklearn_linloss import _empty_model, linear_path, losses
+from sklearn_linloss import SoftmaxClassifierCV, _empty_model, linear_path, losses
 from sklearn_linloss._base import settings_of
 from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
 from sklearn_linloss._path import _extrapolate
@@ -350,7 +351,7 @@ def test_what_cannot_be_served(iris):
         ({"alphas": []}, "alphas is empty"),
         ({"alphas": [np.inf, 1.0]}, "alphas must be finite"),
         ({"alphas": [np.nan, 1.0]}, "alphas must be finite"),
-        ({"alphas": [[1.0, 0.1]]}, "alphas must be one list"),
+        ({"alphas": [[1.0, 0.1]]}, "alphas must be a list"),
         ({"eps": 1.0}, "between 0 and 1"),
         ({"eps": np.nan}, "between 0 and 1"),
         ({"alphas": [-1.0]}, "alphas must be finite and not negative"),
@@ -465,3 +466,14 @@ def test_a_plot_of_a_path(n_classes, iris):
     expected = path.coefs[:, 0] if n_classes == 2 else np.sqrt((path.coefs**2).sum(1))
     np.testing.assert_allclose(drawn, expected[:, used])
     assert path.plot(ax=ax) is ax
+
+
+def test_a_search_takes_the_strengths_of_a_path(standardised):
+    """The same number of them, over the same length, where neither is given."""
+    X, y = standardised("iris")
+    path = linear_path(X, y, l1_ratio=1.0, tol=1e-2)
+    search = SoftmaxClassifierCV(l1_ratios=[1.0], tol=1e-2, cv=2, refit=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the best alpha is the smallest
+        search.fit(X, y)
+    np.testing.assert_allclose(search.alphas_, path.alphas, rtol=1e-6)

@@ -136,7 +136,7 @@ def test_labels(two_classes):
     X = np.random.default_rng(0).normal(size=(20, 3))
     names = np.array(["a", "b"] if two_classes else ["a", "b", "c"])
     model = streaming()
-    with pytest.raises(ValueError, match="classes must be passed in the first"):
+    with pytest.raises(ValueError, match="first call of partial_fit needs classes"):
         model.partial_fit(X, names[np.arange(20) % 2])
     # Absent classes are fine.
     model.partial_fit(X, np.full(20, "a"), classes=names[::-1])

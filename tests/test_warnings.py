@@ -56,7 +56,7 @@ def test_a_rate_of_your_own_is_a_remedy():
         for loss in ("hinge", "softmax"):
             (message,) = said(make(loss, solver=solver, **params), X, y)
             assert "use another eta0" in message
-            plateau = "without a plateau" in message
+            plateau = "before the objective reached a plateau" in message
             assert plateau == (solver == "sgd" or loss == "hinge")
 
 

@@ -113,8 +113,8 @@ class BoundaryDisplay:
         class_names : array-like of str of shape (n_classes,), default=None
             Names, in the order of `classes_`; None takes `classes_`.
         tolerance : float, default=1e-2
-            A sample lies on the margin if it is off by at most this part of it: fits
-            are optimal up to their `tol` only.
+            Samples whose lead exceeds `delta` by at most this fraction count as support
+            vectors too, since fits are optimal up to their `tol` only.
         grid_resolution : int, default=300
             Points of the grid in each direction.
         ax : matplotlib Axes, default=None
@@ -145,7 +145,7 @@ class BoundaryDisplay:
             )
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
-            raise ValueError(f"y has labels that the estimator lacks: {unknown}.")
+            raise ValueError(f"y contains labels that the estimator lacks: {unknown}.")
         if class_names is None:
             class_names = classes
         if len(class_names) != len(classes):

@@ -10,7 +10,7 @@ def axes_for(ax, grid, caller, count=1, size=None):
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError(f"{caller} draws with matplotlib; install that.") from error
+        raise ImportError(f"{caller} needs matplotlib; please install it.") from error
     if ax is not None:
         axes = np.ravel(np.asarray(ax, dtype=object))
         if len(axes) != count:
@@ -61,5 +61,5 @@ def by_name(given, name_of):
                 count += 1
             named[name if count == 1 else f"{name} {count}"] = each
     if not named:
-        raise ValueError("There is nothing to draw.")
+        raise ValueError("The list or dict is empty: there is nothing to draw.")
     return named

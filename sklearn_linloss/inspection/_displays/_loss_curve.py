@@ -205,7 +205,7 @@ class LossCurveDisplay:
         if excess.min() < -_ROUNDING * abs(self.lower_bound):
             raise ValueError(
                 f"The objective of {name!r} falls to {curve.min():.6g}, below the "
-                f"lower bound {self.lower_bound:.6g}: that belongs to another problem."
+                f"lower bound {self.lower_bound:.6g}, which belongs to another problem."
             )
         return np.maximum(excess, 0.0)
 

@@ -28,7 +28,7 @@ class ValidationSurfaceDisplay:
         The mean scores, nan where the search has no point.
     standard_errors : ndarray of the shape of `mean_scores`
         Their standard errors.
-    orbits : ndarray of shape (n_alphas, n_deltas), default=None
+    models : ndarray of shape (n_alphas, n_deltas), default=None
         A number for each model, -1 where the search has no point.
     chosen : tuple of int, default=None
         Indices of the chosen point in `mean_scores`.
@@ -39,7 +39,7 @@ class ValidationSurfaceDisplay:
     ----------
     surface_ : matplotlib QuadMesh or None
         The scores over both parameters.
-    orbit_lines_ : list of matplotlib Line2D
+    model_lines_ : list of matplotlib Line2D
         A line for each model with two points or more, by its number.
     line_ : matplotlib Line2D or None
         The scores over the strength alone.
@@ -62,7 +62,7 @@ class ValidationSurfaceDisplay:
     >>> X, y = load_iris(return_X_y=True)
     >>> search = SVMClassifierCV(alphas=[0.01, 0.1], deltas=[0.1, 1.0]).fit(X, y)
     >>> display = ValidationSurfaceDisplay.from_estimator(search)
-    >>> len(display.orbit_lines_)
+    >>> len(display.model_lines_)
     1
     """
 
@@ -73,7 +73,7 @@ class ValidationSurfaceDisplay:
         deltas,
         mean_scores,
         standard_errors,
-        orbits=None,
+        models=None,
         chosen=None,
         score_name="score",
     ):
@@ -81,13 +81,13 @@ class ValidationSurfaceDisplay:
         self.deltas = deltas
         self.mean_scores = mean_scores
         self.standard_errors = standard_errors
-        self.orbits = orbits
+        self.models = models
         self.chosen = chosen
         self.score_name = score_name
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, metric=None, orbits=True, cmap="viridis", ax=None
+        cls, estimator, *, metric=None, join_models=True, cmap="viridis", ax=None
     ):
         """Draw the scores of a fitted search.
 
@@ -102,7 +102,7 @@ class ValidationSurfaceDisplay:
             place on the axis and is left out.
         metric : str, default=None
             Which of several scores; None is the one that the search chose by.
-        orbits : bool, default=True
+        join_models : bool, default=True
             Whether to join the points that share a model.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours of the surface.
@@ -124,7 +124,7 @@ class ValidationSurfaceDisplay:
         results = getattr(estimator, "cv_results_", None)
         if not isinstance(results, dict) or "params" not in results:
             raise ValueError(
-                f"{type(estimator).__name__} is no search over a grid: it has no "
+                f"{type(estimator).__name__} is not a search over a grid: it has no "
                 "cv_results_."
             )
         metric = _metric(estimator, results, metric)
@@ -161,8 +161,8 @@ class ValidationSurfaceDisplay:
         deviation = np.asarray(results[f"std_test_{metric}"])[shown]
         error[at] = deviation / np.sqrt(estimator.n_splits_)
         numbers = None
-        if orbits and deltas is not None:
-            found = _orbits(estimator, points, shown, axes_of_grid)
+        if join_models and deltas is not None:
+            found = _models(estimator, points, shown, axes_of_grid)
             if found is not None:
                 numbers = np.full(shape, -1)
                 numbers[at] = found
@@ -174,7 +174,7 @@ class ValidationSurfaceDisplay:
             deltas=deltas,
             mean_scores=mean,
             standard_errors=error,
-            orbits=numbers,
+            models=numbers,
             chosen=chosen,
             score_name=f"mean {_score_name(estimator, metric)} over "
             f"{estimator.n_splits_} folds",
@@ -198,7 +198,7 @@ class ValidationSurfaceDisplay:
         """
         self.figure_, (self.ax_,) = axes_for(ax, (1, 1), "ValidationSurfaceDisplay")
         self.surface_ = self.line_ = self.band_ = self.chosen_ = self.colorbar_ = None
-        self.orbit_lines_ = []
+        self.model_lines_ = []
         self.ax_.set(xscale="log", xlabel="alpha (strength of the penalty)")
         if self.deltas is None:
             self._plot_curve()
@@ -227,12 +227,12 @@ class ValidationSurfaceDisplay:
         self.surface_ = self.ax_.pcolormesh(
             _edges(self.alphas), _edges(self.deltas), self.mean_scores.T, cmap=cmap
         )
-        numbers = [] if self.orbits is None else np.unique(self.orbits)
+        numbers = [] if self.models is None else np.unique(self.models)
         for number in numbers:
-            i, j = np.nonzero(self.orbits == number)
+            i, j = np.nonzero(self.models == number)
             if number < 0 or len(i) < 2:
                 continue
-            self.orbit_lines_ += self.ax_.plot(
+            self.model_lines_ += self.ax_.plot(
                 self.alphas[i],
                 self.deltas[j],
                 color="white",
@@ -240,15 +240,15 @@ class ValidationSurfaceDisplay:
                 marker="o",
                 markersize=3.0,
             )
-        if self.orbit_lines_:
-            self.orbit_lines_[0].set_label("the same model, up to scale")
+        if self.model_lines_:
+            self.model_lines_[0].set_label("the same model, up to scale")
         if self.chosen is not None:
             i, j = self.chosen
             self._mark(self.alphas[i], self.deltas[j])
         self.colorbar_ = self.figure_.colorbar(
             self.surface_, ax=self.ax_, label=self.score_name
         )
-        if self.chosen is not None or self.orbit_lines_:
+        if self.chosen is not None or self.model_lines_:
             # Inside it would hide points, and the lines are white.
             self.ax_.legend(
                 facecolor="0.6",
@@ -320,10 +320,10 @@ def _same_others(point, other, names):
     )
 
 
-def _orbits(search, points, shown, names):
+def _models(search, points, shown, names):
     """Numbers of the models at the points shown, or None where that is unknown."""
-    if "orbit" in search.cv_results_:
-        return np.asarray(search.cv_results_["orbit"])[shown]
+    if "model" in search.cv_results_:
+        return np.asarray(search.cv_results_["model"])[shown]
     alpha_name, delta_name = names
     step = alpha_name.rpartition("__")[0]
     prefix = f"{step}__" if step else ""

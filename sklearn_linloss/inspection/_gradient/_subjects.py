@@ -30,14 +30,14 @@ def of_function(fun, X, y, W, b, loss, options, reference):
     given = [name for name, value in options.items() if value is not None]
     given += ["reference"] if reference else []
     if given:
-        raise ValueError(f"{' and '.join(given)} of a function need its loss as well.")
+        raise ValueError(f"{' and '.join(given)} must not be given without loss.")
     return _Function(fun), None
 
 
 def of_loss(fun, X, y, W, b, loss, options):
     """The compiled objective with a loss, and its reference."""
     if loss is not None:
-        raise ValueError(f"fun is {fun!r}: loss must not be given as well.")
+        raise ValueError(f"loss must not be given, as fun is {fun!r} itself.")
     reference = _reference(fun, X, y, W, b, **options)
     if len(W) == 2:
         raise ValueError("W must have one row for two classes, got two.")
@@ -51,14 +51,13 @@ def of_estimator(estimator, X, y, W, b, loss, options):
     given += ["loss"] if loss is not None else []
     if given:
         raise ValueError(
-            f"{' and '.join(given)} come from the estimator and must not be given."
+            f"{' and '.join(given)} must not be given: the estimator has its own."
         )
     if X is None or y is None:
         raise ValueError("X and y are needed to check an estimator.")
     if estimator.fit_intercept != (b is not None):
         raise ValueError(
-            "b must be given where the estimator has fit_intercept=True, and only "
-            "there."
+            "b must be given if the estimator has fit_intercept=True, and only then."
         )
     model = clone(estimator)
     model._validate_params()
@@ -236,7 +235,7 @@ class _Reference:
 def _reference(loss, X, y, W, b, *, alpha, l1_ratio, delta, sample_weight):
     """The reference for data whose labels are indices."""
     if X is None or y is None:
-        raise ValueError("X and y are needed where the loss is known.")
+        raise ValueError("X and y are needed if loss is given.")
     X = check_array(X, accept_sparse="csr", dtype=np.float64, order="C")
     X = canonical(X)
     y = check_array(y, ensure_2d=False, dtype=None, input_name="y")

@@ -1,24 +1,25 @@
-"""What the two classifiers share: validation, the fit, prediction."""
+"""What the two classifiers share: their parameters and the fit."""
 
 from copy import deepcopy
 from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _solvers
-from ._compat import CallbackSupportMixin, fit_context, with_callbacks
+from ._compat import CallbackSupportMixin, available_if, fit_context, with_callbacks
 from ._design import canonical
 from ._fit import Fit, scaling_applies, unpack
 from ._penalty import penalty_of
+from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
     Settings,
@@ -31,6 +32,7 @@ from ._problem import (
 from ._solvers._clock import Clock
 from ._solvers._common import Options, Progress
 from ._solvers._sgd_state import Stream
+from ._typing import Array, ArrayLike, Matrix
 from ._warn import warn
 from ._watch import Validation, begin_callbacks
 
@@ -47,7 +49,7 @@ _OF_STEPS = {
     "shuffle": True,
 }
 # Warnings of them that this process has had.
-_SAID = set()
+_SAID: set[tuple] = set()
 
 
 def _can_stream(estimator):
@@ -58,59 +60,11 @@ def _can_stream(estimator):
     return True
 
 
-class LinearPredictor(ClassifierMixin):
-    """Scores and labels from `coef_`, `intercept_` and `classes_`."""
-
-    def decision_function(self, X):
-        """Confidence scores of the samples for each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For two classes one number, positive where `classes_[1]` is predicted.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", reset=False)
-        return scores_of(self, X)
-
-    def predict(self, X):
-        """Predict the class of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            The class of the largest score.
-        """
-        return labels_of(self, self.decision_function(X))
-
-
-def scores_of(model, X):
-    """Scores of valid data."""
-    scores = X @ model.coef_.T
-    scores = scores.toarray() if sparse.issparse(scores) else scores
-    scores = scores + model.intercept_
-    return scores.ravel() if scores.shape[1] == 1 else scores
-
-
-def labels_of(model, scores):
-    """The class of the largest score; of two the second, where its one is positive."""
-    if scores.ndim == 1:
-        return model.classes_[(scores > 0.0).astype(np.intp)]
-    return model.classes_[scores.argmax(axis=1)]
-
-
 class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator):
     """Base of the classifiers; subclasses give the parameters and the loss."""
+
+    loss_curve_: Array
+    solver_: str
 
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -149,15 +103,15 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
-        coef_init=None,
-        intercept_init=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -202,7 +156,13 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
 
     @available_if(_can_stream)
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Update the model by one pass of SGD over a chunk of data.
 
         The random generator, the schedule of the learning rate, the momentum and the
@@ -242,7 +202,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         """
         return self._all_or_nothing(self._partial_fit, X, y, classes, sample_weight)
 
-    def sparsify(self):
+    def sparsify(self) -> Self:
         """Convert `coef_` to CSR, which saves memory where L1 made most of it zero.
 
         Returns
@@ -254,7 +214,7 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         self.coef_ = sparse.csr_matrix(self.coef_)
         return self
 
-    def densify(self):
+    def densify(self) -> Self:
         """Convert `coef_` back to an ndarray.
 
         Returns
@@ -263,8 +223,9 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
             The fitted estimator.
         """
         check_is_fitted(self)
-        if sparse.issparse(self.coef_):
-            self.coef_ = self.coef_.toarray()
+        coef: Any = self.coef_
+        if sparse.issparse(coef):
+            self.coef_ = coef.toarray()
         return self
 
     # -- the fit ----------------------------------------------------------------

@@ -6,16 +6,25 @@ from inspect import signature
 
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.metaestimators import available_if as _available_if
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+from ._typing import MakesDecorator
+
+# With the types that scikit-learn's decorators would hide.
+fit_context: MakesDecorator = _fit_context
+available_if: MakesDecorator = _available_if
+validate_params: MakesDecorator = _validate_params
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # before 1.9
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Without callbacks."""
 
     def with_callbacks(method):
@@ -77,6 +86,7 @@ def with_all_labels(scorer, labels):
 __all__ = [
     "CallbackSupportMixin",
     "accepts_sample_weight",
+    "available_if",
     "check_sample_weight",
     "fit_context",
     "needs_all_labels",
@@ -84,6 +94,7 @@ __all__ = [
     "safe_indexing",
     "scores_labels_only",
     "threads_of",
+    "validate_params",
     "with_all_labels",
     "with_callbacks",
 ]

@@ -1,5 +1,8 @@
 """Classifiers that choose alpha, delta and l1_ratio by cross-validation."""
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import numpy as np
 from sklearn.utils._param_validation import (
     StrOptions,
@@ -8,6 +11,15 @@ from sklearn.utils._param_validation import (
 from ._cv_base import LinearLossClassifierCV
 from ._softmax import ProbabilityPredictor, SoftmaxClassifier
 from ._svm import SVMClassifier
+from ._typing import (
+    ArrayLike,
+    ClassWeight,
+    HingeName,
+    PenaltyName,
+    Seed,
+    Selection,
+    SolverName,
+)
 
 
 class SVMClassifierCV(LinearLossClassifierCV):
@@ -171,30 +183,30 @@ n_classes, n_features + 1)
 
     def __init__(
         self,
-        loss="hinge",
+        loss: HingeName = "hinge",
         *,
-        alphas=20,
-        deltas=(1.0,),
-        l1_ratios=(0.0,),
-        penalty="elementwise",
-        eps=1e-4,
-        cv=None,
-        scoring=None,
-        selection="best",
-        preprocessor=None,
-        n_jobs=None,
-        refit=True,
-        error_score=np.nan,
-        store_coefs_paths="auto",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-4,
-        max_iter=1000,
-        max_time=None,
-        class_weight=None,
-        random_state=None,
-        verbose=0,
-    ):
+        alphas: int | ArrayLike = 20,
+        deltas: ArrayLike = (1.0,),
+        l1_ratios: ArrayLike = (0.0,),
+        penalty: PenaltyName = "elementwise",
+        eps: float = 1e-4,
+        cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
+        selection: Selection = "best",
+        preprocessor: Any = None,
+        n_jobs: int | None = None,
+        refit: bool = True,
+        error_score: float | Literal["raise"] = np.nan,
+        store_coefs_paths: bool | Literal["auto"] = "auto",
+        fit_intercept: bool = True,
+        solver: SolverName = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        max_time: float | None = None,
+        class_weight: ClassWeight = None,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.loss = loss
         self.alphas = alphas
         self.deltas = deltas
@@ -361,27 +373,27 @@ n_features + 1)
     def __init__(
         self,
         *,
-        alphas=20,
-        l1_ratios=(0.0,),
-        penalty="elementwise",
-        eps=1e-4,
-        cv=None,
-        scoring=None,
-        selection="best",
-        preprocessor=None,
-        n_jobs=None,
-        refit=True,
-        error_score=np.nan,
-        store_coefs_paths="auto",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-4,
-        max_iter=1000,
-        max_time=None,
-        class_weight=None,
-        random_state=None,
-        verbose=0,
-    ):
+        alphas: int | ArrayLike = 20,
+        l1_ratios: ArrayLike = (0.0,),
+        penalty: PenaltyName = "elementwise",
+        eps: float = 1e-4,
+        cv: Any = None,
+        scoring: str | Callable[..., float] | None = None,
+        selection: Selection = "best",
+        preprocessor: Any = None,
+        n_jobs: int | None = None,
+        refit: bool = True,
+        error_score: float | Literal["raise"] = np.nan,
+        store_coefs_paths: bool | Literal["auto"] = "auto",
+        fit_intercept: bool = True,
+        solver: SolverName = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        max_time: float | None = None,
+        class_weight: ClassWeight = None,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.alphas = alphas
         self.l1_ratios = l1_ratios
         self.penalty = penalty

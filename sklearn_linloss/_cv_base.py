@@ -1,7 +1,9 @@
 """What the two classifiers that choose their parameters share."""
 
 import time
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -23,7 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from ._base import LinearLossClassifier, LinearPredictor, settings_of
+from ._base import LinearLossClassifier, settings_of
 from ._compat import (
     accepts_sample_weight,
     check_sample_weight,
@@ -38,8 +40,10 @@ from ._path import (
     strengths,
     warn_of_gaps,
 )
+from ._predictor import LinearPredictor
 from ._problem import check_problem
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
+from ._typing import Array, ArrayLike, Matrix
 from ._warn import warn
 
 # What the fits take over from their parent.
@@ -85,7 +89,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         return tags
 
     @property
-    def scorer_(self):
+    def scorer_(self) -> Callable[..., float]:
         """The scorer.
 
         It is not kept: a scorer in a fitted model would be one more thing to trust
@@ -94,7 +98,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         check_is_fitted(self, "n_splits_")
         return self._scorer()
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Where metadata go: to the fits, the splitter, the scorer, the preprocessor.
 
         Returns
@@ -124,7 +128,13 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         return router
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> Self:
         """Choose the parameters, and fit the model with them on all data.
 
         Parameters
@@ -160,7 +170,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             self.__dict__.update(before)
             raise
 
-    def decision_function(self, X):
+    def decision_function(self, X: Matrix) -> Array:
         """Confidence scores of the samples for each class.
 
         Parameters
@@ -178,7 +188,13 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             return super().decision_function(X)
         return self.best_estimator_.decision_function(X)
 
-    def score(self, X, y, sample_weight=None, **params):
+    def score(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **params: Any,
+    ) -> float:
         """Score of the chosen model, by `scoring`.
 
         Parameters

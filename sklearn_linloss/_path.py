@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from math import prod
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -18,6 +19,7 @@ from ._softmax import SoftmaxClassifier
 from ._solvers._clock import Clock
 from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
+from ._typing import Array, ArrayLike, LossName, Matrix
 from ._warn import warn
 
 _POINTS = 3  # of the path, on which a prediction rests
@@ -61,11 +63,11 @@ class LinearPath:
     classes: np.ndarray
 
     @property
-    def df(self):
+    def df(self) -> Array:
         """Number of features with a nonzero coefficient; shape (n_alphas,)."""
         return np.count_nonzero((self.coefs != 0.0).any(axis=1), axis=1)
 
-    def at(self, alpha):
+    def at(self, alpha: float) -> tuple[Array, Array]:
         """Give the coefficients and intercepts at a strength.
 
         Between two strengths of the path, they are interpolated linearly, as glmnet
@@ -102,7 +104,7 @@ class LinearPath:
             for models in (self.coefs, self.intercepts)
         )
 
-    def decision_function(self, X, alpha):
+    def decision_function(self, X: Matrix, alpha: float) -> Array:
         """Compute the scores of the model at a strength.
 
         Parameters
@@ -132,7 +134,7 @@ class LinearPath:
         scores = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
         return scores[:, 0] if len(self.classes) == 2 else scores
 
-    def predict(self, X, alpha):
+    def predict(self, X: Matrix, alpha: float) -> Array:
         """Predict labels with the model at a strength.
 
         Parameters
@@ -151,7 +153,7 @@ class LinearPath:
         places = scores > 0.0 if scores.ndim == 1 else scores.argmax(axis=1)
         return self.classes[places.astype(np.intp)]
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Any:
         """Draw the coefficients against the strength; needs matplotlib.
 
         There is a line for each feature. It shows the coefficient if there are two
@@ -183,17 +185,17 @@ class LinearPath:
 
 
 def linear_path(
-    X,
-    y,
+    X: Matrix,
+    y: ArrayLike,
     *,
-    loss="softmax",
-    delta=1.0,
-    l1_ratio=0.0,
-    alphas=20,
-    eps=1e-4,
-    sample_weight=None,
-    **params,
-):
+    loss: LossName = "softmax",
+    delta: float = 1.0,
+    l1_ratio: float = 0.0,
+    alphas: int | ArrayLike = 20,
+    eps: float = 1e-4,
+    sample_weight: ArrayLike | None = None,
+    **params: Any,
+) -> LinearPath:
     """Fit models along falling strengths of the penalty.
 
     Each fit starts from the models before it, which makes a path much faster than

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import validate_data
 
-from ._base import LinearLossClassifier, labels_of, scores_of, settings_of
+from ._base import LinearLossClassifier, settings_of
 from ._compat import (
     needs_all_labels,
     safe_indexing,
@@ -23,6 +23,7 @@ from ._compat import (
 )
 from ._orbits import at_unit_margin, find_orbits, objective_scale
 from ._path import PathFollower
+from ._predictor import labels_of, scores_of
 from ._problem import check_problem
 from ._warn import warn
 

@@ -1,16 +1,28 @@
 """The softmax classifier."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 
 from ._base import LinearLossClassifier
 from ._losses.softmax import Softmax, probabilities
+from ._predictor import LinearPredictor
+from ._typing import (
+    Array,
+    ClassWeight,
+    LearningRate,
+    Matrix,
+    PenaltyName,
+    Seed,
+    SolverName,
+)
 
 
-class ProbabilityPredictor:
+class ProbabilityPredictor(LinearPredictor):
     """Probabilities from the scores of the classes."""
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Matrix) -> Array:
         """Probability of each class for each sample.
 
         Parameters
@@ -28,7 +40,7 @@ class ProbabilityPredictor:
             return np.column_stack([expit(-scores), expit(scores)])
         return probabilities(scores)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Matrix) -> Array:
         """Natural logarithms of the probabilities of the classes.
 
         Parameters
@@ -267,30 +279,30 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
     def __init__(
         self,
         *,
-        alpha=1e-4,
-        l1_ratio=0.0,
-        penalty="elementwise",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-4,
-        max_iter=1000,
-        max_time=None,
-        learning_rate="auto",
-        eta0=0.01,
-        power_t=0.5,
-        momentum=0.9,
-        batch_size="auto",
-        average=False,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        class_weight=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.0,
+        penalty: PenaltyName = "elementwise",
+        fit_intercept: bool = True,
+        solver: SolverName = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        max_time: float | None = None,
+        learning_rate: LearningRate = "auto",
+        eta0: float = 0.01,
+        power_t: float = 0.5,
+        momentum: float = 0.9,
+        batch_size: int | Literal["auto"] = "auto",
+        average: bool | int = False,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: ClassWeight = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty = penalty

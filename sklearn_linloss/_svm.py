@@ -1,11 +1,13 @@
 """The multiclass support vector machine."""
 
 from numbers import Real
+from typing import Literal
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._base import LinearLossClassifier
 from ._losses import Hinge, SquaredHinge
+from ._typing import ClassWeight, HingeName, LearningRate, PenaltyName, Seed, SolverName
 
 
 class SVMClassifier(LinearLossClassifier):
@@ -241,33 +243,33 @@ class SVMClassifier(LinearLossClassifier):
 
     def __init__(
         self,
-        loss="hinge",
+        loss: HingeName = "hinge",
         *,
-        delta=1.0,
-        alpha=1e-4,
-        l1_ratio=0.0,
-        penalty="elementwise",
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-4,
-        max_iter=1000,
-        max_time=None,
-        learning_rate="auto",
-        eta0=0.01,
-        power_t=0.5,
-        momentum=0.9,
-        batch_size="auto",
-        average=False,
-        shuffle=True,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=5,
-        class_weight=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        delta: float = 1.0,
+        alpha: float = 1e-4,
+        l1_ratio: float = 0.0,
+        penalty: PenaltyName = "elementwise",
+        fit_intercept: bool = True,
+        solver: SolverName = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        max_time: float | None = None,
+        learning_rate: LearningRate = "auto",
+        eta0: float = 0.01,
+        power_t: float = 0.5,
+        momentum: float = 0.9,
+        batch_size: int | Literal["auto"] = "auto",
+        average: bool | int = False,
+        shuffle: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        class_weight: ClassWeight = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Seed = None,
+        verbose: int = 0,
+    ) -> None:
         self.loss = loss
         self.delta = delta
         self.alpha = alpha

@@ -2,6 +2,7 @@
 
 import warnings
 from itertools import product
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -23,14 +24,14 @@ _PENALTY_FACTORS = (1.0, 1e4)
 
 
 def warmup(
-    estimator=None,
+    estimator: SVMClassifier | SoftmaxClassifier | None = None,
     *,
-    n_samples=1000,
-    n_features=20,
-    n_classes=3,
-    dtype=np.float64,
-    sparse=False,
-):
+    n_samples: int = 1000,
+    n_features: int = 20,
+    n_classes: int = 3,
+    dtype: type[np.float32] | type[np.float64] = np.float64,
+    sparse: bool = False,
+) -> None:
     """Compile the code for fits of some kind of data, or load it from disk.
 
     Otherwise the first fit on a machine waits some seconds for the compiler, and the
@@ -57,9 +58,8 @@ def warmup(
     rng = np.random.default_rng(0)
     rows = min(n_samples, max(_ENTRIES // n_features, 10 * n_classes))
     y = np.arange(rows) % n_classes
-    X = np.eye(n_features, dtype=dtype)[y % n_features] + rng.random(
-        (rows, n_features), dtype=dtype
-    )
+    X: Any = np.eye(n_features, dtype=dtype)[y % n_features]
+    X = X + rng.random((rows, n_features), dtype=dtype)
     X = csr_matrix(X) if sparse else X
     both = SVMClassifier(), SoftmaxClassifier()
     for model in both if estimator is None else [clone(estimator)]:

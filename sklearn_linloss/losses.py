@@ -44,11 +44,14 @@ Two templates of one score: L2 prefers the one that spreads, L1 neither.
 The estimators run compiled versions of the same formulas (`_kernels`).
 """
 
+from typing import Any
+
 import numpy as np
 
 from . import _losses
 from ._losses._base import balanced, of_wrong_classes
 from ._losses.softmax import probabilities
+from ._typing import Array, ArrayLike
 
 __all__ = ["hinge", "softmax", "squared_hinge"]
 
@@ -71,16 +74,16 @@ class Loss:
         Whether the gradient is Lipschitz-continuous, and differentiable in turn.
     """
 
-    def __init__(self, kind):
+    def __init__(self, kind: type[_losses.Loss]) -> None:
         self._kind = kind
         self.name = kind.name
         self.smooth = kind.smooth
         self.twice_differentiable = kind.twice_differentiable
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<loss {self.name!r}>"
 
-    def at_margin(self, delta=1.0):
+    def at_margin(self, delta: float = 1.0) -> _losses.Loss:
         """The loss as fits take it.
 
         Parameters
@@ -95,7 +98,7 @@ class Loss:
         """
         return self._kind(delta)
 
-    def curvature(self, n_classes, width=0.0):
+    def curvature(self, n_classes: int, width: float = 0.0) -> float:
         """Largest eigenvalue of the Hessian in the scores.
 
         Parameters
@@ -112,7 +115,7 @@ class Loss:
         """
         return self.at_margin().curvature(n_classes, width)
 
-    def value(self, scores, y, delta=1.0):
+    def value(self, scores: ArrayLike, y: ArrayLike, delta: float = 1.0) -> Any:
         """Loss of each sample.
 
         Parameters
@@ -133,7 +136,7 @@ class Loss:
         value = self.at_margin(delta).value(scores, y)
         return float(value[0]) if single else value
 
-    def gradient(self, scores, y, delta=1.0):
+    def gradient(self, scores: ArrayLike, y: ArrayLike, delta: float = 1.0) -> Array:
         """(Sub)gradient of the loss of each sample with respect to its scores.
 
         Parameters
@@ -154,7 +157,7 @@ class Loss:
         gradient = balanced(self.at_margin(delta).gradient(scores, y), y)
         return gradient[0] if single else gradient
 
-    def conjugate(self, dual, y, delta=1.0):
+    def conjugate(self, dual: ArrayLike, y: ArrayLike, delta: float = 1.0) -> Any:
         """Fenchel conjugate L*(a) = sup_s <a, s> - L(s) at each dual point.
 
         Parameters
@@ -187,10 +190,10 @@ class Loss:
 class _Softmax(Loss):
     """The softmax, which has no margin and has probabilities."""
 
-    def at_margin(self, delta=1.0):
+    def at_margin(self, delta: float = 1.0) -> _losses.Loss:
         return self._kind()
 
-    def predict_proba(self, scores):
+    def predict_proba(self, scores: ArrayLike) -> Array:
         """Softmax of the scores, along the last axis.
 
         Parameters

@@ -23,7 +23,7 @@ from ._svm import SVMClassifier
 __all__ = ["register_converters"]
 
 
-def register_converters():
+def register_converters() -> None:
     """Teach skl2onnx to convert the classifiers of this package.
 
     Call it once, before ``skl2onnx.to_onnx`` or ``skl2onnx.convert_sklearn``.

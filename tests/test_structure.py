@@ -10,7 +10,7 @@ import sklearn_linloss
 PACKAGE = Path(sklearn_linloss.__file__).parent
 # Who may import whom: each room those that stand before it, and what is in it.
 ROOMS = [
-    {"_version"},
+    {"_version", "_typing"},
     {"_jit"},
     {"_kernels"},
     {"_losses", "_penalty", "_compat", "_orbits", "_warn", "_log", "_laplacian"},
@@ -20,6 +20,7 @@ ROOMS = [
     {"_solvers"},
     {"_problem", "_empty_model", "_watch"},
     {"_fit"},
+    {"_predictor"},
     {"_base"},
     {"_svm", "_softmax"},
     {"_path", "_warmup", "_show_versions"},
@@ -59,6 +60,14 @@ def imported_rooms(path):
         for room in base[:1] or names:
             is_room = (PACKAGE / room).is_dir() or (PACKAGE / f"{room}.py").exists()
             yield room if is_room else "__init__"
+
+
+def test_the_developer_guide_shows_the_rooms():
+    guide = (Path(__file__).parent.parent / "docs" / "developer.rst").read_text()
+    after = guide.partition("and from no other:")[2]
+    table = after.partition("code-block:: text\n\n")[2].partition("\n\n")[0]
+    rows = [set(row.strip().split(", ")) for row in table.splitlines()]
+    assert rows == [rooms for rooms in ROOMS[::-1] if rooms != {"__init__"}]
 
 
 def test_every_file_has_a_room():

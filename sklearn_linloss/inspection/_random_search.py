@@ -5,11 +5,13 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state, check_X_y
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.multiclass import check_classification_targets
 
 from .. import losses
+from .._compat import validate_params
+from .._typing import Array, ArrayLike, LossName, Matrix, Seed
 
 _POSITIVE = [Interval(Real, 0, None, closed="neither")]
 _CONSTRAINTS = {
@@ -47,7 +49,7 @@ class RandomSearchResult:
     loss: float
     loss_curve: np.ndarray
 
-    def predict(self, X):
+    def predict(self, X: Matrix) -> Array:
         """Predict the label of the largest score.
 
         Parameters
@@ -78,16 +80,16 @@ class RandomSearchResult:
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
 def random_search(
-    X,
-    y,
+    X: Matrix,
+    y: ArrayLike,
     *,
-    loss="hinge",
-    delta=1.0,
-    fit_intercept=True,
-    n_iter=1000,
-    scale=0.01,
-    random_state=None,
-):
+    loss: LossName = "hinge",
+    delta: float = 1.0,
+    fit_intercept: bool = True,
+    n_iter: int = 1000,
+    scale: float = 0.01,
+    random_state: Seed = None,
+) -> RandomSearchResult:
     """The best of many random models.
 
     Coefficients and intercepts are drawn from a normal distribution of mean zero, and
@@ -147,17 +149,17 @@ def random_search(
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
 def random_local_search(
-    X,
-    y,
+    X: Matrix,
+    y: ArrayLike,
     *,
-    loss="hinge",
-    delta=1.0,
-    fit_intercept=True,
-    n_iter=1000,
-    scale=0.01,
-    step=0.01,
-    random_state=None,
-):
+    loss: LossName = "hinge",
+    delta: float = 1.0,
+    fit_intercept: bool = True,
+    n_iter: int = 1000,
+    scale: float = 0.01,
+    step: float = 0.01,
+    random_state: Seed = None,
+) -> RandomSearchResult:
     """Random steps, of which those that lower the mean loss are taken.
 
     The search starts from a random model as `random_search` draws it, the first of the

@@ -1,11 +1,13 @@
 """Regions of the classes over two features."""
 
 import inspect
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
-from scipy import sparse
 
-from ._common import axes_for, final_step
+from ..._typing import Array, ArrayLike, Matrix
+from ._common import axes_for, dense, final_step
 
 
 class BoundaryDisplay:
@@ -67,16 +69,16 @@ class BoundaryDisplay:
     def __init__(
         self,
         *,
-        xx0,
-        xx1,
-        leads,
-        X,
-        y,
-        class_names,
-        delta=None,
-        support=None,
-        feature_names=("feature 0", "feature 1"),
-    ):
+        xx0: Array,
+        xx1: Array,
+        leads: Array,
+        X: Array,
+        y: Array,
+        class_names: Sequence[str],
+        delta: float | None = None,
+        support: Array | None = None,
+        feature_names: Sequence[str] = ("feature 0", "feature 1"),
+    ) -> None:
         self.xx0 = xx0
         self.xx1 = xx1
         self.leads = leads
@@ -90,15 +92,15 @@ class BoundaryDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Matrix,
+        y: ArrayLike,
         *,
-        class_names=None,
-        tolerance=1e-2,
-        grid_resolution=300,
-        ax=None,
-    ):
+        class_names: Sequence[Any] | None = None,
+        tolerance: float = 1e-2,
+        grid_resolution: int = 300,
+        ax: Any = None,
+    ) -> Self:
         """Draw a fitted classifier and samples.
 
         Parameters
@@ -133,7 +135,7 @@ class BoundaryDisplay:
         """
         model, _ = final_step(estimator)
         classes = model.classes_
-        values = X.toarray() if sparse.issparse(X) else np.asarray(X)
+        values = dense(X)
         if values.ndim != 2 or values.shape[1] != 2:
             raise ValueError(
                 f"X must have exactly two features, got the shape {values.shape}."
@@ -179,7 +181,7 @@ class BoundaryDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw.
 
         Parameters

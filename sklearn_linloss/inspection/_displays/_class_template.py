@@ -1,9 +1,12 @@
 """Coefficients as images."""
 
-import numpy as np
-from scipy import sparse
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
-from ._common import axes_for, final_step
+import numpy as np
+
+from ..._typing import Array
+from ._common import axes_for, dense, final_step
 
 
 class ClassTemplateDisplay:
@@ -46,7 +49,9 @@ class ClassTemplateDisplay:
     10
     """
 
-    def __init__(self, *, templates, class_names, transformed=False):
+    def __init__(
+        self, *, templates: Array, class_names: Sequence[str], transformed: bool = False
+    ) -> None:
         self.templates = templates
         self.class_names = class_names
         self.transformed = transformed
@@ -54,14 +59,14 @@ class ClassTemplateDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        image_shape,
-        class_names=None,
-        scale="common",
-        cmap="RdBu_r",
-        ax=None,
-    ):
+        image_shape: tuple[int, ...],
+        class_names: Sequence[Any] | None = None,
+        scale: Literal["common", "class"] = "common",
+        cmap: Any = "RdBu_r",
+        ax: Any = None,
+    ) -> Self:
         """Draw the coefficients of a fitted classifier.
 
         Parameters
@@ -98,8 +103,7 @@ class ClassTemplateDisplay:
             many as the classes.
         """
         model, transformed = final_step(estimator)
-        coef = model.coef_
-        coef = coef.toarray() if sparse.issparse(coef) else np.array(coef)
+        coef = dense(model.coef_)
         if len(coef) == 1:
             coef = np.vstack([-coef, coef])
         shape = tuple(image_shape)
@@ -130,7 +134,13 @@ class ClassTemplateDisplay:
         )
         return display.plot(scale=scale, cmap=cmap, ax=ax)
 
-    def plot(self, *, scale="common", cmap="RdBu_r", ax=None):
+    def plot(
+        self,
+        *,
+        scale: Literal["common", "class"] = "common",
+        cmap: Any = "RdBu_r",
+        ax: Any = None,
+    ) -> Self:
         """Draw.
 
         Parameters

@@ -1,6 +1,7 @@
 """What the displays share: axes, the model inside an estimator, names."""
 
 import numpy as np
+from scipy import sparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +24,11 @@ def axes_for(ax, grid, caller, count=1, size=None):
     for spare in axes[count:]:
         spare.remove()
     return figure, axes[:count]
+
+
+def dense(X):
+    """An array of the values of an array, a sparse matrix or a data frame."""
+    return X.toarray() if sparse.issparse(X) else np.array(X)
 
 
 def final_step(estimator):

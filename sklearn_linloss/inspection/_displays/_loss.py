@@ -1,8 +1,12 @@
 """Losses against the margin of a sample."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 
 from ... import losses
+from ..._typing import Array, ArrayLike, LossName
 from ._common import axes_for
 
 _LOSSES = {loss.name: loss for loss in (losses.hinge, losses.squared_hinge)}
@@ -45,7 +49,14 @@ class LossDisplay:
     array([1. , 0.5, 0. ])
     """
 
-    def __init__(self, *, margins, values, slopes=None, delta=1.0):
+    def __init__(
+        self,
+        *,
+        margins: Array,
+        values: dict[str, Array],
+        slopes: dict[str, Array] | None = None,
+        delta: float = 1.0,
+    ) -> None:
         self.margins = margins
         self.values = values
         self.slopes = slopes
@@ -54,13 +65,13 @@ class LossDisplay:
     @classmethod
     def from_losses(
         cls,
-        loss=("hinge", "squared_hinge", "softmax"),
+        loss: LossName | Sequence[LossName] = ("hinge", "squared_hinge", "softmax"),
         *,
-        delta=1.0,
-        margins=None,
-        slopes=False,
-        ax=None,
-    ):
+        delta: float = 1.0,
+        margins: ArrayLike | None = None,
+        slopes: bool = False,
+        ax: Any = None,
+    ) -> Self:
         """Draw losses by their names.
 
         Parameters
@@ -113,7 +124,7 @@ class LossDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw.
 
         Parameters

@@ -1,7 +1,10 @@
 """The objective along fits."""
 
+from typing import Any, Literal, Self
+
 import numpy as np
 
+from ..._typing import Array
 from ._common import axes_for, by_name, final_step
 
 # Iterations of these solvers see as many rows as there are.
@@ -57,12 +60,12 @@ class LossCurveDisplay:
     def __init__(
         self,
         *,
-        loss_curves,
-        batch_loss_curves=None,
-        validation_loss_curves=None,
-        lower_bound=None,
-        xlabel="iteration",
-    ):
+        loss_curves: dict[str, Array | None],
+        batch_loss_curves: dict[str, Array] | None = None,
+        validation_loss_curves: dict[str, Array] | None = None,
+        lower_bound: float | None = None,
+        xlabel: str = "iteration",
+    ) -> None:
         self.loss_curves = loss_curves
         self.batch_loss_curves = batch_loss_curves
         self.validation_loss_curves = validation_loss_curves
@@ -71,8 +74,14 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, excess_over=None, log_scale="auto", batches=True, ax=None
-    ):
+        cls,
+        estimator: Any,
+        *,
+        excess_over: float | Literal["certificate"] | None = None,
+        log_scale: bool | Literal["auto"] = "auto",
+        batches: bool = True,
+        ax: Any = None,
+    ) -> Self:
         """Draw the curves that fits have recorded.
 
         Parameters
@@ -132,7 +141,9 @@ class LossCurveDisplay:
         )
         return display.plot(log_scale=log_scale, ax=ax)
 
-    def plot(self, *, log_scale="auto", ax=None):
+    def plot(
+        self, *, log_scale: bool | Literal["auto"] = "auto", ax: Any = None
+    ) -> Self:
         """Draw.
 
         Parameters

@@ -1,7 +1,12 @@
 """Coefficients along falling strengths of the penalty."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 
+from ..._path import LinearPath
+from ..._typing import Array
 from ._common import axes_for, by_name
 
 
@@ -44,7 +49,14 @@ class RegularizationPathDisplay:
     [0, 1, 2, 4]
     """
 
-    def __init__(self, *, alphas, coefs, feature_names, class_name):
+    def __init__(
+        self,
+        *,
+        alphas: dict[str, Array],
+        coefs: dict[str, Array],
+        feature_names: Sequence[str],
+        class_name: str,
+    ) -> None:
         self.alphas = alphas
         self.coefs = coefs
         self.feature_names = feature_names
@@ -52,8 +64,14 @@ class RegularizationPathDisplay:
 
     @classmethod
     def from_path(
-        cls, path, *, class_label=None, feature_names=None, n_labelled=8, ax=None
-    ):
+        cls,
+        path: LinearPath | Sequence[LinearPath] | dict[str, LinearPath],
+        *,
+        class_label: Any = None,
+        feature_names: Sequence[Any] | None = None,
+        n_labelled: int = 8,
+        ax: Any = None,
+    ) -> Self:
         """Draw one or several paths.
 
         Parameters
@@ -120,7 +138,7 @@ class RegularizationPathDisplay:
         )
         return display.plot(n_labelled=n_labelled, ax=ax)
 
-    def plot(self, *, n_labelled=8, ax=None):
+    def plot(self, *, n_labelled: int = 8, ax: Any = None) -> Self:
         """Draw.
 
         Parameters

@@ -1,5 +1,7 @@
 """Scores of a search, and which of its points are one model."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
@@ -8,6 +10,7 @@ from ... import losses
 from ..._base import LinearLossClassifier
 from ..._cv_base import LinearLossClassifierCV
 from ..._orbits import at_unit_margin, find_orbits
+from ..._typing import Array
 from ._common import axes_for
 
 
@@ -69,14 +72,14 @@ class ValidationSurfaceDisplay:
     def __init__(
         self,
         *,
-        alphas,
-        deltas,
-        mean_scores,
-        standard_errors,
-        models=None,
-        chosen=None,
-        score_name="score",
-    ):
+        alphas: Array,
+        deltas: Array | None,
+        mean_scores: Array,
+        standard_errors: Array,
+        models: Array | None = None,
+        chosen: tuple[int, ...] | None = None,
+        score_name: str = "score",
+    ) -> None:
         self.alphas = alphas
         self.deltas = deltas
         self.mean_scores = mean_scores
@@ -87,8 +90,14 @@ class ValidationSurfaceDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, metric=None, join_models=True, cmap="viridis", ax=None
-    ):
+        cls,
+        estimator: Any,
+        *,
+        metric: str | None = None,
+        join_models: bool = True,
+        cmap: Any = "viridis",
+        ax: Any = None,
+    ) -> Self:
         """Draw the scores of a fitted search.
 
         Parameters
@@ -146,11 +155,13 @@ class ValidationSurfaceDisplay:
         ]
         if not shown:
             raise ValueError("The search has no point with a positive alpha to show.")
-        alphas, i = np.unique([points[k][alpha_name] for k in shown], return_inverse=1)
+        alphas, i = np.unique(
+            [points[k][alpha_name] for k in shown], return_inverse=True
+        )
         deltas, at = None, (i,)
         if delta_name is not None and all(delta_name in points[k] for k in shown):
             deltas, j = np.unique(
-                [points[k][delta_name] for k in shown], return_inverse=1
+                [points[k][delta_name] for k in shown], return_inverse=True
             )
             at = (i, j)
             if len(deltas) == 1:
@@ -181,7 +192,7 @@ class ValidationSurfaceDisplay:
         )
         return display.plot(cmap=cmap, ax=ax)
 
-    def plot(self, *, cmap="viridis", ax=None):
+    def plot(self, *, cmap: Any = "viridis", ax: Any = None) -> Self:
         """Draw.
 
         Parameters
@@ -198,7 +209,7 @@ class ValidationSurfaceDisplay:
         """
         self.figure_, (self.ax_,) = axes_for(ax, (1, 1), "ValidationSurfaceDisplay")
         self.surface_ = self.line_ = self.band_ = self.chosen_ = self.colorbar_ = None
-        self.model_lines_ = []
+        self.model_lines_: list[Any] = []
         self.ax_.set(xscale="log", xlabel="alpha (strength of the penalty)")
         if self.deltas is None:
             self._plot_curve()

@@ -1,13 +1,17 @@
 """A gradient compared with centred differences."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from ... import losses
 from ..._base import LinearLossClassifier
+from ..._compat import validate_params
+from ..._typing import ArrayLike, LossName, Matrix, Seed
 from ._differences import agree, found_kinks, slopes_along
 from ._result import GradientCheck
 from ._subjects import Point, of_estimator, of_function, of_loss
@@ -31,23 +35,23 @@ _ROUNDING = 16.0 * np.finfo(np.float64).eps
     prefer_skip_nested_validation=True,
 )
 def check_gradient(
-    fun,
-    X,
-    y,
-    W,
-    b=None,
+    fun: Callable[..., tuple[Any, ...]] | LinearLossClassifier | losses.Loss,
+    X: Matrix | None,
+    y: ArrayLike | None,
+    W: ArrayLike,
+    b: ArrayLike | None = None,
     *,
-    loss=None,
-    alpha=None,
-    l1_ratio=None,
-    delta=None,
-    sample_weight=None,
-    reference=None,
-    n_coordinates=20,
-    h=1e-5,
-    tol=1e-5,
-    random_state=None,
-):
+    loss: LossName | None = None,
+    alpha: float | None = None,
+    l1_ratio: float | None = None,
+    delta: float | None = None,
+    sample_weight: ArrayLike | None = None,
+    reference: bool | None = None,
+    n_coordinates: int | None = 20,
+    h: float = 1e-5,
+    tol: float = 1e-5,
+    random_state: Seed = None,
+) -> GradientCheck:
     """Compare a gradient with centred differences, at sampled coordinates.
 
     The objective that a reference computes, in plain NumPy, is::

@@ -1,9 +1,15 @@
 """Centred differences, and what kinks and rounding do to them."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+from ..._typing import Array, ArrayLike
 
-def numerical_gradient(f, W, h=1e-5):
+
+def numerical_gradient(
+    f: Callable[[Array], float], W: ArrayLike, h: float = 1e-5
+) -> Array:
     """Gradient of a function by centred differences.
 
     It computes ``(f(W + h e) - f(W - h e)) / (2 h)`` for every entry of `W`, at two

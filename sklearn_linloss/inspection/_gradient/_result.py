@@ -57,7 +57,7 @@ class GradientCheck:
     parts: dict = field(default_factory=dict)
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         """Whether all coordinates, the value and the parts agree."""
         return bool(
             self.agrees.all()
@@ -65,7 +65,7 @@ class GradientCheck:
             and all(part.passed for part in self.parts.values())
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = [
             f"Gradient check {'passed' if self.passed else 'FAILED'}: {self._verdict()}"
         ]

@@ -1,0 +1,66 @@
+"""Scores and labels of a linear model."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._typing import Array, Matrix
+
+
+class LinearPredictor(ClassifierMixin):
+    """Scores and labels from `coef_`, `intercept_` and `classes_`."""
+
+    coef_: Array
+    intercept_: Array
+    classes_: Array
+    n_iter_: int
+    objective_: float
+    gap_: float
+
+    def decision_function(self, X: Matrix) -> Array:
+        """Confidence scores of the samples for each class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            For two classes one number, positive where `classes_[1]` is predicted.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", reset=False)
+        return scores_of(self, X)
+
+    def predict(self, X: Matrix) -> Array:
+        """Predict the class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            The class of the largest score.
+        """
+        return labels_of(self, self.decision_function(X))
+
+
+def scores_of(model, X):
+    """Scores of valid data."""
+    scores = X @ model.coef_.T
+    scores = scores.toarray() if sparse.issparse(scores) else scores
+    scores = scores + model.intercept_
+    return scores.ravel() if scores.shape[1] == 1 else scores
+
+
+def labels_of(model, scores):
+    """The class of the largest score; of two the second, where its one is positive."""
+    if scores.ndim == 1:
+        return model.classes_[(scores > 0.0).astype(np.intp)]
+    return model.classes_[scores.argmax(axis=1)]

@@ -6,7 +6,8 @@ Gradient descent, mini-batch SGD and Newton's method fit the same softmax to han
 digits. The mini-batches of SGD see the objective with noise (pale), which hides how the
 full objective still falls. On the right is the distance of each curve from the lower
 bound that the smallest duality gap certifies: no model of these data lies below it, and
-no reference solution is needed to know that. Newton's few steps are the dearest ones.
+no reference solution is needed to know that. Newton's method takes the fewest steps,
+and each of them costs the most time.
 """
 
 import matplotlib.pyplot as plt

@@ -1,5 +1,5 @@
 """
-The hinge is content, the softmax never is
+Hinges become zero, the softmax never does
 ==========================================
 
 The losses of a sample of two classes against its margin, and their slopes: how hard it

@@ -33,6 +33,11 @@ class Model:
         return f"{self.loss}-{self.solver}"
 
     @property
+    def parts(self):
+        """What it combines: the first tier has each of these, and not each pair."""
+        return self.loss, self.solver
+
+    @property
     def deterministic(self):
         return self.solver not in STOCHASTIC
 

@@ -56,7 +56,8 @@ def default_tier(items):
 def parameters(item):
     """The rows that a case took, by the arguments of each list of rows.
 
-    Arguments of one list are one parameter, so that each row of a table counts.
+    Arguments of one list are one parameter, so that each row of a table counts. A value
+    with `parts` is a combination of them, each of which is a parameter.
     """
     values = item.callspec.params
     lists = []
@@ -66,8 +67,15 @@ def parameters(item):
         lists.append(tuple(names))
     in_lists = {name for names in lists for name in names}
     lists += [(name,) for name in values if name not in in_lists]
-    # The cases of a product share the objects of its lists.
-    return {names: tuple(id(values[name]) for name in names) for names in lists}
+    rows = {}
+    for names in lists:
+        parts = getattr(values[names[0]], "parts", None)
+        if parts is None:
+            # The cases of a product share the objects of its lists.
+            rows[names] = tuple(id(values[name]) for name in names)
+        else:
+            rows |= {(*names, place): part for place, part in enumerate(parts)}
+    return rows
 
 
 def covering(cases):

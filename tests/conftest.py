@@ -14,6 +14,9 @@ from _tiers import default_tier, exists
 from hypothesis import settings
 from sklearn import datasets
 
+# A program that made the data beside it may need more than the tests do.
+collect_ignore_glob = ["data/*.py"]
+
 settings.register_profile("tests", derandomize=True, deadline=None, max_examples=10)
 settings.load_profile("tests")
 

@@ -27,6 +27,17 @@ def test_product(layout, number):
 def test_table(number, value, word):
     pass
 
+class Pair:
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __str__(self):
+        return "".join(self.parts)
+
+@pytest.mark.parametrize("pair", [Pair(a, b) for a in "xyz" for b in "ab"], ids=str)
+def test_pairs(pair):
+    pass
+
 @only_where(lambda low, high: low < high)
 @pytest.mark.parametrize("low", [0, 1, 2])
 @pytest.mark.parametrize("high", [0, 1, 2])
@@ -122,6 +133,7 @@ def test_the_full_tier_has_every_case_that_exists(names_of):
             for n in "12"
         }
         | {f"test_part_of_a_product[{case}]" for case in ("1-0", "2-0", "2-1")}
+        | {f"test_pairs[{a}{b}]" for a in "xyz" for b in "ab"}
         | WHOLE
         | {"test_slow", "test_alone"}
         | {f"test_slow_row[{row}]" for row in (1, 2, 3)}
@@ -136,6 +148,9 @@ def test_the_default_tier_has_every_value_and_every_row(names_of):
     assert len(product_cases) == 3
     for value in ("1-", "2-", "-dense", "-csr", "-list"):
         assert any(value in name for name in product_cases)
+    pairs = [name[-3:-1] for name in names if name.startswith("test_pairs")]
+    assert len(pairs) == 3
+    assert set("".join(pairs)) == set("xyzab")
     rows = [name[:14] for name in names if name.startswith("test_table")]
     assert sorted(rows) == [f"test_table[{row}" for row in ("x-a", "x-b", "y-a", "y-b")]
     parts = {name for name in names if name.startswith("test_part")}

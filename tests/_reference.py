@@ -86,7 +86,7 @@ def objective(W, b, X, y, loss, alpha, l1_ratio=0.0, delta=1.0, sample_weight=No
 
 def objective_of(model, X, y, sample_weight=None):
     """F of a fitted estimator, by its parameters."""
-    return objective(
+    value = objective(
         model.coef_,
         model.intercept_,
         X,
@@ -97,6 +97,12 @@ def objective_of(model, X, y, sample_weight=None):
         getattr(model, "delta", 1.0),
         sample_weight,
     )
+    if getattr(model, "penalty", "elementwise") == "grouped":
+        # The length of the coefficients of a feature, not the sum of their sizes.
+        W = model.coef_
+        excess = np.abs(W).sum() - np.sqrt((W**2).sum(axis=0)).sum()
+        value -= model.alpha * model.l1_ratio * excess
+    return value
 
 
 def subgradient(W, b, X, y, loss, alpha, l1_ratio=0.0, delta=1.0, sample_weight=None):

@@ -140,7 +140,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training data; what `preprocessor` takes, where there is one.
+            Training data. If there is a `preprocessor`, whatever that accepts.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -159,8 +159,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         Raises
         ------
         ValueError
-            If the input is invalid or cannot be served. The estimator is then as it
-            was before the call.
+            If the data or parameters are invalid or not supported. The estimator is
+            then as it was before the call.
         """
         before = self.__dict__.copy()
         try:

@@ -248,7 +248,7 @@ def linear_path(
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_linloss import linear_path
     >>> X, y = load_iris(return_X_y=True)
-    >>> path = linear_path(X - X.mean(axis=0), y, l1_ratio=1.0, alphas=4)
+    >>> path = linear_path(X - X.mean(axis=0), y, l1_ratio=1.0, alphas=4, eps=1e-3)
     >>> path.df
     array([0, 1, 3, 4])
     >>> path.deviance_ratio[1:].round(2)

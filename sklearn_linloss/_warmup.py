@@ -34,9 +34,9 @@ def warmup(
 ) -> None:
     """Compile the code for fits of some kind of data, or load it from disk.
 
-    Otherwise the first fit on a machine waits some seconds for the compiler, and the
-    first fit in a process part of a second for the cache on disk. A server can call
-    this before its first request.
+    Without it, the first fit on a machine waits some seconds for the compiler, and the
+    first fit in a process waits part of a second until the compiled code is loaded from
+    disk. A server can call this before its first request.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def warmup(
         The classifier with its parameters, which stays as it is. None means both, with
         their defaults.
     n_samples, n_features, n_classes : int
-        Shape of the data to come: "auto" and the products with X depend on it.
+        Shape of the data to come. The solver that "auto" picks depends on it, and so
+        does the code that multiplies by X.
     dtype : {np.float32, np.float64}, default=np.float64
         Precision of the data.
     sparse : bool, default=False

@@ -64,7 +64,7 @@ class Loss:
     Parameters
     ----------
     kind : type
-        What makes it at a margin.
+        The class of the loss; called with a margin, it makes the loss.
 
     Attributes
     ----------

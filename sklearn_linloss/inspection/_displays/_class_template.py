@@ -12,9 +12,9 @@ from ._common import axes_for, dense, final_step
 class ClassTemplateDisplay:
     """The coefficients of each class as an image.
 
-    A sample scores high for a class where it is large as the class's coefficients are
-    positive. It is recommended to use :meth:`from_estimator`. The parameters are kept
-    as attributes.
+    A sample has a high score for a class if it is large where the coefficients of that
+    class are positive. It is recommended to use :meth:`from_estimator`. The parameters
+    are kept as attributes.
 
     Parameters
     ----------

@@ -91,10 +91,10 @@ class LossCurveDisplay:
             :class:`~sklearn_linloss.SoftmaxClassifier`, or pipelines and searches that
             end in one. Without a dict they are named after their solvers.
         excess_over : float or "certificate", default=None
-            Draw what the objectives exceed this optimum, or lower bound of it, by;
-            "certificate" is the largest ``objective_ * (1 - gap_)``. The fits must
-            then be of one problem. What mini-batches and validation data saw is not
-            drawn: it may lie below.
+            Draw by how much the objectives exceed this number, which is the optimum or
+            a lower bound of it; "certificate" takes the largest ``objective_ * (1 -
+            gap_)``. The fits must then be of one problem. The losses on mini-batches
+            and validation data are then not drawn, because they may lie below.
         log_scale : bool or "auto", default="auto"
             Whether the losses are on a logarithmic axis; "auto" does that for an
             excess.

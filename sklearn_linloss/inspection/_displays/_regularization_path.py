@@ -43,7 +43,7 @@ class RegularizationPathDisplay:
     >>> from sklearn_linloss import linear_path
     >>> from sklearn_linloss.inspection import RegularizationPathDisplay
     >>> X, y = load_iris(return_X_y=True)
-    >>> path = linear_path(X - X.mean(axis=0), y, l1_ratio=1.0, alphas=4)
+    >>> path = linear_path(X - X.mean(axis=0), y, l1_ratio=1.0, alphas=4, eps=1e-3)
     >>> display = RegularizationPathDisplay.from_path(path, class_label=2)
     >>> [int(count) for count in display.count_lines_["path"].get_ydata()]
     [0, 1, 2, 4]

@@ -59,8 +59,9 @@ def check_gradient(
         sum_i w_i L(W x_i + b, y_i) / sum_i w_i
             + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
 
-    A function that is consistent with its own gradient may still be another one, with
-    a penalised intercept or a mean over n - 1: only the reference finds that.
+    A function may agree with its own gradient and still not be this objective, for
+    example because it penalises the intercept or divides by n - 1. Only the comparison
+    with the reference finds that.
 
     Parameters
     ----------
@@ -99,8 +100,9 @@ def check_gradient(
     n_coordinates : int or None, default=20
         Number of entries of `W` to check; None checks all. Those of `b` always are.
     h : float, default=1e-5
-        Half the interval of a difference, in the unit of `W`. Take less where features
-        are far above 100: its square times theirs is the error of a difference.
+        Half the width of the interval of a difference, in the unit of `W`. Choose a
+        smaller one if features are far above 100: the error of a difference grows with
+        the square of `h` and the square of the features.
     tol : float, default=1e-5
         Largest relative error.
     random_state : int, RandomState instance or None, default=None
@@ -109,8 +111,9 @@ def check_gradient(
     Returns
     -------
     check : GradientCheck
-        ``check.passed`` is the verdict. A coordinate whose interval holds a kink fails
-        only where it is further off than the kinks can move it.
+        ``check.passed`` says whether the gradient is right. Where the interval of a
+        difference contains a kink of the objective, a coordinate fails only if it
+        differs by more than the kink explains.
 
     Raises
     ------

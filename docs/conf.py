@@ -1,11 +1,19 @@
 """Configuration of the documentation: python -m sphinx -W docs docs/_build/html"""
 
+import inspect
 import os
 import re
+import sys
+import tomllib
+from importlib import import_module
 from importlib.metadata import version as version_of
 from importlib.util import find_spec
+from pathlib import Path
 
 from sklearn_linloss import __version__
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "sklearn_linloss"
 author = "The sklearn_linloss developers"
@@ -18,10 +26,16 @@ extensions = [
     "sphinx-mathjax-offline",  # formulas without a network
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "measured",  # tables of benchmarks/README.md
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "auto_examples/*.ipynb", "sg_execution_times.rst"]
+# Prompts and output of examples are not copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 default_role = "code"
 suppress_warnings = ["myst.header"]  # parts of Markdown files inside a page
@@ -72,7 +86,23 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "remove_config_comments": True,
+    "subsection_order": [
+        f"../examples/{name}"
+        for name in ("losses", "penalties", "fits", "tuning", "models")
+    ],
 }
+
+
+def describe_thumbnails(app, docname, source):
+    """Give the pictures of the gallery's lists the titles of their examples as text."""
+    if docname.startswith("auto_examples/") and docname.endswith("index"):
+        source[0] = re.sub(
+            r":alt:$(.*?sphx-glr-thumbnail-title\">)(.*?)(</div>)",
+            r":alt: \2\1\2\3",
+            source[0],
+            flags=re.MULTILINE | re.DOTALL,
+        )
+
 
 # -- the pages ---------------------------------------------------------------------
 
@@ -82,12 +112,73 @@ html_theme_options = {
     "show_toc_level": 2,
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
-    "navbar_end": ["theme-switcher"],
+    "header_links_before_dropdown": 6,
+    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
+}
+# Pages without pages below them have nothing to list at their side.
+html_sidebars = {
+    name: []
+    for name in (
+        "index",
+        "getting_started",
+        "compared",
+        "benchmarks",
+        "mathematics",
+        "developer",
+        "changelog",
+        "citing",
+        "search",
+        "genindex",
+        "py-modindex",
+    )
 }
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
+
+# -- the repository ----------------------------------------------------------------
+
+_project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+REPOSITORY = _project.get("urls", {}).get("Repository", "").rstrip("/")
+BRANCH = "main"
+
+if REPOSITORY:
+    extensions.append("sphinx.ext.linkcode")
+    html_theme_options["use_edit_page_button"] = True
+    html_theme_options["icon_links"] = [
+        {"name": "Repository", "url": REPOSITORY, "icon": "fa-brands fa-git-alt"}
+    ]
+    html_context = {
+        "edit_page_url_template": f"{REPOSITORY}/edit/{BRANCH}/docs/"
+        + "{{ file_name }}",
+        "edit_page_provider_name": "the repository",
+    }
+
+
+def linkcode_resolve(domain, info):
+    """Where the source of a name of the reference stands."""
+    if domain != "py" or not info["module"]:
+        return None
+    found = import_module(info["module"])
+    for name in info["fullname"].split("."):
+        found = getattr(found, name, None)
+    try:
+        found = inspect.unwrap(getattr(found, "fget", found))
+        file = Path(inspect.getsourcefile(found)).resolve()
+        lines, first = inspect.getsourcelines(found)
+    except (TypeError, OSError):  # a value, or not written in Python
+        return None
+    if not file.is_relative_to(ROOT):
+        return None
+    place = f"#L{first}-L{first + len(lines) - 1}"
+    return f"{REPOSITORY}/blob/{BRANCH}/{file.relative_to(ROOT)}{place}"
+
+
+# -- the network -------------------------------------------------------------------
 
 # Without the network nothing is asked for.
 if os.environ.get("LINLOSS_DOCS_ONLINE"):
@@ -104,5 +195,6 @@ if os.environ.get("LINLOSS_DOCS_ONLINE"):
 def setup(app):
     """Connect what stands above."""
     app.connect("autodoc-skip-member", skip_inherited)
+    app.connect("source-read", describe_thumbnails)
     # Before numpydoc, whose priority is the default of 500.
     app.connect("autodoc-process-docstring", escape_shapes, priority=400)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from . import _solvers
 from ._compat import CallbackSupportMixin, available_if, fit_context, with_callbacks
 from ._design import canonical
+from ._diagram import box
 from ._fit import Fit, scaling_applies, unpack
 from ._penalty import penalty_of
 from ._predictor import LinearPredictor
@@ -227,6 +228,9 @@ class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator)
         if sparse.issparse(coef):
             self.coef_ = coef.toarray()
         return self
+
+    def _sk_visual_block_(self):
+        return box(self)
 
     # -- the fit ----------------------------------------------------------------
 

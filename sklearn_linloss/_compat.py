@@ -37,6 +37,12 @@ except ImportError:  # before 1.9
         return wrapped
 
 
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:  # before 1.7
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
+
+
 def threads_of(n_jobs):
     """The threads that a parameter `n_jobs` means here; one within joblib's workers."""
     backend, _ = get_active_backend()
@@ -85,6 +91,7 @@ def with_all_labels(scorer, labels):
 
 __all__ = [
     "CallbackSupportMixin",
+    "VisualBlock",
     "accepts_sample_weight",
     "available_if",
     "check_sample_weight",

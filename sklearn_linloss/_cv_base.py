@@ -33,6 +33,7 @@ from ._compat import (
     routing_enabled,
     with_all_labels,
 )
+from ._diagram import chain
 from ._empty_model import alpha_max
 from ._path import (
     check_count,
@@ -219,6 +220,17 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         if routing_enabled():
             params = process_routing(self, "score", **params).scorer.score
         return self._scorer()(self, X, y, **params)
+
+    def _sk_visual_block_(self):
+        """A diagram that ends in the classifier: the chosen one, once it is fitted."""
+        preprocessor = self.preprocessor
+        if not hasattr(self, "best_estimator_"):
+            model = self._model(**{name: getattr(self, name) for name in _SHARED})
+        elif preprocessor is None:
+            model = self.best_estimator_
+        else:
+            preprocessor, model = (step for _, step in self.best_estimator_.steps)
+        return chain([model] if preprocessor is None else [preprocessor, model])
 
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:

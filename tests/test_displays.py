@@ -910,7 +910,7 @@ def test_an_example_in_a_kernel_leaves_its_arguments_alone(tmp_path):
     connection = tmp_path / "kernel.json"
     connection.write_text("{}")
     subprocess.run(
-        [sys.executable, EXAMPLES / "plot_losses.py", str(connection)],
+        [sys.executable, EXAMPLES / "losses" / "plot_losses.py", str(connection)],
         env=os.environ | {"MPLBACKEND": "Agg"},
         check=True,
         capture_output=True,
@@ -921,7 +921,7 @@ def test_an_example_in_a_kernel_leaves_its_arguments_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.name
+    "path", sorted(EXAMPLES.rglob("plot_*.py")), ids=lambda path: path.name
 )
 def test_the_gallery_takes_no_arguments(path):
     assert "argv" not in path.read_text()

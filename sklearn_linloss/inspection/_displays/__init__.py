@@ -6,6 +6,7 @@ matplotlib is imported by `plot` alone.
 
 from ._boundary import BoundaryDisplay
 from ._class_template import ClassTemplateDisplay
+from ._features import FeaturesDisplay
 from ._loss import LossDisplay
 from ._loss_curve import LossCurveDisplay
 from ._regularization_path import RegularizationPathDisplay
@@ -14,6 +15,7 @@ from ._validation_surface import ValidationSurfaceDisplay
 __all__ = [
     "BoundaryDisplay",
     "ClassTemplateDisplay",
+    "FeaturesDisplay",
     "LossCurveDisplay",
     "LossDisplay",
     "RegularizationPathDisplay",

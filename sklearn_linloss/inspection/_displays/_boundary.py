@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..._typing import Array, ArrayLike, Matrix
-from ._common import axes_for, dense, final_step
+from ._common import axes_for, dense, final_step, names_for
 
 
 class BoundaryDisplay:
@@ -148,12 +148,7 @@ class BoundaryDisplay:
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise ValueError(f"y contains labels that the estimator lacks: {unknown}.")
-        if class_names is None:
-            class_names = classes
-        if len(class_names) != len(classes):
-            raise ValueError(
-                f"There are {len(classes)} classes, but {len(class_names)} class_names."
-            )
+        class_names = names_for(model, class_names)
         codes = np.searchsorted(classes, y)
         values = values.astype(np.float64)
         low, high = values.min(axis=0), values.max(axis=0)
@@ -174,7 +169,7 @@ class BoundaryDisplay:
             leads=leads.reshape(-1, *xx0.shape),
             X=values,
             y=codes,
-            class_names=[str(name) for name in class_names],
+            class_names=class_names,
             delta=delta,
             support=support,
             feature_names=[str(name) for name in names],

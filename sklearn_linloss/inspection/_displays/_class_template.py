@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from ..._typing import Array
-from ._common import axes_for, dense, final_step
+from ._common import axes_for, coefficients_of, final_step, names_for
 
 
 class ClassTemplateDisplay:
@@ -103,9 +103,7 @@ class ClassTemplateDisplay:
             many as the classes.
         """
         model, transformed = final_step(estimator)
-        coef = dense(model.coef_)
-        if len(coef) == 1:
-            coef = np.vstack([-coef, coef])
+        coef = coefficients_of(model)
         shape = tuple(image_shape)
         if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] != 3):
             raise ValueError(
@@ -121,15 +119,9 @@ class ClassTemplateDisplay:
                 f"image_shape={shape} has {np.prod(shape)} values, but there are "
                 f"{coef.shape[1]} {kind}."
             )
-        if class_names is None:
-            class_names = model.classes_
-        if len(class_names) != len(coef):
-            raise ValueError(
-                f"There are {len(coef)} classes, but {len(class_names)} class_names."
-            )
         display = cls(
             templates=coef.reshape(len(coef), *shape),
-            class_names=[str(name) for name in class_names],
+            class_names=names_for(model, class_names),
             transformed=transformed,
         )
         return display.plot(scale=scale, cmap=cmap, ax=ax)

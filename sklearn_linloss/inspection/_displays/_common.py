@@ -55,6 +55,45 @@ def final_step(estimator):
     return estimator, transformed
 
 
+def coefficients_of(model):
+    """A dense row for each class; of two the first has minus that of the second."""
+    coef = dense(model.coef_)
+    return np.vstack([-coef, coef]) if len(coef) == 1 else coef
+
+
+def names_for(model, class_names):
+    """Names of the classes as text: those given, or the labels."""
+    if class_names is None:
+        class_names = model.classes_
+    if len(class_names) != len(model.classes_):
+        raise ValueError(
+            f"There are {len(model.classes_)} classes, but {len(class_names)} "
+            "class_names."
+        )
+    return [str(name) for name in class_names]
+
+
+def feature_names_of(estimator):
+    """Names of what the classifier inside gets, as far as anything knows them."""
+    names = None
+    while True:
+        if isinstance(estimator, Pipeline):
+            try:
+                names = estimator[:-1].get_feature_names_out(names)
+            except (AttributeError, ValueError):  # a transformer does not tell
+                names = None
+            estimator = estimator[-1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            break
+    if names is None:
+        names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = [f"feature {j}" for j in range(estimator.coef_.shape[1])]
+    return names
+
+
 def by_name(given, name_of):
     """A dict of what is given alone, in a list or in a dict, with distinct names."""
     if isinstance(given, dict):

@@ -143,7 +143,7 @@ html_search_scorer = str(Path(__file__).parent / "_static" / "scorer.js")
 # -- the repository ----------------------------------------------------------------
 
 _project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-REPOSITORY = _project.get("urls", {}).get("Repository", "").rstrip("/")
+REPOSITORY = _project.get("urls", {}).get("Source", "").rstrip("/")
 BRANCH = "main"
 
 if REPOSITORY:

@@ -109,12 +109,12 @@ def top_features(
     >>> model = model.fit(iris.data, iris.target_names[iris.target])
     >>> print(top_features(model, n_features=1, n_against=1))
     class       feature            coefficient
-    setosa      sepal width (cm)        0.4636
-    setosa      petal length (cm)      -0.6889
-    versicolor  sepal length (cm)       0.1043
-    versicolor  sepal width (cm)       -0.4046
-    virginica   petal width (cm)        0.7835
-    virginica   sepal width (cm)      -0.05897
+    setosa      sepal width (cm)         0.463
+    setosa      petal length (cm)      -0.6884
+    versicolor  sepal length (cm)       0.1044
+    versicolor  sepal width (cm)       -0.4039
+    virginica   petal width (cm)        0.7828
+    virginica   sepal width (cm)      -0.05913
     """
     if n_features < 0 or n_against < 0:
         raise ValueError(

@@ -1,6 +1,8 @@
 """Which features speak most for each class."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -25,14 +27,14 @@ class FeatureTable:
         Their coefficients, which fall from the first to the last.
     """
 
-    class_names: list
-    features: list
-    coefs: list
+    class_names: list[str]
+    features: list[list[str]]
+    coefs: list[np.ndarray]
 
-    columns = ("class", "feature", "coefficient")
+    columns: ClassVar[tuple[str, str, str]] = ("class", "feature", "coefficient")
 
     @property
-    def rows(self):
+    def rows(self) -> list[tuple[str, str, float]]:
         """A tuple of class, feature and coefficient for each line of the table."""
         return [
             (class_name, feature, float(coef))
@@ -42,7 +44,7 @@ class FeatureTable:
             for feature, coef in zip(features, coefs, strict=True)
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [
             self.columns,
             *((name, feature, f"{coef:.4g}") for name, feature, coef in self.rows),
@@ -57,8 +59,13 @@ class FeatureTable:
 
 
 def top_features(
-    estimator, *, n_features=10, n_against=0, feature_names=None, class_names=None
-):
+    estimator: Any,
+    *,
+    n_features: int = 10,
+    n_against: int = 0,
+    feature_names: Sequence[Any] | np.ndarray | None = None,
+    class_names: Sequence[Any] | np.ndarray | None = None,
+) -> FeatureTable:
     """List the features that speak most for each class, by their coefficients.
 
     One more unit of a feature adds its coefficient to the score of the class. Only

@@ -1,5 +1,10 @@
 """Bars of the features that speak most for each class."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
 from .._features import top_features
 from ._common import axes_for, final_step
 
@@ -48,7 +53,14 @@ class FeaturesDisplay:
     ['proline', 'alcohol']
     """
 
-    def __init__(self, *, class_names, features, coefs, transformed=False):
+    def __init__(
+        self,
+        *,
+        class_names: Sequence[str],
+        features: Sequence[Sequence[str]],
+        coefs: Sequence[np.ndarray],
+        transformed: bool = False,
+    ) -> None:
         self.class_names = class_names
         self.features = features
         self.coefs = coefs
@@ -57,14 +69,14 @@ class FeaturesDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        n_features=10,
-        n_against=0,
-        feature_names=None,
-        class_names=None,
-        ax=None,
-    ):
+        n_features: int = 10,
+        n_against: int = 0,
+        feature_names: Sequence[Any] | np.ndarray | None = None,
+        class_names: Sequence[Any] | np.ndarray | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the largest coefficients of a fitted classifier.
 
         Parameters
@@ -111,7 +123,7 @@ class FeaturesDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw.
 
         Parameters

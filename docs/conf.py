@@ -5,10 +5,10 @@ import os
 import re
 import sys
 import tomllib
-from importlib import import_module
 from importlib.metadata import version as version_of
 from importlib.util import find_spec
 from pathlib import Path
+from pydoc import locate
 
 from sklearn_linloss import __version__
 
@@ -153,19 +153,27 @@ if REPOSITORY:
         {"name": "Repository", "url": REPOSITORY, "icon": "fa-brands fa-git-alt"}
     ]
     html_context = {
-        "edit_page_url_template": f"{REPOSITORY}/edit/{BRANCH}/docs/"
-        + "{{ file_name }}",
+        "edit_page_url_template": f"{REPOSITORY}/edit/{BRANCH}/"
+        + "{{ doc_path }}{{ file_name | replace('auto_examples/', '') }}",
         "edit_page_provider_name": "the repository",
     }
 
 
+def lead_to_source(app, pagename, templatename, context, doctree):
+    """Let the button of a page edit the file that the page is made of."""
+    folder, _, rest = pagename.partition("/")
+    made = folder == "api" and rest.startswith("generated/")
+    if made or (folder == "auto_examples" and rest.endswith("index")):
+        context["theme_use_edit_page_button"] = False
+    elif folder == "auto_examples":
+        context.update(doc_path="examples", page_source_suffix=".py")
+    else:
+        context["doc_path"] = "docs"
+
+
 def linkcode_resolve(domain, info):
     """Where the source of a name of the reference stands."""
-    if domain != "py" or not info["module"]:
-        return None
-    found = import_module(info["module"])
-    for name in info["fullname"].split("."):
-        found = getattr(found, name, None)
+    found = locate(f"{info['module']}.{info['fullname']}")
     try:
         found = inspect.unwrap(getattr(found, "fget", found))
         file = Path(inspect.getsourcefile(found)).resolve()
@@ -196,5 +204,7 @@ def setup(app):
     """Connect what stands above."""
     app.connect("autodoc-skip-member", skip_inherited)
     app.connect("source-read", describe_thumbnails)
+    # Before the theme, which makes the button.
+    app.connect("html-page-context", lead_to_source, priority=400)
     # Before numpydoc, whose priority is the default of 500.
     app.connect("autodoc-process-docstring", escape_shapes, priority=400)

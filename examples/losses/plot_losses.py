@@ -1,6 +1,7 @@
 """
 Hinges become zero, the softmax never does
 ==========================================
+
 The losses of a sample of two classes against its margin, and their slopes: how hard it
 pulls at the scores. Once the true class is ahead by ``delta`` the hinges are exactly
 zero and so is their pull: moving such a sample about changes nothing. The softmax

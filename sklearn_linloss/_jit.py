@@ -68,13 +68,18 @@ def facts():
         layer = numba.threading_layer()
     except ValueError:
         layer = f"{numba.config.THREADING_LAYER}, which is not in use"
-    features = llvmlite.binding.get_host_cpu_features()
+    try:
+        features = llvmlite.binding.get_host_cpu_features()
+    except RuntimeError:  # LLVM cannot tell on every system
+        features = {}
     return {
         "compiles": "no" if numba.config.DISABLE_JIT else "yes",
         "threading layer": layer,
-        "numba threads": numba.get_num_threads(),
+        # Its function of that name would start them.
+        "numba threads": numba.config.NUMBA_NUM_THREADS,
         "processor": llvmlite.binding.get_host_cpu_name(),
-        "instructions": " ".join(sorted(name for name in features if features[name])),
+        "instructions": " ".join(sorted(name for name in features if features[name]))
+        or "unknown",
         "cache folder": _FOLDER,
         "cache": _state_of_cache(),
     }

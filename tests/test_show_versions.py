@@ -1,5 +1,6 @@
 """What users are asked to paste into a report of an error."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,6 +52,26 @@ def test_processor_and_blas(capsys):
             assert (name in known) == (name in instructions)
     # The one library that scikit-learn cannot do without.
     assert "openmp" in sections["Thread pools"]
+
+
+def test_a_processor_that_llvm_does_not_know(capsys, monkeypatch):
+    def fail():
+        raise RuntimeError("no features")
+
+    monkeypatch.setattr(llvmlite.binding, "get_host_cpu_features", fail)
+    assert report(capsys)["Compilation"]["instructions"] == "unknown"
+
+
+def test_no_thread_is_started():
+    code = (
+        "import numba, sklearn_linloss; sklearn_linloss.show_versions()\n"
+        "try:\n    print('layer', numba.threading_layer())\n"
+        "except ValueError:\n    print('no layer')"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.splitlines()[-1] == "no layer"
 
 
 def test_environment(capsys, monkeypatch):

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _solvers
+from ._audited import AuditedClassifier
 from ._compat import CallbackSupportMixin, available_if, fit_context, with_callbacks
 from ._design import canonical
 from ._diagram import box
@@ -61,7 +62,9 @@ def _can_stream(estimator):
     return True
 
 
-class LinearLossClassifier(CallbackSupportMixin, LinearPredictor, BaseEstimator):
+class LinearLossClassifier(
+    CallbackSupportMixin, AuditedClassifier, LinearPredictor, BaseEstimator
+):
     """Base of the classifiers; subclasses give the parameters and the loss."""
 
     loss_curve_: Array

@@ -226,16 +226,7 @@ class Certifier:
     def _raise_bound(self, pull, objective):
         """Make a feasible point of `pull`, in place, and keep the better bound."""
         f = self.objective
-        factor = np.ones((f.n_classes, f.n_classes))
-        shift = np.zeros_like(factor)
-        if f.fit_intercept:
-            if not f.loss.smooth:
-                leeway = f.leeway(pull)
-                part = circulation(f.class_flows(pull), f.class_flows(leeway))
-                f.use_leeway(pull, part, leeway)
-            flows = f.class_flows(pull)
-            factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.share))
-        domain = f.adjust_flows(pull, factor, shift)
+        domain = make_feasible(f, pull)
         V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
         self.pulled = V
 
@@ -278,6 +269,24 @@ class Certifier:
 
         t, bound = maximize_concave(between, 1.0, self.bound, objective)
         return old_value + t * (value - old_value), old_V + t * direction, bound
+
+
+def make_feasible(objective, pull):
+    """Let the dual points pi_i * a_i meet the constraint of the intercept, in place.
+
+    Returns the largest scale that leaves them in the domain of the conjugates.
+    """
+    f = objective
+    factor = np.ones((f.n_classes, f.n_classes))
+    shift = np.zeros_like(factor)
+    if f.fit_intercept:
+        if not f.loss.smooth:
+            leeway = f.leeway(pull)
+            part = circulation(f.class_flows(pull), f.class_flows(leeway))
+            f.use_leeway(pull, part, leeway)
+        flows = f.class_flows(pull)
+        factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.share))
+    return f.adjust_flows(pull, factor, shift)
 
 
 def circulation(flows, leeway):

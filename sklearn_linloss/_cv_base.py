@@ -232,6 +232,47 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             preprocessor, model = (step for _, step in self.best_estimator_.steps)
         return chain([model] if preprocessor is None else [preprocessor, model])
 
+    def certify(self, X, y, sample_weight=None, *, improve=False):
+        """Certify the chosen model anew, on data that are given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, as `fit` takes them; the certificate is of what `preprocessor`
+            makes of them.
+        y : array-like of shape (n_samples,)
+            Their labels, of which each of `classes_` must occur.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights, which those of `class_weight` multiply.
+        improve : bool, default=False
+            Whether to find the optimum, to compare with.
+
+        Returns
+        -------
+        certificate : Certificate
+            That of the classifier in `best_estimator_`.
+        """
+        check_is_fitted(self, "best_estimator_")
+        model = self.best_estimator_
+        if self.preprocessor is not None:
+            X, model = model[:-1].transform(X), model[-1]
+        return model.certify(X, y, sample_weight, improve=improve)
+
+    def to_sklearn(self):
+        """Make a fitted classifier of scikit-learn that predicts the same.
+
+        Returns
+        -------
+        classifier : LogisticRegression, LinearSVC or Pipeline
+            That of the classifier in `best_estimator_`, behind the fitted preprocessor
+            where there is one.
+        """
+        check_is_fitted(self, "best_estimator_")
+        if self.preprocessor is None:
+            return self.best_estimator_.to_sklearn()
+        *steps, (name, model) = self.best_estimator_.steps
+        return Pipeline([*steps, (name, model.to_sklearn())])
+
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight)

@@ -42,6 +42,11 @@ class Rules:
     fine: float = 1e-4  # width at which to tell, in margins
     near: float = 3.0  # distance of the smoothed optimum, in widths, at most
     flat: float = 1e-4  # least curvature over the largest, at least
+    # -- lowest_intercept -----------------------------------------------------------
+    narrowest: float = 1e-12  # width, in margins
+    newton_steps: int = 100
+    newton_halvings: int = 60  # of a step
+    balanced: float = 1e-15  # slope over the sum of all that it is made of
 
 
 RULES = Rules()
@@ -96,6 +101,56 @@ def central_intercept(objective, theta, certifier, tol):
     theta = theta.copy()
     f.intercepts(theta)[:] = point
     return theta
+
+
+def lowest_intercept(objective, scores):
+    """What to add to the scores of all samples, for the least loss.
+
+    Parameters
+    ----------
+    objective : Objective
+    scores : ndarray of shape (n_samples, n_rows), float64
+
+    Returns
+    -------
+    shift : ndarray of shape (n_rows,)
+        Zero where nothing is better.
+    """
+    f, zero = objective, np.zeros(scores.shape[1])
+    if f.loss.smooth:
+        return _lowest_of_smooth(f, scores)
+    if not f.loss.of_slacks:
+        return zero
+    # The spread of the scores is how far the best one may be.
+    width = max(f.loss.delta, np.ptp(scores))
+    best, lowest, point = zero, f.loss_value(scores), zero
+    while width > RULES.narrowest * f.loss.delta:
+        point, _ = _descend(f, scores, point, width)
+        value = f.loss_value(scores + point)
+        if value < lowest:
+            best, lowest = point, value
+        width /= RULES.fall
+    return best
+
+
+def _lowest_of_smooth(f, scores):
+    """Newton's method, which ends where rounding does not let it descend."""
+    shift = np.zeros(scores.shape[1])
+    value, gradient = f.loss_gradient(scores)
+    for _ in range(RULES.newton_steps):
+        slope = gradient.sum(axis=0)
+        if np.abs(slope).max() <= RULES.balanced * np.abs(gradient).sum():
+            break
+        step = -solve_laplacian(f.intercept_hessian(gradient), slope)
+        for _ in range(RULES.newton_halvings):
+            trial, trial_gradient = f.loss_gradient(scores + shift + step)
+            if trial <= value + RULES.rounding * value:
+                break
+            step *= 0.5
+        else:
+            break
+        shift, value, gradient = shift + step, trial, trial_gradient
+    return shift
 
 
 def _is_the_only_one(f, scores, b):

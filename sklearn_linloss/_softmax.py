@@ -329,3 +329,10 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
 
     def _loss(self):
         return Softmax()
+
+    def _counterpart(self):
+        from sklearn.linear_model import LogisticRegression
+
+        classifier = LogisticRegression(fit_intercept=self.fit_intercept)
+        classifier.n_iter_ = np.array([self.n_iter_], dtype=np.int32)
+        return classifier

@@ -298,3 +298,10 @@ class SVMClassifier(LinearLossClassifier):
 
     def _loss(self):
         return {"hinge": Hinge, "squared_hinge": SquaredHinge}[self.loss](self.delta)
+
+    def _counterpart(self):
+        from sklearn.svm import LinearSVC
+
+        classifier = LinearSVC(loss=self.loss, fit_intercept=self.fit_intercept)
+        classifier.n_iter_ = self.n_iter_
+        return classifier

@@ -1,5 +1,8 @@
-"""Looking into models: gradient checks, the baselines of random search, pictures."""
+"""Looking into models: certificates, gradient checks, random search, pictures."""
 
+from .._audit import Certificate, Optimum
+from ..verification import CertificateError, Verified, verify
+from ._certify import certify
 from ._displays import (
     BoundaryDisplay,
     ClassTemplateDisplay,
@@ -15,18 +18,24 @@ from ._random_search import RandomSearchResult, random_local_search, random_sear
 
 __all__ = [
     "BoundaryDisplay",
+    "Certificate",
+    "CertificateError",
     "ClassTemplateDisplay",
     "FeatureTable",
     "FeaturesDisplay",
     "GradientCheck",
     "LossCurveDisplay",
     "LossDisplay",
+    "Optimum",
     "RandomSearchResult",
     "RegularizationPathDisplay",
     "ValidationSurfaceDisplay",
+    "Verified",
+    "certify",
     "check_gradient",
     "numerical_gradient",
     "random_local_search",
     "random_search",
     "top_features",
+    "verify",
 ]

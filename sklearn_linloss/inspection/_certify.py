@@ -105,11 +105,11 @@ def certify(
     >>> from sklearn_linloss.inspection import certify
     >>> X, y = load_wine(return_X_y=True)
     >>> X = scale(X)
-    >>> model = LogisticRegression(solver="saga", random_state=0).fit(X, y)
+    >>> model = LogisticRegression().fit(X, y)
     >>> certificate = certify(model, X, y, improve=True)
     >>> bool(certificate.bound <= certificate.optimum.objective)
     True
-    >>> certificate.gap < 0.01, certificate.optimum.changed_predictions
+    >>> certificate.gap < 1e-3, certificate.optimum.changed_predictions
     (True, 0)
     """
     given = {

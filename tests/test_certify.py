@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 
-def counts_of_words(n_classes, n_documents=240, n_words=900, length=40):
+def counts_of_words(n_classes, n_documents=240, n_words=300, length=30):
     """Rows like tf-idf: words by Zipf's law, somewhat other ones in each class."""
     rng = np.random.default_rng(n_classes)
     y = np.arange(n_documents) % n_classes

@@ -103,11 +103,11 @@ def test_eli5(model, n_classes):
     explained = eli5.explain_weights(ours.to_sklearn(), top=None)
     assert explained.error is None
     assert len(explained.targets) == len(ours.coef_)
-    for target, row in zip(explained.targets, ours.coef_, strict=True):
+    rows = np.column_stack([ours.coef_, ours.intercept_])
+    for target, row in zip(explained.targets, rows, strict=True):
         weights = target.feature_weights
         known = [each.weight for each in (*weights.pos, *weights.neg)]
-        expected = [*row, ours.intercept_[list(ours.coef_[:, 0]).index(row[0])]]
-        np.testing.assert_allclose(sorted(known), sorted(expected))
+        np.testing.assert_allclose(sorted(known), sorted(row))
 
 
 @all_models

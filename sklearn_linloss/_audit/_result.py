@@ -114,7 +114,7 @@ class Certificate:
             The file, in NumPy's format npz and without pickles; it gets the suffix
             ``.npz`` where it has none.
         """
-        np.savez_compressed(path, allow_pickle=False, **self.arrays)
+        np.savez_compressed(path, **self.arrays)
 
     @classmethod
     def load(cls, path):

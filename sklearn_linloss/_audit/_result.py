@@ -10,7 +10,7 @@ from ..verification import read, seal
 _NUMBERS = "objective", "bound", "gap", "intercept_gain", "stationarity"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Optimum:
     """The certified optimum, beside a model that was audited.
 
@@ -39,7 +39,7 @@ class Optimum:
     changed_predictions: int
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Certificate:
     """A model's objective, a proven lower bound, and the proof.
 
@@ -154,7 +154,7 @@ class Certificate:
     def _verdict(self):
         if np.isnan(self.bound):
             return "Without a penalty there is no lower bound; see the stationarity."
-        saved = f"{100.0 * self.gap:.2g} %"
+        saved = f"{100.0 * self.gap:.3g} %"
         return f"At most {saved} of the objective can be saved by any other model."
 
     def _rows(self):

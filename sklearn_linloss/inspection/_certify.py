@@ -187,7 +187,10 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
     classes = np.unique(y if weight is None else y[weight > 0.0])
     n_rows = 1 if len(classes) == 2 else len(classes)
     if coef.shape != (n_rows, X.shape[1]) or intercept.shape != (n_rows,):
-        remedy = " Of two rows for two classes take the differences." * (n_rows == 1)
+        of_two = (
+            " Of two rows take the second minus the first, and for L2 half of alpha."
+        )
+        remedy = of_two * (n_rows == 1)
         raise ValueError(
             f"{len(classes)} classes and {X.shape[1]} features need a coef of shape "
             f"{(n_rows, X.shape[1])} and an intercept of shape {(n_rows,)}, got "

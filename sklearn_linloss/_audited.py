@@ -2,18 +2,40 @@
 other tools know.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
-from ._audit import Case, certify_case
+from ._audit import Case, Certificate, certify_case
 from ._problem import check_data, check_weight, weights_by_class
+from ._typing import Array, ArrayLike, ClassWeight, Matrix, PenaltyName
 
 
 class AuditedClassifier:
     """Certificates of a fitted classifier, and its copy in scikit-learn."""
 
-    def certify(self, X, y, sample_weight=None, *, improve=False):
+    # What the classifiers have, and what their subclasses say of the loss.
+    alpha: float
+    l1_ratio: float
+    fit_intercept: bool
+    penalty: PenaltyName
+    class_weight: ClassWeight
+    classes_: Array
+    coef_: Array
+    intercept_: Array
+    _loss: Any
+    _counterpart: Any
+
+    def certify(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        improve: bool = False,
+    ) -> Certificate:
         """Certify the fitted model anew, on data that are given.
 
         Parameters
@@ -67,7 +89,7 @@ class AuditedClassifier:
         )
         return certify_case(case, improve)
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> Any:
         """Make a fitted classifier of scikit-learn that predicts the same.
 
         Tools that know classifiers by their class take it. It has the coefficients, the

@@ -25,6 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from ._audit import Certificate
 from ._base import LinearLossClassifier, settings_of
 from ._compat import (
     accepts_sample_weight,
@@ -232,7 +233,14 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             preprocessor, model = (step for _, step in self.best_estimator_.steps)
         return chain([model] if preprocessor is None else [preprocessor, model])
 
-    def certify(self, X, y, sample_weight=None, *, improve=False):
+    def certify(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        improve: bool = False,
+    ) -> Certificate:
         """Certify the chosen model anew, on data that are given.
 
         Parameters
@@ -258,7 +266,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             X, model = model[:-1].transform(X), model[-1]
         return model.certify(X, y, sample_weight, improve=improve)
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> Any:
         """Make a fitted classifier of scikit-learn that predicts the same.
 
         Returns

@@ -24,9 +24,10 @@ the terms with W cancel, and those with b do where sum_i pi_i a_i = 0, which lea
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.special import xlog1py, xlogy
 
@@ -62,7 +63,7 @@ class Verified:
     gap: float
 
 
-def verify(certificate, X, y):
+def verify(certificate: Any, X: Any, y: ArrayLike) -> Verified:
     """Compute both sides of a certificate anew, and compare.
 
     Parameters
@@ -173,7 +174,7 @@ class Problem(NamedTuple):
         Whether there is an intercept without a penalty.
     """
 
-    X: object
+    X: Any
     y: np.ndarray
     share: np.ndarray
     n_classes: int

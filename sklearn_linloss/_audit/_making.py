@@ -8,7 +8,7 @@ sides are computed by `verification`, as those who check them will.
 
 import sys
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
@@ -70,13 +70,13 @@ class Case:
     """
 
     model: str
-    X: object
+    X: Any
     y: np.ndarray
     weight: np.ndarray | None
     classes: np.ndarray
     coef: np.ndarray
     intercept: np.ndarray
-    loss: object
+    loss: Any
     alpha: float
     l1_ratio: float
     penalty: str = "elementwise"

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from html import escape
+from os import PathLike
+from typing import Self
 
 import numpy as np
 
@@ -80,7 +82,7 @@ class Certificate:
     arrays: dict
 
     @classmethod
-    def of(cls, arrays, optimum=None):
+    def of(cls, arrays: dict, optimum: Optimum | None = None) -> Self:
         """A certificate of arrays by their names, which lack the seal or have it.
 
         Parameters
@@ -105,7 +107,7 @@ class Certificate:
             **{name: float(arrays[name]) for name in _NUMBERS},
         )
 
-    def save(self, path):
+    def save(self, path: str | PathLike) -> None:
         """Write it to a file, for `load` and `verify`.
 
         Parameters
@@ -117,7 +119,7 @@ class Certificate:
         np.savez_compressed(path, **self.arrays)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | PathLike) -> Self:
         """Read one from a file.
 
         Parameters

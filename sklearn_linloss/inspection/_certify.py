@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from inspect import signature
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import (
@@ -17,9 +18,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .. import losses
-from .._audit import Case, certify_case
+from .._audit import Case, Certificate, certify_case
 from .._audited import AuditedClassifier, dense
 from .._problem import check_weight
+from .._typing import ArrayLike, LossName, Matrix
 
 _TAKEN = (
     "LogisticRegression, LogisticRegressionCV, LinearSVC, SGDClassifier, a Pipeline"
@@ -27,18 +29,18 @@ _TAKEN = (
 
 
 def certify(
-    model,
-    X,
-    y,
+    model: Any,
+    X: Matrix,
+    y: ArrayLike,
     *,
-    loss=None,
-    alpha=None,
-    l1_ratio=None,
-    delta=None,
-    fit_intercept=None,
-    sample_weight=None,
-    improve=False,
-):
+    loss: LossName | None = None,
+    alpha: float | None = None,
+    l1_ratio: float | None = None,
+    delta: float | None = None,
+    fit_intercept: bool | None = None,
+    sample_weight: ArrayLike | None = None,
+    improve: bool = False,
+) -> Certificate:
     """Prove how far a fitted linear classifier is from the optimum at most.
 
     The objective is::

@@ -269,7 +269,14 @@ class LinearLossClassifier(
             objective, solver, settings, options, held_out, problem.classes, callbacks
         )
         fit = Fit(objective, solver, objective.pack(W, b), options, progress)
-        self.classes_ = problem.classes
+        self._take_fit(fit, objective, problem.classes, progress)
+        if callbacks is not None:
+            callbacks.finish()
+        return self
+
+    def _take_fit(self, fit, objective, classes, progress):
+        """The attributes of a fit, and a warning where it fell short."""
+        self.classes_ = classes
         self.coef_, self.intercept_ = fit.coef, fit.intercept
         self.solver_ = fit.solver
         self.n_iter_ = progress.n_iter
@@ -281,14 +288,11 @@ class LinearLossClassifier(
         if progress.batch_loss_curve:
             self.batch_loss_curve_ = np.array(progress.batch_loss_curve)
             self.t_ = len(progress.batch_loss_curve)
-        if held_out is not None:
+        if progress.validation is not None:
             self.validation_loss_curve_ = np.array(progress.validation.curve)
         wanted = progress.stopped and not progress.out_of_time
         if not (fit.converged or wanted or self.tol == 0.0):
             self._warn(objective, progress.out_of_time)
-        if callbacks is not None:
-            callbacks.finish()
-        return self
 
     def _partial_fit(self, X, y, classes, sample_weight):
         if self.class_weight == "balanced":

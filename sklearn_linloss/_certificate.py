@@ -285,7 +285,7 @@ def make_feasible(objective, pull):
             part = circulation(f.class_flows(pull), f.class_flows(leeway))
             f.use_leeway(pull, part, leeway)
         flows = f.class_flows(pull)
-        factor, shift = balance_flows(flows, np.bincount(f.y, weights=f.share))
+        factor, shift = balance_flows(flows, f.class_mass())
     return f.adjust_flows(pull, factor, shift)
 
 

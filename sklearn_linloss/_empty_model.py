@@ -44,7 +44,7 @@ def best_intercept(objective):
         Its sum is zero for three or more classes.
     """
     f = objective
-    mass = np.bincount(f.y, weights=f.share)
+    mass = f.class_mass()
     if has_kinks(f.loss):
         return _levels_of_rows(best_levels(mass), f.loss.delta)
     from ._certificate import Certifier

@@ -12,6 +12,17 @@ _ROUNDING_OF_GAP = 1e-13
 class Fit:
     """A fitted model and its certificate.
 
+    Parameters
+    ----------
+    objective : Objective
+    solver : str
+    theta : ndarray
+        Where to start.
+    options : Options
+    progress : Progress
+    run : callable, default=_solvers.run
+        What minimises.
+
     Attributes
     ----------
     coef : ndarray of shape (n_rows, n_features)
@@ -30,8 +41,10 @@ class Fit:
     pull : ndarray of shape (n_samples, n_rows) or None
     """
 
-    def __init__(self, objective, solver, theta, options, progress):
-        result, certifier, self.solver = _solvers.run(
+    def __init__(
+        self, objective, solver, theta, options, progress, run=_solvers.run
+    ):  # fmt: skip
+        result, certifier, self.solver = run(
             solver, objective, theta, options, progress
         )
         self.coef, self.intercept = unpack(objective, result.theta)

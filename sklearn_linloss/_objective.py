@@ -45,6 +45,8 @@ class Objective:
         mean; without a free intercept they are as they are.
     columns : Columns, default=None
         Which columns of the user's data those of X are, where they are not all.
+    total_weight : float, default=None
+        That of all samples, where these are some of them.
     """
 
     def __init__(
@@ -60,11 +62,20 @@ class Objective:
         dtype,
         centre=True,
         columns=None,
+        total_weight=None,
     ):
+        total_weight = sample_weight.sum() if total_weight is None else total_weight
+        self.y, self.share = y, sample_weight / total_weight
+        self._take_terms(
+            design, loss, penalty, n_classes, fit_intercept, dtype, centre, columns
+        )
+
+    def _take_terms(
+        self, design, loss, penalty, n_classes, fit_intercept, dtype, centre, columns
+    ):  # fmt: skip
+        """All but the samples."""
         self.design = design
         self.columns = columns
-        self.y = y
-        self.share = sample_weight / sample_weight.sum()
         self.loss = loss
         self.n_classes = n_classes
         self.fit_intercept = fit_intercept
@@ -285,6 +296,16 @@ class Objective:
 
         return sum(self.design.over_parts(part, scores.size)), gradient
 
+    def loss_of_multiple(self, scores, t):
+        """sum_i pi_i L_i at t * scores, and its derivative in t."""
+        value, pull = self.loss_gradient(t * scores)
+        return value, np.vdot(pull, scores)
+
+    def loss_along(self, scores, change, t):
+        """sum_i pi_i L_i at scores + t * change, and its derivative in t."""
+        value, pull = self.loss_gradient(scores + t * change)
+        return value, np.vdot(pull, change)
+
     def loss_hessian(self, scores, direction, width=0.0):
         """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""
         out = np.empty_like(scores)
@@ -339,7 +360,7 @@ class Objective:
         the other class.
         """
         if self.n_rows == 1:
-            mass = np.bincount(self.y, weights=np.abs(pull[:, 0]))
+            mass = np.bincount(self.y, weights=np.abs(pull[:, 0]), minlength=2)
             return np.diag(mass)[::-1].T
         flows = self._by_class @ pull
         np.fill_diagonal(flows, 0.0)
@@ -388,6 +409,72 @@ class Objective:
         return self.loss.intercept_hessian(
             pull, self.y, self.share, lambda rows: self._by_class @ rows
         )
+
+    def class_mass(self):
+        """Sum of the shares of the samples of each class."""
+        return np.bincount(self.y, weights=self.share, minlength=self.n_classes)
+
+    # -- what second-order steps ask --------------------------------------------------
+
+    def expand(self, scores):
+        """sum_i pi_i L_i of a twice differentiable loss, pi_i dL_i/dscores, and the
+        second derivatives in the form that the loss has.
+        """
+        value, pull = self.loss_gradient(scores)
+        return value, pull, self.loss.second(pull, self.y, self.share)
+
+    def zero_rows(self):
+        """Zeros of the shape of the scores."""
+        return np.zeros((self.n_samples, self.n_rows))
+
+    def multipliers(self, pull):
+        """a_ij of every class but the true one, or t_i of the one-row form, from pi_i *
+        a_i as the certificate takes it.
+        """
+        shares = np.abs(pull)
+        shares /= self.share[:, None]
+        if self.n_rows > 1:
+            shares[np.arange(self.n_samples), self.y] = 0.0
+        return shares
+
+    def mean_of_largest(self, multipliers):
+        """sum_i pi_i max_j of the multipliers."""
+        return self.share @ multipliers.max(axis=1)
+
+    def augmented(self, scores, width, multipliers, pull, second):
+        """The data part with multipliers, as `SlackLoss.augmented` has it.
+
+        Writes its gradient and second derivatives to `pull` and `second`.
+        """
+        arrays = map(self.vector_form, (multipliers, pull, second))
+        scores = self.vector_form(scores)
+        return self.loss.augmented(scores, self.y, self.share, width, *arrays)
+
+    def augmented_along(self, scores, change, t, width, multipliers):
+        """The same at scores + t * change, and its derivative in t."""
+        scores, change = self.vector_form(scores), self.vector_form(change)
+        multipliers = self.vector_form(multipliers)
+        return self.loss.augmented_along(
+            scores, change, t, self.y, self.share, width, multipliers
+        )
+
+    def covariance(self, dtype, check):
+        """Of the features, about the centre of `theta`; its lower triangle.
+
+        `check` is called now and then, and may raise.
+        """
+        return self.design.covariance(self.share, self._centre, dtype, check)
+
+    def covariance_times(self, vectors):
+        """Its product with vectors (n_features, k)."""
+        W = np.ascontiguousarray(vectors.T, dtype=self.dtype)
+        mean = self._centre
+        scores = self.design.scores(W, -(W @ mean).astype(self.dtype))
+        scores *= self.share[:, None].astype(self.dtype)
+        total = np.zeros(vectors.shape if self.design.features_first else W.shape)
+        self.design.add_adjoint(scores, total)
+        product = total if self.design.features_first else total.T
+        return product - np.multiply.outer(mean, scores.sum(axis=0, dtype=np.float64))
 
     def coupling(self, second):
         """How the classes bend together: the sum of pi_i (Hessian of L_i).
@@ -459,6 +546,11 @@ class Objective:
         return float(at_zero[0])
 
     # -- private ----------------------------------------------------------------
+
+    @property
+    def _centre(self):
+        """What the features count from in `theta`."""
+        return np.zeros(self.n_features) if self.mean is None else self.mean
 
     def _split(self, theta):
         b = self.intercepts(theta) if self.fit_intercept else np.zeros(self.n_rows)

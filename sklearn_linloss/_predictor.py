@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._problem import refuse_collections
 from ._typing import Array, Matrix
 
 
@@ -32,6 +33,7 @@ class LinearPredictor(ClassifierMixin):
             For two classes one number, positive where `classes_[1]` is predicted.
         """
         check_is_fitted(self)
+        refuse_collections(X=X)
         X = validate_data(self, X, accept_sparse="csr", reset=False)
         return scores_of(self, X)
 

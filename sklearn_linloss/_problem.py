@@ -156,19 +156,37 @@ class Problem:
         by_rows = entry.visits_rows(request)
         centre = automatic and (design.counts_from_centre or not by_rows)
         f = self.objective(settings, design, centre=centre)
-        if not f.second_moment.max() < RULES.largest_feature**2:
-            raise ValueError(
-                "X has entries that are so large that powers of them overflow. The "
-                "root mean square of each feature must be below "
-                f"{RULES.largest_feature:.0e}. Scale the features, for example with "
-                "StandardScaler."
-            )
-        if f.dtype == np.float64:
-            return f
-        # Steps at a rate of the user's own are as exact as the data ask for.
-        by_rate = not entry.ends_by_gap or not automatic
-        tol = max(settings.tol, RULES.tol_of_steps) if by_rate else settings.tol
-        return f.with_precision(np.float64) if tol < smallest_tol(f) else f
+        return at_precision(f, entry, settings)
+
+
+def at_precision(f, entry, settings):
+    """F with products that are as exact as its data and the tolerance ask for.
+
+    Parameters
+    ----------
+    f : Objective
+        With products in the precision of X.
+    entry : Solver
+    settings : Settings
+
+    Raises
+    ------
+    ValueError
+        If X has entries whose powers overflow.
+    """
+    if not f.second_moment.max() < RULES.largest_feature**2:
+        raise ValueError(
+            "X has entries that are so large that powers of them overflow. The root "
+            "mean square of each feature must be below "
+            f"{RULES.largest_feature:.0e}. Scale the features, for example with "
+            "StandardScaler."
+        )
+    if f.dtype == np.float64:
+        return f
+    # Steps at a rate of the user's own are as exact as the data ask for.
+    by_rate = not entry.ends_by_gap or settings.learning_rate != "auto"
+    tol = max(settings.tol, RULES.tol_of_steps) if by_rate else settings.tol
+    return f.with_precision(np.float64) if tol < smallest_tol(f) else f
 
 
 def smallest_tol(f):
@@ -190,6 +208,7 @@ def smallest_tol(f):
 
 def check_data(estimator, X, y, reset=True, dtype=None):
     """X and y as an estimator takes them; notes the features on it."""
+    refuse_collections(X=X, y=y)
     X, y = validate_data(
         estimator,
         X,
@@ -203,8 +222,19 @@ def check_data(estimator, X, y, reset=True, dtype=None):
     return X, y
 
 
+def refuse_collections(**arguments):
+    """Raise where one is a collection of Dask: it would be gathered in silence."""
+    for name, value in arguments.items():
+        if hasattr(value, "__dask_graph__"):
+            raise TypeError(
+                f"{name} is a Dask collection: the classes of sklearn_linloss.dask "
+                "leave it on its workers, and this one takes what its compute() gives."
+            )
+
+
 def check_weight(weight, X):
     """Weights of the samples as an array."""
+    refuse_collections(sample_weight=weight)
     return check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
@@ -244,20 +274,33 @@ def weigh(X, y, weight, class_weight):
         X, weight = X[kept], weight[kept]
         codes = (np.cumsum(present) - 1)[codes[kept]]
         classes, by_class = classes[present], by_class[present]
+    check_classes(classes)
+    least = weight.argmin()
+    check_decades(weight[least], weight.max(), classes[codes[least]])
+    return Problem(canonical(X), codes.astype(np.intp), weight, classes, by_class)
+
+
+def check_classes(classes):
+    """Raise where there is but one class."""
     if len(classes) < 2:
         raise ValueError(
             "This solver needs samples of at least 2 classes in the data, but the "
             f"data contains only one class: {classes[0]!r}"
         )
-    least = weight.argmin()
-    if weight[least] < 10.0**-RULES.most_decades * weight.max():
+
+
+def check_decades(least, largest, label):
+    """Raise where weights of samples are too far from each other.
+
+    The least one is that of a sample of the class `label`.
+    """
+    if least < 10.0**-RULES.most_decades * largest:
         raise ValueError(
             "The weights of the samples, times those of their classes, differ by more "
-            f"than {RULES.most_decades} decades: {weight[least]:.1e} of class "
-            f"{classes[codes[least]]} is the smallest, {weight.max():.1e} the largest. "
-            "Give weight zero to samples that should not count."
+            f"than {RULES.most_decades} decades: {least:.1e} of class {label} is the "
+            f"smallest, {largest:.1e} the largest. Give weight zero to samples that "
+            "should not count."
         )
-    return Problem(canonical(X), codes.astype(np.intp), weight, classes, by_class)
 
 
 def weights_by_class(class_weight, classes, y=None, mass=None):

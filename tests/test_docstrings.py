@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from dataclasses import is_dataclass
+from importlib.util import find_spec
 
 import pytest
 
@@ -15,6 +16,7 @@ MODULES = (
     "sklearn_linloss.losses",
     "sklearn_linloss.inspection",
     "sklearn_linloss.onnx",
+    *(["sklearn_linloss.dask"] if find_spec("distributed") else []),
 )
 # What scikit-learn leaves open too: an extended summary, an example and a "See Also"
 # for each object, and results that have a name.

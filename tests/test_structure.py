@@ -30,7 +30,7 @@ ROOMS = [
     {"_search"},
     {"_cv_base"},
     {"_cv"},
-    {"inspection", "onnx"},
+    {"inspection", "onnx", "dask"},
     {"__init__"},
 ]
 

@@ -93,7 +93,7 @@ class Csr(Design):
     def covariance(self, weight, centre, dtype, check):
         X = sparse.diags(np.sqrt(weight)) @ self._X.astype(np.float64)
         total = (X.T @ X).toarray(order="F")
-        total -= np.multiply.outer(centre, centre)
+        total -= np.multiply.outer(weight.sum() * centre, centre)
         return total.astype(dtype, copy=False)
 
     @property

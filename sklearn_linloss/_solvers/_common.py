@@ -86,17 +86,6 @@ class SolverResult:
     stalled: bool = False
 
 
-def dual_of(f, pull):
-    """a_ij of every class but the true one, or t_i of the one-row form, from pi_i * a_i
-    as the certificate takes it.
-    """
-    shares = np.abs(pull)
-    shares /= f.share[:, None]
-    if f.n_rows > 1:
-        shares[np.arange(f.n_samples), f.y] = 0.0
-    return shares
-
-
 class Progress:
     """The objective after each iteration, told to the user who wants to watch.
 
@@ -338,8 +327,7 @@ def best_multiple(f, theta, scores, value, tol):
     w = f.penalised(theta)
 
     def at(t):
-        loss, pull = f.loss_gradient(t * scores)
-        slope = np.vdot(pull, scores)
+        loss, slope = f.loss_of_multiple(scores, t)
         total = loss + f.penalty.value(t * w)
         return total, slope + w @ f.penalty.gradient(t * w), loss, slope
 

@@ -217,7 +217,7 @@ def _constant(f, theta, certifier, options, progress):
         progress.record(objective, theta)
         if not f.loss.smooth:
             if progress.plateaued(options.tol):
-                _certify_hinge(f, theta, certifier)
+                certify_hinge(f, theta, certifier)
                 return SolverResult(theta, converged=True, by_gap=False)
         elif options.tol > 0.0 and t > 0 and due(t):
             if options.reached(certifier.criterion(theta, objective)):
@@ -229,13 +229,13 @@ def _constant(f, theta, certifier, options, progress):
         theta = theta - rate * gradient
         f.penalised(theta)[:] = f.penalty.prox_rest(f.penalised(theta), rate)
     if not f.loss.smooth:
-        _certify_hinge(f, theta, certifier)
+        certify_hinge(f, theta, certifier)
         return SolverResult(theta, converged=False)
     criterion = certifier.criterion(theta, objective)
     return SolverResult(theta, options.reached(criterion))
 
 
-def _certify_hinge(f, theta, certifier):
+def certify_hinge(f, theta, certifier):
     """Certify with the slopes of smoothed hinges: those of the hinge prove little."""
     scores = f.scores(theta, np.float64)
     for width in RULES.widths:

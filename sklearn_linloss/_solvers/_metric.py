@@ -110,9 +110,8 @@ def _precision(f):
 
 def _eigenvectors(f, clock):
     """All of them."""
-    centre = np.zeros(f.n_features) if f.mean is None else f.mean
     clock.check()
-    covariance = f.design.covariance(f.share, centre, _precision(f), clock.check)
+    covariance = f.covariance(_precision(f), clock.check)
     # That of NumPy leaves the interpreter to others. scipy's default driver returned
     # twins in single precision (raw pixels, 3072 features).
     values, vectors = clock.patiently(np.linalg.eigh, covariance)
@@ -128,7 +127,7 @@ def _sketch(f, options):
     for start in range(0, rank, RULES.columns):
         options.clock.check()
         some = slice(start, start + RULES.columns)
-        image[:, some] = _covariance_times(f, test[:, some])
+        image[:, some] = f.covariance_times(test[:, some])
     shift = np.finfo(f.dtype).eps * np.linalg.norm(image)
     image += shift * test
     inner = test.T @ image
@@ -143,15 +142,3 @@ def _sketch(f, options):
     vectors, singular, _ = np.linalg.svd(factor, full_matrices=False)
     values = np.maximum(singular**2 - shift, 0.0)
     return values[::-1], np.ascontiguousarray(vectors[:, ::-1], dtype=f.dtype)
-
-
-def _covariance_times(f, vectors):
-    """S @ vectors."""
-    W = np.ascontiguousarray(vectors.T, dtype=f.dtype)
-    mean = np.zeros(f.n_features) if f.mean is None else f.mean
-    scores = f.design.scores(W, -(W @ mean).astype(f.dtype))
-    scores *= f.share[:, None].astype(f.dtype)
-    total = np.zeros(vectors.shape if f.design.features_first else W.shape)
-    f.design.add_adjoint(scores, total)
-    product = total if f.design.features_first else total.T
-    return product - np.multiply.outer(mean, scores.sum(axis=0, dtype=np.float64))

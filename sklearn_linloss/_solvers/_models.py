@@ -7,7 +7,7 @@ Lagrangian, whose formulas `_newton.py` has.
 import numpy as np
 
 from .._certificate import maximize_concave
-from ._common import dual_of, feature_metric
+from ._common import feature_metric
 from ._newton_rules import RULES
 from ._registry import too_large
 
@@ -50,14 +50,11 @@ class SmoothModel:
         """Value of the data part, its gradient in the scores, and the second
         derivatives as `add_pair_grams` takes them.
         """
-        f = self._f
-        value, pull = f.loss_gradient(scores)
-        return value, pull, f.loss.second(pull, f.y, f.share)
+        return self._f.expand(scores)
 
     def along(self, scores, change, t):
         """Value of the data part at scores + t * change, and its derivative in t."""
-        value, pull = self._f.loss_gradient(scores + t * change)
-        return value, np.vdot(pull, change)
+        return self._f.loss_along(scores, change, t)
 
     def start_from(self, pull, width):
         """Nothing: the model has no multipliers."""
@@ -100,9 +97,8 @@ class AugmentedHinge:
         self._largest_variance = feature_metric(f).max()
         self._unit = f.loss.delta  # of the width
         self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
-        self._multipliers = np.zeros((f.n_samples, f.n_rows))
-        self._pull = np.empty_like(self._multipliers)
-        self._second = np.empty_like(self._multipliers)
+        self._multipliers = f.zero_rows()
+        self._pull, self._second = f.zero_rows(), f.zero_rows()
         self._steps = 0
         self._short = 0
 
@@ -122,8 +118,8 @@ class AugmentedHinge:
         that of the hinge is the same where its multipliers are small.
         """
         f = self._f
-        self._multipliers = dual_of(f, pull)
-        size = f.share @ self._multipliers.max(axis=1)
+        self._multipliers = f.multipliers(pull)
+        size = f.mean_of_largest(self._multipliers)
         if not f.loss.smooth:
             large = too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
             size = min(size / RULES.small_multipliers, 1.0) if large else 1.0
@@ -149,28 +145,14 @@ class AugmentedHinge:
         """Value of the data part, its gradient in the scores, and the second
         derivatives as `add_pair_grams` takes them.
         """
-        f = self._f
-        arrays = (self._multipliers, self._pull, self._second)
-        value = f.loss.augmented(
-            f.vector_form(scores),
-            f.y,
-            f.share,
-            self._width,
-            *map(f.vector_form, arrays),
-        )
+        arrays = self._multipliers, self._pull, self._second
+        value = self._f.augmented(scores, self._width, *arrays)
         return value, self._pull, self._second
 
     def along(self, scores, change, t):
         """Value of the data part at scores + t * change, and its derivative in t."""
-        f = self._f
-        return f.loss.augmented_along(
-            f.vector_form(scores),
-            f.vector_form(change),
-            t,
-            f.y,
-            f.share,
-            self._width,
-            f.vector_form(self._multipliers),
+        return self._f.augmented_along(
+            scores, change, t, self._width, self._multipliers
         )
 
     def pull(self, scores):
@@ -202,7 +184,7 @@ class AugmentedHinge:
             self._width *= RULES.widening
         if not solved and self._steps < RULES.inner_steps:
             return False
-        self._multipliers = dual_of(f, self._pull)
+        self._multipliers = f.multipliers(self._pull)
         if not solved:
             self._width *= 3.0
         elif self._steps <= 3:
@@ -226,7 +208,7 @@ class AugmentedHinge:
         settled = infeasible <= slackness and self._steps >= RULES.least_balanced
         if self._width == 0.0 or not (settled or self._steps >= RULES.most_balanced):
             return False
-        self._multipliers = dual_of(f, self._pull)
+        self._multipliers = f.multipliers(self._pull)
         ratio = infeasible / slackness if slackness > 0.0 else np.inf
         low, high = 1.0 / RULES.widening, RULES.widening
         self._width *= np.clip(ratio**RULES.balance, low, high)

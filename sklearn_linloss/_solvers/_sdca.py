@@ -26,7 +26,7 @@ import numpy as np
 
 from .. import _kernels
 from .._penalty import GroupedElasticNet
-from ._common import Best, Checkpoints, SolverResult, Stall, best_multiple, dual_of
+from ._common import Best, Checkpoints, SolverResult, Stall, best_multiple
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ class DualAscent:
         """Take dual variables, given as pi_i * a_i, and the model as anchor."""
         f = self._of_rows
         theta = f.join(*self._f.parts(theta))
-        self.dual = dual_of(f, pull)
+        self.dual = f.multipliers(pull)
         self._W_anchor[:] = f.matrix(theta)
         self._b_anchor[:] = f.intercepts(theta).reshape(self._b.shape)
         self._W_last[:], self._b_last[:] = self._W_anchor, self._b_anchor

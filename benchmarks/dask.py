@@ -1,0 +1,156 @@
+"""Fits on Dask: rounds, passes over the data, bytes sent, memory and time.
+
+    python benchmarks/dask.py --rows 4000000 --features 128 --partitions 16
+    python benchmarks/dask.py --rows 2000000 --features 262144 --csr --losses softmax
+
+Data are made on the workers, part by part. Each loss is fitted once to warm up, on few
+rows, and then to the tolerance. A pass is one reading of all rows: the scores of a
+model or a step, or a gradient. Memory is the largest resident set so far, of this
+process and of the largest worker, above what both had before the data.
+"""
+
+import argparse
+import resource
+import sys
+from time import perf_counter
+
+# This file has the name of a package that it needs.
+sys.path.pop(0)
+
+import dask
+import dask.array as da
+import numpy as np
+from distributed import Client, LocalCluster, wait
+from scipy import sparse
+
+from sklearn_linloss.dask import SoftmaxClassifier, SVMClassifier, _parts
+
+PASSES = {
+    "scores": 1,
+    "backward": 1,
+    "data_gradient": 1,
+    "covariance": 1,
+    "covariance_times": 2,
+}
+
+
+def make_part(seed, n_samples, n_features, n_classes, csr):
+    """Rows and labels: noisy argmax of a linear model, the same for all parts."""
+    truth = np.random.default_rng(0).standard_normal((n_classes, n_features))
+    rng = np.random.default_rng(seed + 1)
+    if csr:
+        n_entries = 100  # a row, of features that fall in frequency
+        columns = (n_features ** rng.random((n_samples, n_entries))).astype(int)
+        data = rng.random((n_samples, n_entries)).astype(np.float32)
+        ends = np.arange(0, n_samples * n_entries + 1, n_entries)
+        shape = n_samples, n_features
+        X = sparse.csr_matrix((data.ravel(), columns.ravel(), ends), shape=shape)
+        X.sum_duplicates()
+    else:
+        X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
+    scores = X @ truth.T.astype(np.float32)
+    scores += 2.0 * scores.std() * rng.standard_normal(scores.shape, dtype=np.float32)
+    return X, scores.argmax(axis=1)
+
+
+def make_data(client, args, n_samples):
+    """Collections that lie on the workers."""
+    sizes = np.diff(np.linspace(0, n_samples, args.partitions + 1).astype(int))
+    make = dask.delayed(make_part, nout=2)
+    shape = args.features, args.classes, args.csr
+    parts = [make(seed, size, *shape) for seed, size in enumerate(sizes)]
+    X = [
+        da.from_delayed(X, (size, args.features), np.float32)
+        for (X, _), size in zip(parts, sizes, strict=True)
+    ]
+    y = [
+        da.from_delayed(y, (size,), np.int64)
+        for (_, y), size in zip(parts, sizes, strict=True)
+    ]
+    both = client.persist([da.concatenate(X), da.concatenate(y)])
+    wait(both)
+    return both
+
+
+class Counts:
+    """What the rounds of fits were, added up where they are made."""
+
+    def __init__(self):
+        self.rounds = self.passes = self.sent = self.received = 0
+        original = _parts.Parts._round
+
+        def counted(parts, calls, wanted):
+            before = parts.n_sent, parts.n_received
+            answers = original(parts, calls, wanted)
+            self.rounds += 1
+            self.passes += sum(PASSES.get(call.what, 0) for call in calls)
+            self.sent += parts.n_sent - before[0]
+            self.received += parts.n_received - before[1]
+            return answers
+
+        _parts.Parts._round = counted
+
+    def reset(self):
+        self.rounds = self.passes = self.sent = self.received = 0
+
+
+def resident():
+    """The largest resident set of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def estimator(loss, args):
+    if loss == "softmax":
+        return SoftmaxClassifier(alpha=args.alpha, tol=args.tol)
+    return SVMClassifier(loss, alpha=args.alpha, tol=args.tol)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=20000)
+    parser.add_argument("--features", type=int, default=32)
+    parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--csr", action="store_true")
+    parser.add_argument("--alpha", type=float, default=1e-3)
+    parser.add_argument("--tol", type=float, default=1e-4)
+    parser.add_argument(
+        "--losses", nargs="+", default=["softmax", "squared_hinge", "hinge"]
+    )
+    args = parser.parse_args()
+    counts = Counts()
+    with (
+        LocalCluster(
+            n_workers=args.workers, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        small = make_data(client, args, 50 * args.partitions)
+        for loss in args.losses:
+            estimator(loss, args).set_params(max_iter=5, tol=0.0).fit(*small)
+        del small
+        before = resident(), max(client.run(resident).values())
+        X, y = make_data(client, args, args.rows)
+        print(
+            "| loss | solver | s | it. | gap | rounds | passes | MB sent | received |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|")
+        for loss in args.losses:
+            counts.reset()
+            begun = perf_counter()
+            model = estimator(loss, args).fit(X, y)
+            seconds = perf_counter() - begun
+            print(
+                f"| {loss} | {model.solver_} | {seconds:.2f} | {model.n_iter_} "
+                f"| {model.gap_:.1e} | {counts.rounds} | {counts.passes} "
+                f"| {counts.sent / 1e6:.1f} | {counts.received / 1e6:.1f} |",
+                flush=True,
+            )
+        after = resident(), max(client.run(resident).values())
+        driver, worker = np.subtract(after, before)
+        print(f"\nMB more: driver {driver:.0f}, largest worker {worker:.0f}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""The objective of rows that lie on workers: sums over their blocks.
+
+The driver has the model, the penalty and what belongs to a feature. What has a number
+for each row is a `Rows`, and each method that reads rows is that of the local objective
+on each block.
+"""
+
+import numpy as np
+
+from .._design import Design
+from .._objective import Objective
+from ._rows import Rows
+
+
+def nothing():
+    """A check that finds nothing."""
+
+
+class Summary(Design):
+    """What the driver knows of X: its shape and kind, and no row.
+
+    Parameters
+    ----------
+    shape, dtype
+        As a design has them.
+    n_stored : int
+        Numbers that a pass over the rows reads.
+    is_csr : bool
+    """
+
+    def __init__(self, shape, dtype, n_stored, is_csr):
+        super().__init__(shape, dtype)
+        self.n_stored = n_stored
+        self.features_first = is_csr
+        self.counts_from_centre = not is_csr
+
+
+class DistributedObjective(Objective):
+    """F of the rows of `parts`, for solvers that ask for sums only.
+
+    Parameters
+    ----------
+    parts : Parts
+        Prepared for it.
+    design : Summary
+    moments : tuple of ndarrays
+        Mean and variance of each feature.
+    **terms
+        As `Objective` takes them.
+    """
+
+    def __init__(self, parts, design, moments, **terms):
+        self._on_workers = parts
+        self._moments = moments
+        self._take_terms(design, columns=None, **terms)
+
+    # -- the linear map ---------------------------------------------------------------
+
+    def scores(self, theta, dtype=None):
+        return self._rows("scores", theta, self._or_own(dtype))
+
+    def backward(self, gradient):
+        return self._ask("backward", gradient)
+
+    def data_gradient(self, theta, dtype=None):
+        return self._ask("data_gradient", theta, self._or_own(dtype))
+
+    # -- the loss ---------------------------------------------------------------------
+
+    def loss_value(self, scores, width=0.0):
+        return self._ask("loss_value", scores, width)
+
+    def loss_gradient(self, scores, width=0.0):
+        pull = Rows(self._on_workers, "loss_gradient", scores, width, place=1)
+        value = self._ask("loss_gradient", scores, width, keep=pull.keep)
+        return value, pull
+
+    def loss_of_multiple(self, scores, t):
+        return self._ask("loss_of_multiple", scores, t)
+
+    def loss_along(self, scores, change, t):
+        return self._ask("loss_along", scores, change, t)
+
+    def loss_hessian(self, scores, direction, width=0.0):
+        return self._rows("loss_hessian", scores, direction, width)
+
+    # -- what certificates ask --------------------------------------------------------
+
+    def dual_value(self, pull):
+        function = self._rows("dual_value", pull)
+        return lambda scale: self._ask("operator.call", function, scale)
+
+    def class_flows(self, pull):
+        return self._ask("class_flows", pull)
+
+    def leeway(self, pull):
+        return self._rows("leeway", pull)
+
+    def use_leeway(self, pull, part, leeway):
+        self._on_workers.tell("use_leeway", pull, part, leeway)
+        pull.changed()
+
+    def adjust_flows(self, pull, factor, shift):
+        args = pull, factor, shift
+        largest = self._on_workers.ask("adjust_flows", *args, reduce="min")
+        pull.changed()
+        return largest
+
+    def intercept_hessian(self, pull):
+        return self._ask("intercept_hessian", pull)
+
+    def class_mass(self):
+        return self._ask("class_mass")
+
+    # -- what second-order steps ask --------------------------------------------------
+
+    def expand(self, scores):
+        parts = self._on_workers
+        pull, second = (Rows(parts, "expand", scores, place=place) for place in (1, 2))
+        place = parts.want("expand", scores, keep={**pull.keep, **second.keep})
+        parts.foresee("backward", pull.astype(self.dtype, copy=False))
+        return parts.answers()[place], pull, second
+
+    def zero_rows(self):
+        rows = self._rows("zero_rows")
+        rows.changed()
+        return rows
+
+    def multipliers(self, pull):
+        return self._rows("multipliers", pull)
+
+    def mean_of_largest(self, multipliers):
+        return self._ask("mean_of_largest", multipliers)
+
+    def augmented(self, scores, width, multipliers, pull, second):
+        parts = self._on_workers
+        place = parts.want("augmented", scores, width, multipliers, pull, second)
+        pull.changed()
+        second.changed()
+        parts.foresee("backward", pull.astype(self.dtype, copy=False))
+        if not self.loss.smooth:
+            # What the estimate of the gap is made of.
+            parts.foresee("loss_value", scores, 0.0)
+            parts.foresee("operator.call", self._rows("dual_value", pull), 1.0)
+            parts.foresee("numpy.vdot", pull, scores)
+        return parts.answers()[place]
+
+    def augmented_along(self, scores, change, t, width, multipliers):
+        return self._ask("augmented_along", scores, change, t, width, multipliers)
+
+    def covariance(self, dtype, check):
+        return self._ask("covariance", np.dtype(dtype), nothing)
+
+    def covariance_times(self, vectors):
+        return self._ask("covariance_times", vectors)
+
+    def coupling(self, second):
+        return self._ask("coupling", second)
+
+    # -- passes over rows in an order -------------------------------------------------
+
+    def stream(self, before, options):
+        """A pass of SGD over all blocks, as `Shard.stream` makes one over one."""
+        automatic = options.learning_rate == "auto"
+        terms = {
+            "loss": self.loss,
+            "penalty": self.penalty,
+            "n_classes": self.n_classes,
+            "fit_intercept": self.fit_intercept,
+            "dtype": self.dtype,
+            "centre": automatic and self.design.counts_from_centre,
+        }
+        return self._on_workers.on_each_block("stream", before, terms, options)
+
+    # -- private ----------------------------------------------------------------------
+
+    def _or_own(self, dtype):
+        return self.dtype if dtype is None else np.dtype(dtype)
+
+    def _ask(self, name, *args, keep=None):
+        """The sum over all blocks."""
+        return self._on_workers.ask(name, *args, keep=keep)
+
+    def _rows(self, name, *args):
+        """What is kept on the workers."""
+        return Rows.made(self._on_workers, name, *args)

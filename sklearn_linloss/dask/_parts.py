@@ -1,0 +1,310 @@
+"""The driver's side: shards on workers, rounds of calls, and what to do without one.
+
+Blocks are results of tasks, which the scheduler computes again where they are lost. The
+shard of a worker is an actor made of the blocks that are there, so that no row moves.
+Its arrays are lost with the worker.
+"""
+
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+import numpy as np
+from distributed import Actor, CancelledError
+
+from ._shard import Call, Kept, Shard, combine
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How long to wait, in seconds, and how often to begin again."""
+
+    patience: float = 30.0  # without any worker, or for the scheduler to notice a loss
+    look: float = 2.0  # between two looks at which workers there are
+    pause: float = 0.1  # before another attempt
+    losses: int = 10  # of workers in a fit, at most
+
+
+RULES = Rules()
+
+
+class PartsLostError(Exception):
+    """A worker is gone, and with it arrays that had a number for each row."""
+
+
+class Parts:
+    """Blocks of rows on the workers of a cluster, as one.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    blocks : list of Future
+        Of `Block`.
+
+    Attributes
+    ----------
+    n_rounds : int
+        Rounds of calls so far.
+    n_sent, n_received : int
+        Bytes of them.
+    epoch : int
+        Grows where arrays are lost.
+    """
+
+    def __init__(self, client, blocks):
+        self._client, self._blocks = client, blocks
+        self._shards, self._futures, self._in_order = {}, [], []
+        self._preparations = []
+        # Calls of the next round, those of them that want an answer, and the answers
+        # that will be asked for later: their keys and places.
+        self._waiting, self._wanted, self._expected = [], [], []
+        self._foreseen = {}
+        self._count = self._losses = 0
+        self.n_rounds = self.n_sent = self.n_received = self.epoch = 0
+
+    # -- what fits ask -----------------------------------------------------------------
+
+    def prepare(self, method, *args):
+        """Call a method of all shards; new shards will be told the same."""
+        result = self._safely(lambda: self._of_all(method, *args))
+        self._preparations.append((method, args))
+        return result
+
+    def new_number(self):
+        """One under which shards keep nothing yet."""
+        self._count += 1
+        return self._count
+
+    def key(self, name, *args):
+        """What is equal for calls that give the same; None where that is unknown."""
+        if any(isinstance(each, np.ndarray) for each in args):
+            return None
+        return name, *(getattr(each, "value", each) for each in args)
+
+    def tell(self, name, *args, keep=None, reduce="nothing"):
+        """Have a call carried out with the next round."""
+        args = tuple(getattr(each, "kept", each) for each in args)
+        if any(each.epoch != self.epoch for each in _kept(args)):
+            raise PartsLostError
+        self._waiting.append(Call(name, args, keep or {}, reduce))
+
+    def forget(self, number):
+        """Have something forgotten with the next round."""
+        self._waiting.append(Call("forget", (number,), {}, "nothing"))
+
+    def foresee(self, name, *args):
+        """Have the answer to a call ready that will be asked for after the next one."""
+        key = self.key(name, *args)
+        self.tell(name, *args, reduce="sum")
+        self._expected.append((key, len(self._wanted)))
+        self._wanted.append(self._waiting[-1])
+
+    def want(self, name, *args, keep=None, reduce="sum"):
+        """Have a call answered by the next round; returns its place in the answers."""
+        self.tell(name, *args, keep=keep, reduce=reduce)
+        self._wanted.append(self._waiting[-1])
+        return len(self._wanted) - 1
+
+    def ask(self, name, *args, keep=None, reduce="sum"):
+        """The answer to a call over all rows: a round, unless it was foreseen."""
+        key = self.key(name, *args)
+        if key is not None and key in self._foreseen:
+            # It may be changed by who asks for it.
+            return self._foreseen.pop(key)
+        place = self.want(name, *args, keep=keep, reduce=reduce)
+        return self.answers()[place]
+
+    def answers(self):
+        """The answers to all calls that want one: a round."""
+        calls, wanted, expected = self._waiting, self._wanted, self._expected
+        self._waiting, self._wanted, self._expected = [], [], []
+        new = {number for call in calls for number in call.keep.values()}
+        used = {each.number for call in calls for each in _kept(call.args)}
+        if used <= new:
+            # Nothing of earlier rounds: it can be repeated.
+            answers = self._safely(lambda: self._round(calls, wanted))
+        else:
+            try:
+                answers = self._round(calls, wanted)
+            except PartsLostError:
+                self._replace()
+                raise
+        self._foreseen = {key: answers[place] for key, place in expected}
+        return answers
+
+    def on_each_block(self, method, first, *args):
+        """Call a method of shards for one block after the other, in the order of the
+        data, with what it returned for the block before in the place of `first`.
+
+        Returns what it does for the last block.
+        """
+        try:
+            for address, place in self._in_order:
+                future = getattr(self._shards[address], method)(place, first, *args)
+                first = self._result(address, future)
+        except PartsLostError:
+            self._replace()
+            raise
+        return first
+
+    def close(self):
+        """Leave nothing on the cluster."""
+        # Released futures would wait for the garbage collector, as actors hold them.
+        self._client.cancel([*self._futures, *self._blocks])
+        self._shards, self._futures, self._blocks = {}, [], []
+
+    # -- rounds ------------------------------------------------------------------------
+
+    def _round(self, calls, wanted):
+        self.n_rounds += 1
+        answers = self._of_all("execute", calls)
+        self.n_sent += len(answers) * sum(size_of(call.args) for call in calls)
+        self.n_received += size_of(answers)
+        columns = zip(*answers, strict=True)
+        return [
+            combine(column, call.reduce)
+            for column, call in zip(columns, wanted, strict=True)
+        ]
+
+    def _of_all(self, method, *args):
+        """What a method of each shard returns, in the order of their rows."""
+        if not self._shards:
+            self._place()
+        waiting = [
+            (address, getattr(shard, method)(*args))
+            for address, shard in self._shards.items()
+        ]
+        return [self._result(address, future) for address, future in waiting]
+
+    def _result(self, address, future):
+        while True:
+            try:
+                return future.result(timeout=RULES.look)
+            except TimeoutError:
+                if address not in self._client.nthreads():
+                    raise PartsLostError(address) from None
+            except Exception as error:
+                if self._is_gone(address, error):
+                    raise PartsLostError(address) from error
+                raise
+
+    def _is_gone(self, address, error):
+        """Whether an error says that a worker was lost: the scheduler may notice later
+        than the client.
+        """
+        if not isinstance(error, OSError | RuntimeError):
+            return False
+        end = monotonic() + RULES.patience
+        while monotonic() < end:
+            if address not in self._client.nthreads():
+                return True
+            if not isinstance(error, OSError):
+                return False
+            sleep(RULES.pause)
+        return False
+
+    def _safely(self, attempt):
+        """Its result, on new shards where old ones are lost."""
+        while True:
+            try:
+                return attempt()
+            except PartsLostError:
+                self._replace()
+
+    # -- where the shards are ----------------------------------------------------------
+
+    def _replace(self):
+        """New shards for those that are lost."""
+        self._waiting, self._wanted, self._expected = [], [], []
+        self._foreseen, self.epoch = {}, self.epoch + 1
+        self._losses += 1
+        if self._losses > RULES.losses:
+            raise RuntimeError(
+                f"Workers were lost {self._losses} times in one fit; see their logs, "
+                "for example for a lack of memory."
+            )
+        end = monotonic() + RULES.patience
+        while True:
+            self._client.cancel(self._futures)
+            self._shards, self._futures = {}, []
+            try:
+                for method, args in self._preparations:
+                    self._of_all(method, *args)
+                return
+            except PartsLostError:
+                if monotonic() > end:
+                    raise RuntimeError(
+                        "Workers that have data of the fit are out of reach."
+                    ) from None
+                sleep(RULES.pause)
+
+    def _place(self):
+        """A shard on each worker that has blocks, of all blocks that it has."""
+        self._in_order = []
+        self._await(self._blocks)
+        holders = self._client.who_has(self._blocks)
+        of_worker = {}
+        for block in self._blocks:
+            addresses = holders.get(block.key, ())
+            if not addresses:
+                raise PartsLostError(block.key)
+            # The same one for all blocks that several have.
+            address = min(addresses)
+            blocks = of_worker.setdefault(address, [])
+            self._in_order.append((address, len(blocks)))
+            blocks.append(block)
+        for address, blocks in of_worker.items():
+            shard = self._client.submit(
+                Shard, *blocks, actor=True, pure=False, workers=[address]
+            )
+            self._futures.append(shard)
+        for address, future in zip(of_worker, self._futures, strict=True):
+            self._await([future], address)
+        # As the results of these futures, but for the client: those take the default.
+        with self._client.as_current():
+            self._shards = {
+                address: Actor(Shard, address, future.key)
+                for address, future in zip(of_worker, self._futures, strict=True)
+            }
+
+    def _await(self, futures, address=None):
+        """Wait for tasks, as long as there is a worker that may do them."""
+        for future in futures:
+            self._await_one(future, address)
+        for future in futures:
+            if future.status in ("cancelled", "lost"):
+                raise RuntimeError(
+                    "Data of the fit are gone: the worker that had them was lost, and "
+                    "they are not the result of tasks that can be repeated."
+                )
+            if future.status == "error":
+                error = future.exception()
+                if address is not None and self._is_gone(address, error):
+                    raise PartsLostError(address) from error
+                raise error
+
+    def _await_one(self, future, address):
+        seen = monotonic()
+        while True:
+            try:
+                future.exception(timeout=RULES.look)
+                return
+            except CancelledError:
+                return
+            except TimeoutError:
+                workers = self._client.nthreads()
+            if address is not None and address not in workers:
+                raise PartsLostError(address)
+            seen = monotonic() if workers else seen
+            if monotonic() - seen > RULES.patience:
+                raise RuntimeError("The cluster has no workers.")
+
+
+def _kept(args):
+    return [each for each in args if isinstance(each, Kept)]
+
+
+def size_of(value):
+    """Bytes of the numbers in a call or an answer."""
+    if isinstance(value, tuple | list):
+        return sum(map(size_of, value))
+    return value.nbytes if isinstance(value, np.ndarray) else 8

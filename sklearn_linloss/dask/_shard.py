@@ -1,0 +1,236 @@
+"""The worker's side: blocks of rows, and all arrays that have a number for each row.
+
+A shard is an actor. It carries out the calls of a round on each of its blocks, keeps
+the arrays that they make, and returns sums over its rows.
+"""
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+from distributed import get_worker
+from joblib import effective_n_jobs
+
+from .._design import design_of
+from .._objective import Objective
+from .._solvers._sgd import advance
+from .._solvers._sgd_state import Stream
+from ._blocks import survey
+
+
+class Kept(NamedTuple):
+    """Stands for an array, or a function, that shards keep under a number.
+
+    Attributes
+    ----------
+    number : int
+    epoch : int
+        The one of `Parts` in which it was made.
+    """
+
+    number: int
+    epoch: int
+
+
+class Call(NamedTuple):
+    """A call of a method of the objective of each block, or of a function of arrays.
+
+    Attributes
+    ----------
+    what : str
+        Name of the method, or "numpy." or "operator." and that of a function.
+    args : tuple
+        Numbers, arrays of the model's size, and `Kept`.
+    keep : dict
+        Which of the results are kept, under which number.
+    reduce : str
+        How the results of blocks become one: "sum" or "min"; "nothing" where there is
+        no answer.
+    """
+
+    what: str
+    args: tuple
+    keep: dict
+    reduce: str
+
+
+class Plan(NamedTuple):
+    """What all blocks of a fit have in common.
+
+    Attributes
+    ----------
+    classes, by_class : ndarrays of shape (n_classes,)
+        Labels that count, and the weights of their classes.
+    total_weight, mean_weight : float
+        Of all samples, those of their classes included.
+    dtype : dtype
+        Of X.
+    n_jobs : int or None
+        Threads of each worker; None means those that Dask gives it.
+    """
+
+    classes: np.ndarray
+    by_class: np.ndarray
+    total_weight: float
+    mean_weight: float
+    dtype: np.dtype
+    n_jobs: int | None
+
+
+class Moments(NamedTuple):
+    """Weighted mean and variance of each feature, and the weight they stand for."""
+
+    weight: float
+    mean: np.ndarray
+    variance: np.ndarray
+
+    @staticmethod
+    def pool(several):
+        """Those of all samples from those of disjoint ones."""
+        several = [each for each in several if each is not None]
+        if not several:
+            return None
+        total = sum(each.weight for each in several)
+        parts = [each.weight / total for each in several]
+        pairs = list(zip(parts, several, strict=True))
+        mean = sum(part * each.mean for part, each in pairs)
+        variance = sum(
+            part * (each.variance + (each.mean - mean) ** 2) for part, each in pairs
+        )
+        return Moments(total, mean, variance)
+
+
+class Shard:
+    """The blocks of a worker.
+
+    Parameters
+    ----------
+    *blocks : Block
+    """
+
+    def __init__(self, *blocks):
+        self._blocks = blocks
+        self._rows, self._objectives, self._kept = [], [], {}
+
+    def survey(self):
+        """What the driver has to know of each block."""
+        return [survey(block) for block in self._blocks]
+
+    def prepare(self, plan):
+        """Encode labels and weights, and leave out what does not count."""
+        self._rows, self._plan = [], plan
+        # An actor's methods run in one thread: the others are free.
+        default = get_worker().state.nthreads
+        n_threads = default if plan.n_jobs is None else effective_n_jobs(plan.n_jobs)
+        for X, y, weight in self._blocks:
+            codes = np.searchsorted(plan.classes, y)
+            known = plan.classes[np.minimum(codes, len(plan.classes) - 1)] == y
+            if not known.all():
+                X, codes, weight = X[known], codes[known], weight[known]
+            if len(codes) == 0:
+                self._rows.append(None)
+                continue
+            design = design_of(X.astype(plan.dtype, copy=False), n_threads)
+            weight = weight * plan.by_class[codes]
+            self._rows.append((design, codes.astype(np.intp), weight))
+
+    def moments(self):
+        """Those of the features over all blocks; None without samples."""
+        return Moments.pool(
+            Moments(weight.sum(), *design.moments(weight / weight.sum()))
+            for design, _, weight in filter(None, self._rows)
+        )
+
+    def begin(self, terms):
+        """Take the terms of an objective, and forget what was kept for another."""
+        self._kept = {}
+        self._objectives = [
+            Objective(*rows, **terms, total_weight=self._plan.total_weight)
+            for rows in filter(None, self._rows)
+        ]
+
+    def stream(self, place, before, terms, options):
+        """A pass of SGD over the block at a place among those of this worker.
+
+        Parameters
+        ----------
+        place : int
+        before : tuple
+            What the pass over the block before returned: the stream, which is None at
+            the first block of all, and the coefficients and intercepts.
+        terms : dict
+            Of an objective.
+        options : Options
+
+        Returns
+        -------
+        after : tuple
+            The same now.
+        """
+        if self._rows[place] is None:
+            return before
+        stream, start = before
+        design, codes, weight = self._rows[place]
+        if stream is not None:
+            centre = False if stream.centre is None else stream.centre
+            terms = {**terms, "centre": centre}
+        f = Objective(design, codes, weight, **terms)
+        if stream is None:
+            stream = Stream(f, f.pack(*start), options)
+        else:
+            stream.follow(f, options)
+        advance(f, stream, weight / self._plan.mean_weight, options.shuffle)
+        return stream, f.unpack(stream.state.model())
+
+    def execute(self, calls):
+        """Carry out calls in turn, and return the answers of those that have one."""
+        answers = []
+        for call in calls:
+            if call.what == "forget":
+                for number in call.args:
+                    self._kept.pop(number, None)
+                continue
+            results = [self._carry_out(call, f) for f in range(len(self._objectives))]
+            if call.reduce != "nothing":
+                answers.append(combine(results, call.reduce))
+        return answers
+
+    def _carry_out(self, call, place):
+        """What a call gives on one block, without what is kept."""
+        args = [
+            self._kept[each.number][place] if isinstance(each, Kept) else _own(each)
+            for each in call.args
+        ]
+        results = _function(call.what, self._objectives[place])(*args)
+        several = isinstance(results, tuple)
+        results = results if several else (results,)
+        for which, number in call.keep.items():
+            self._kept.setdefault(number, {})[place] = results[which]
+        rest = [each for k, each in enumerate(results) if k not in call.keep]
+        return rest[0] if len(rest) == 1 else rest
+
+
+def _function(name, objective):
+    module, _, function = name.rpartition(".")
+    home = {"": objective, "numpy": np, "operator": operator}[module]
+    return getattr(home, function)
+
+
+def _own(argument):
+    """An array that came over the wire, as one that may be written to: compiled code
+    is made for such.
+    """
+    if isinstance(argument, np.ndarray) and not argument.flags.writeable:
+        return argument.copy()
+    return argument
+
+
+def combine(results, reduce):
+    """One result for those of several blocks or shards; None where there are none."""
+    results = [each for each in results if each is not None]
+    if not results:
+        return None
+    if isinstance(results[0], list):
+        columns = zip(*results, strict=True)
+        return [combine(column, reduce) for column in columns]
+    return min(results) if reduce == "min" else sum(results[1:], start=results[0])

@@ -1,0 +1,602 @@
+"""Fits whose rows lie on the workers of a cluster."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from functools import partial
+from itertools import pairwise
+
+import _reference as reference
+import numpy as np
+import pytest
+from _tiers import only_where, slow_where
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+
+import sklearn_linloss
+
+distributed = pytest.importorskip("distributed", reason="the dask extra")
+da = pytest.importorskip("dask.array", reason="the dask extra")
+dd = pytest.importorskip("dask.dataframe", reason="the dask extra")
+
+import dask  # noqa: E402
+
+import sklearn_linloss.dask as on_dask  # noqa: E402
+from sklearn_linloss.dask import _parts  # noqa: E402
+
+LOSSES = ("softmax", "hinge", "squared_hinge")
+
+
+@pytest.fixture(scope="module")
+def client():
+    """Two processes of one thread, which start anew when they are killed."""
+    with (
+        dask.config.set({"distributed.worker.daemon": True}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(client):
+    """No task and no actor stays on the cluster after a test."""
+    await_two_workers(client)
+    yield
+    end = time.monotonic() + 10.0
+    while tasks(client) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert tasks(client) == []
+    assert set(
+        client.run(lambda dask_worker: len(dask_worker.state.actors)).values()
+    ) <= {0}
+
+
+def await_two_workers(client):
+    """One that was killed comes back, or another one in its place."""
+    end = time.monotonic() + 20.0
+    while len(client.nthreads()) < 2:
+        time.sleep(0.05)
+        if time.monotonic() > end:
+            client.cluster.scale(len(client.cluster.workers) + 1)
+            end += 20.0
+
+
+def tasks(client):
+    return client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks))
+
+
+def data(n_classes=3, n_samples=240, seed=0, dtype=np.float64):
+    X, y = make_classification(
+        n_samples,
+        6,
+        n_informative=4,
+        n_classes=n_classes,
+        n_clusters_per_class=1,
+        class_sep=0.7,
+        random_state=seed,
+    )
+    return (X + 0.5).astype(dtype), y
+
+
+def collection(rows, sizes, csr=False):
+    """An array in partitions of these sizes."""
+    ends = np.cumsum([0, *sizes])
+    assert ends[-1] == len(rows)
+    parts = [rows[start:stop] for start, stop in pairwise(ends)]
+    if csr:
+        parts = [sparse.csr_matrix(part) for part in parts]
+    arrays = [
+        da.from_delayed(dask.delayed(part), part.shape, dtype=part.dtype, meta=part[:0])
+        for part in parts
+    ]
+    return da.concatenate(arrays, axis=0)
+
+
+def sizes_of(n_samples, n_partitions):
+    """Unequal ones, one of them without rows where there are many."""
+    ends = np.sort(
+        np.random.default_rng(n_partitions).integers(0, n_samples, n_partitions - 1)
+    )
+    if n_partitions > 2:
+        ends[1] = ends[0]
+    return np.diff([0, *ends, n_samples]).tolist()
+
+
+def estimators(loss, **parameters):
+    """Of the local class, and on Dask."""
+    for module in (sklearn_linloss, on_dask):
+        if loss == "softmax":
+            yield module.SoftmaxClassifier(**parameters)
+        else:
+            yield module.SVMClassifier(loss, **parameters)
+
+
+def assert_certified(model, optimum, X, y, weight=None, tol=None):
+    """The objective is that of the formulas, and its proven bound is one."""
+    tol = model.tol if tol is None else tol
+    value = reference.objective_of(model, X, y, weight)
+    np.testing.assert_allclose(model.objective_, value, rtol=1e-9)
+    assert model.gap_ <= tol
+    lower, upper = optimum
+    assert lower <= value * (1.0 + 1e-12)
+    assert value * (1.0 - model.gap_) <= upper * (1.0 + 1e-12)
+
+
+def optimum_of(local, X, y, weight=None):
+    """Bounds of the least objective, from a local fit to full precision."""
+    exact = clone(local).set_params(tol=1e-8, max_iter=5000, solver="auto")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        exact.fit(X, y, weight)
+    assert exact.gap_ < 1e-5
+    return exact.objective_ * (1.0 - exact.gap_), exact.objective_
+
+
+@only_where(lambda l1_ratio, csr, n_classes: l1_ratio == 0.0 or csr == (n_classes == 2))
+@pytest.mark.parametrize("n_classes", [2, 5])
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_optimum_of_the_whole(client, loss, l1_ratio, csr, n_classes):
+    X, y = data(n_classes)
+    if csr:
+        X = np.where(np.abs(X) > 0.5, X, 0.0)
+    # Between 1 and 13 partitions, with weights for some cases.
+    case = LOSSES.index(loss) + 3 * int(2 * l1_ratio) + 5 * csr + n_classes
+    sizes = sizes_of(len(X), (1, 2, 5, 13)[case % 4])
+    weight = 1.0 + np.arange(len(X)) % 3 if case % 3 == 0 else None
+    # First-order steps need many rounds for the last digits.
+    tol = 1e-4 if l1_ratio == 0.0 else 1e-2 if loss == "hinge" else 1e-3
+    alpha = 0.02 if l1_ratio == 0.0 else 0.1
+    parameters = {"alpha": alpha, "l1_ratio": l1_ratio, "tol": tol}
+    local, model = estimators(loss, **parameters)
+    model.fit(
+        collection(X, sizes, csr),
+        collection(y, sizes),
+        None if weight is None else collection(weight, sizes),
+    )
+    assert_certified(model, optimum_of(local, X, y, weight), X, y, weight)
+
+
+@pytest.mark.parametrize("solver", ["gd", "lbfgs", "newton", "sgd"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_solvers(client, solver, dtype):
+    X, y = data(dtype=dtype)
+    local, model = estimators("softmax", alpha=0.05, solver=solver, random_state=0)
+    model.fit(da.from_array(X, (100, 6)), da.from_array(y, 100))
+    assert model.solver_ == solver
+    assert model.coef_.dtype == dtype
+    tol = 0.2 if solver == "sgd" else 1e-4
+    optimum = optimum_of(local, X.astype(np.float64), y)
+    assert_certified(model, optimum, X, y, tol=tol)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "hinge"])
+def test_fits_without_intercept_or_penalty(client, loss):
+    X, y = data()
+    dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
+    local, model = estimators(loss, alpha=0.05, fit_intercept=False)
+    model.fit(dX, dy)
+    assert_certified(model, optimum_of(local, X, y), X, y)
+    if loss == "softmax":
+        local, model = estimators(loss, alpha=0.0, tol=1e-3)
+        value = reference.objective_of(model.fit(dX, dy), X, y)
+        assert value <= local.fit(X, y).objective_ * (1.0 + 1e-4)
+
+
+def test_a_gap_that_the_slow_reference_confirms(client):
+    X, y = data()
+    _, model = estimators("softmax", alpha=0.1, tol=1e-7)
+    model.fit(da.from_array(X, (50, 6)), da.from_array(y, 50))
+    assert model.gap_ <= 1e-7
+    gap = reference.relative_gap(model.coef_, model.intercept_, X, y, "softmax", 0.1)
+    assert gap < 1e-6
+
+
+def test_partitions_without_classes(client):
+    X, y = data(5)
+    order = np.argsort(y, kind="stable")
+    X, y = X[order], y[order]
+    local, model = estimators("hinge", alpha=0.05)
+    model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
+    assert_certified(model, optimum_of(local, X, y), X, y)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.0, 1: 2.0, 2: 1.0, 3: 1.0}])
+def test_weights(client, class_weight):
+    X, y = data(4)
+    weight = np.arange(len(X)) % 4 / 2.0
+    local, model = estimators("squared_hinge", alpha=0.05, class_weight=class_weight)
+    sizes = sizes_of(len(X), 5)
+    model.fit(*(collection(each, sizes) for each in (X, y, weight)))
+    local.set_params(tol=1e-8).fit(X, y, weight)
+    np.testing.assert_array_equal(model.classes_, local.classes_)
+    assert model.objective_ <= local.objective_ * (1.0 + 2e-4)
+    np.testing.assert_allclose(model.coef_, local.coef_, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["a", "bb", "ç"], [-7, 3, 2**40], [0.0, 1.0, 5.0]],
+    ids=["str", "int", "float"],
+)
+def test_labels(client, labels):
+    (X, y), labels = data(), np.array(labels)
+    dX, dy = da.from_array(X, (100, 6)), da.from_array(labels[y], 100)
+    _, model = estimators("softmax", alpha=0.1)
+    model.fit(dX, dy)
+    np.testing.assert_array_equal(model.classes_, labels)
+    assert model.classes_.dtype == labels.dtype
+    predicted = model.predict(dX)
+    assert isinstance(predicted, da.Array)
+    np.testing.assert_array_equal(predicted.compute(), model.to_local().predict(X))
+
+
+def test_dataframes(client):
+    pd = pytest.importorskip("pandas")
+    X, y = data()
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    labels = pd.Series(np.array(["low", "middle", "high"])[y], name="label")
+    dX = dd.from_pandas(frame, npartitions=3)
+    dy = dd.from_pandas(labels, npartitions=3)
+    local, model = estimators("softmax", alpha=0.1)
+    model.fit(dX, dy)
+    np.testing.assert_array_equal(model.feature_names_in_, list("abcdef"))
+    assert_certified(
+        model,
+        optimum_of(local, X, y),
+        X,
+        np.array(["low", "middle", "high"])[y],
+    )
+    np.testing.assert_array_equal(
+        model.predict(dX).compute(), model.to_local().predict(frame)
+    )
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(dX.rename(columns={"a": "z"}))
+
+
+def test_files_of_which_one_column_is_read(client, tmp_path):
+    """Dask reads several files as one where it needs few of their columns."""
+    pd = pytest.importorskip("pandas")
+    X, y = data()
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(label=y)
+    dd.from_pandas(frame, npartitions=3).to_parquet(tmp_path)
+    table = dd.read_parquet(tmp_path)
+    local, model = estimators("softmax", alpha=0.1)
+    model.fit(table.drop(columns="label"), table["label"])
+    assert_certified(model, optimum_of(local, X, y), X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+def test_predictions_are_lazy_and_those_of_the_local_model(client, n_classes, csr):
+    X, y = data(n_classes)
+    sizes = [100, 0, 140]
+    dX, dy = collection(X, sizes, csr), collection(y, sizes)
+    _, model = estimators("softmax", alpha=0.1)
+    local = model.fit(dX, dy).to_local()
+    assert type(local) is sklearn_linloss.SoftmaxClassifier
+    for method in (
+        "predict",
+        "predict_proba",
+        "predict_log_proba",
+        "decision_function",
+    ):
+        here = getattr(local, method)(X)
+        there = getattr(model, method)(dX)
+        assert isinstance(there, da.Array)
+        assert (there.shape, there.dtype) == (here.shape, here.dtype)
+        np.testing.assert_allclose(there.compute(), here, rtol=1e-12, atol=1e-14)
+        np.testing.assert_array_equal(getattr(model, method)(X), here)
+    assert model.score(dX, dy) == pytest.approx(local.score(X, y))
+    weight = 1.0 + np.arange(len(X)) % 3
+    weighted = model.score(dX, dy, collection(weight, sizes))
+    assert weighted == pytest.approx(local.score(X, y, weight))
+
+
+def test_local_data_are_fitted_locally(client):
+    X, y = data()
+    local, model = estimators("softmax", alpha=0.1)
+    assert (model.fit(X, y).coef_ == local.fit(X, y).coef_).all()
+
+
+def test_copies_share_the_client_and_pickles_do_without(client):
+    X, y = data()
+    model = on_dask.SVMClassifier("squared_hinge", client=client, alpha=0.1, delta=2.0)
+    with config_context(enable_metadata_routing=True):
+        model.set_fit_request(sample_weight=True)
+    copied = clone(model)
+    assert copied.client is model.client is client
+    assert copied.get_metadata_routing().fit.requests["sample_weight"] is True
+    model.fit(da.from_array(X, (120, 6)), da.from_array(y, 120))
+    other = pickle.loads(pickle.dumps(model))
+    assert other.client is None
+    assert other.get_params()["delta"] == 2.0
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    np.testing.assert_array_equal(model.to_local().coef_, model.coef_)
+
+
+def test_the_same_partitions_give_the_same_model(client):
+    X, y = data()
+    # Data that lie where they lie, so that the scheduler has no choice.
+    workers = sorted(client.nthreads())
+    parts = [
+        [
+            client.scatter(each[start : start + 60], workers=[workers[start // 120]])
+            for start in (0, 60, 120, 180)
+        ]
+        for each in (X, y)
+    ]
+    dX = da.concatenate([da.from_delayed(p, (60, 6), X.dtype) for p in parts[0]])
+    dy = da.concatenate([da.from_delayed(p, (60,), y.dtype) for p in parts[1]])
+    one, two = (
+        on_dask.SoftmaxClassifier(
+            solver="sgd", max_iter=3, tol=0.0, random_state=0
+        ).fit(dX, dy)
+        for _ in range(2)
+    )
+    np.testing.assert_allclose(one.coef_, two.coef_, rtol=1e-10)
+
+
+def test_a_client_that_is_not_the_current_one(client):
+    code = (
+        "import sys, dask.array as da, distributed, numpy as np\n"
+        "from sklearn_linloss.dask import SoftmaxClassifier\n"
+        "client = distributed.Client(sys.argv[1], set_as_default=False)\n"
+        "X = da.from_array(np.eye(6), (3, 6))\n"
+        "y = da.from_array(np.arange(6) % 2, 3)\n"
+        "print(SoftmaxClassifier(client=client, alpha=0.1).fit(X, y).gap_)"
+    )
+    command = [sys.executable, "-c", code, client.scheduler.address]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert float(run.stdout) <= 1e-4, run.stderr
+
+
+def test_warm_starts(client):
+    X, y = data()
+    dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
+    _, model = estimators("softmax", alpha=0.1, warm_start=True)
+    cold = model.fit(dX, dy).n_iter_
+    assert model.fit(dX, dy).n_iter_ < cold
+    with pytest.raises(ValueError, match="same classes"):
+        model.fit(dX, da.from_array(y + 1, 100))
+
+
+# -- what stays where ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_round_carries_a_number_for_each_row(client, monkeypatch, loss):
+    X, y = data(n_samples=2000)
+    largest = []
+    original = _parts.Parts._of_all
+
+    def watched(self, method, *args):
+        results = original(self, method, *args)
+        arrays = [a for a in leaves((args, results)) if isinstance(a, np.ndarray)]
+        largest.extend(array.size for array in arrays)
+        return results
+
+    monkeypatch.setattr(_parts.Parts, "_of_all", watched)
+    _, model = estimators(loss, alpha=0.05)
+    model.fit(da.from_array(X, (500, 6)), da.from_array(y, 500))
+    # The covariance of the features is the largest of them.
+    assert 0 < max(largest) <= 36
+
+
+def leaves(value):
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from leaves(each)
+    elif isinstance(value, dict):
+        yield from leaves(list(value.values()))
+    else:
+        yield value
+
+
+def test_rows_of_a_persisted_collection_do_not_move(client):
+    X, y = data()
+    dX, dy = (da.from_array(a, (60, *a.shape[1:])) for a in (X, y))
+    dX, dy = client.persist([dX, dy])
+    distributed.wait([dX, dy])
+
+    def received(dask_worker):
+        return sum(entry["total"] for entry in dask_worker.transfer_incoming_log)
+
+    before = client.run(received)
+    on_dask.SoftmaxClassifier(alpha=0.1).fit(dX, dy)
+    assert all(f.status == "finished" for f in distributed.futures_of([dX, dy]))
+    moved = sum(client.run(received).values()) - sum(before.values())
+    # Labels may move to their rows.
+    assert moved < X.nbytes / 4
+
+
+# -- faults --------------------------------------------------------------------------
+
+
+def kill_a_worker(client):
+    """SIGKILL to one, as the system does where memory is short."""
+    processes = client.run(os.getpid)
+    os.kill(processes[min(processes)], signal.SIGKILL)
+
+
+@slow_where(lambda loss, solver: solver == "lbfgs" or loss == "softmax")
+@pytest.mark.parametrize(
+    ("loss", "solver"),
+    [("softmax", "lbfgs"), ("softmax", "newton"), ("hinge", "newton")],
+)
+def test_a_worker_is_killed_in_mid_fit(client, monkeypatch, loss, solver):
+    X, y = data()
+    rounds = 0
+    original = _parts.Parts._round
+
+    def with_a_kill(self, *args):
+        nonlocal rounds
+        rounds += 1
+        if rounds == 25:
+            kill_a_worker(client)
+        return original(self, *args)
+
+    monkeypatch.setattr(_parts.Parts, "_round", with_a_kill)
+    local, model = estimators(loss, alpha=0.02, solver=solver, tol=1e-6)
+    model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
+    assert rounds > 25
+    assert_certified(model, optimum_of(local, X, y), X, y)
+
+
+def test_data_that_are_gone_with_a_worker_are_an_error(client, monkeypatch):
+    X, y = data()
+    first = min(client.nthreads())
+    blocks = [client.scatter(each, workers=[first]) for each in (X, y)]
+    dX = da.from_delayed(blocks[0], X.shape, X.dtype)
+    dy = da.from_delayed(blocks[1], y.shape, y.dtype)
+    del blocks
+    original = _parts.Parts._round
+    killed = []
+
+    def with_a_kill(self, *args):
+        if not killed:
+            killed.append(os.kill(client.run(os.getpid)[first], signal.SIGKILL))
+        return original(self, *args)
+
+    monkeypatch.setattr(_parts.Parts, "_round", with_a_kill)
+    model = on_dask.SoftmaxClassifier(alpha=0.1)
+    begun = time.monotonic()
+    with pytest.raises(RuntimeError, match="Data of the fit are gone"):
+        model.fit(dX, dy)
+    assert time.monotonic() - begun < 60.0
+    assert not hasattr(model, "coef_")
+
+
+def test_the_end_of_the_time(client):
+    X, y = data(5, n_samples=2000)
+    model = on_dask.SVMClassifier(alpha=1e-6, tol=1e-9, max_iter=10**6, max_time=0.5)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        model.fit(da.from_array(X, (500, 6)), da.from_array(y, 500))
+    value = reference.objective_of(model, X, y)
+    np.testing.assert_allclose(model.objective_, value, rtol=1e-9)
+
+
+def test_ctrl_c(client):
+    X, y = data(5, n_samples=2000)
+    model = on_dask.SVMClassifier(alpha=1e-6, tol=1e-12, max_iter=10**6)
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(da.from_array(X, (500, 6)), da.from_array(y, 500))
+    timer.join()
+    assert not hasattr(model, "coef_")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+        (lambda X, y: (X, np.zeros_like(y)), "only one class"),
+        (lambda X, y: (X, y + 0.5), "Unknown label type"),
+        (lambda X, y: (np.where(X > 2.0, np.nan, X), y), "NaN"),
+    ],
+    ids=["lengths", "one class", "numbers", "nan"],
+)
+def test_invalid_data(client, change, message):
+    X, y = change(*data())
+    model = on_dask.SoftmaxClassifier()
+    with pytest.raises(ValueError, match=message):
+        model.fit(da.from_array(X, (100, 6)), da.from_array(y, 100))
+    assert vars(model) == vars(on_dask.SoftmaxClassifier())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"solver": "sdca"}, "'sdca' does not support Dask collections"),
+        ({"solver": "newton", "l1_ratio": 0.5}, "does not support an L1 penalty"),
+        ({"early_stopping": True}, "early_stopping"),
+        ({"alpha": -1.0}, "alpha"),
+    ],
+)
+def test_what_cannot_be_served(client, parameters, message):
+    X, y = data()
+    model = on_dask.SoftmaxClassifier(**parameters)
+    with pytest.raises(ValueError, match=message):
+        model.fit(da.from_array(X, (100, 6)), da.from_array(y, 100))
+
+
+def test_labels_have_to_be_a_collection(client):
+    X, y = data()
+    with pytest.raises(TypeError, match="y must be a Dask collection"):
+        on_dask.SoftmaxClassifier().fit(da.from_array(X, (100, 6)), y)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_local_class_says_where_to_go(client, method):
+    X, y = data()
+    dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
+    model = sklearn_linloss.SoftmaxClassifier()
+    fit = getattr(model, method)
+    if method == "partial_fit":
+        fit = partial(fit, classes=[0, 1, 2])
+    with pytest.raises(TypeError, match=r"classes of sklearn_linloss\.dask"):
+        fit(dX, dy)
+    with pytest.raises(TypeError, match=r"y is a Dask collection"):
+        fit(X, dy)
+    model.fit(X, y)
+    with pytest.raises(TypeError, match=r"X is a Dask collection"):
+        model.predict(dX)
+
+
+def test_a_fit_needs_a_cluster(client):
+    X, y = data()
+    with pytest.raises(TypeError, match=r"must be a distributed\.Client"):
+        on_dask.SoftmaxClassifier(client="here").fit(
+            da.from_array(X, (100, 6)), da.from_array(y, 100)
+        )
+
+
+def test_a_fit_without_a_client():
+    """In a process of its own: others may have left a client here."""
+    code = (
+        "import dask.array as da, sklearn_linloss.dask as s\n"
+        "X = da.zeros((4, 2), chunks=2)\n"
+        "s.SoftmaxClassifier().fit(X, X[:, 0])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ValueError: A fit on Dask collections needs a cluster" in run.stderr
+
+
+def test_the_package_does_not_import_dask():
+    code = "import sys, sklearn_linloss; print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert not {"dask", "distributed", "sklearn_linloss.dask"} & set(run.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["SVMClassifier", "SoftmaxClassifier"])
+def test_the_parameters_are_those_of_the_local_class(name):
+    there = getattr(on_dask, name)()
+    assert isinstance(there, getattr(sklearn_linloss, name))
+    parameters = there.get_params()
+    assert parameters.pop("client") is None
+    assert parameters == getattr(sklearn_linloss, name)().get_params()
+
+
+def test_features_that_all_classes_use_or_none(client):
+    X, y = data()
+    parameters = {"alpha": 0.1, "l1_ratio": 0.9, "penalty": "grouped", "tol": 1e-4}
+    local, model = estimators("softmax", **parameters)
+    model.fit(da.from_array(X, (100, 6)), da.from_array(y, 100))
+    local.fit(X, y)
+    used = np.any(local.coef_ != 0.0, axis=0)
+    assert 0 < used.sum() < 6
+    np.testing.assert_array_equal(np.any(model.coef_ != 0.0, axis=0), used)
+    assert abs(model.objective_ - local.objective_) <= 1e-4 * local.objective_

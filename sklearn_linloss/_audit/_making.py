@@ -23,7 +23,7 @@ from .._intercept import lowest_intercept
 from .._losses.softmax import probabilities
 from .._penalty import penalty_of
 from .._problem import Settings, weigh
-from .._solvers._common import Options, Progress, dual_of
+from .._solvers._common import Options, Progress
 from .._version import __version__
 from ..verification import FORMAT
 from ._result import Certificate, Optimum
@@ -254,7 +254,7 @@ class _Making:
         """a_ij of the wrong classes from pi_i * a_i, which is changed in place."""
         problem, f = self._problem, self._objective
         make_feasible(f, pull)
-        known = dual_of(f, pull)
+        known = f.multipliers(pull)
         if f.n_rows == 1:
             known = known * (np.arange(2) != f.y[:, None])
         a = np.zeros((len(problem.y), problem.n_classes))

@@ -49,7 +49,24 @@ def client():
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(client):
+def no_test_hangs():
+    """What waits for a cluster in vain fails, and does not wait for ever."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def give_up(*_):
+        raise TimeoutError("the test waits in vain")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(300)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(client, no_test_hangs):
     """No task and no actor stays on the cluster after a test."""
     await_two_workers(client)
     yield

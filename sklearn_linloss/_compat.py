@@ -6,7 +6,9 @@ from inspect import signature
 
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
+from sklearn import get_config
 from sklearn.base import _fit_context
+from sklearn.utils import _array_api
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import validate_params as _validate_params
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
@@ -47,6 +49,36 @@ def threads_of(n_jobs):
     """The threads that a parameter `n_jobs` means here; one within joblib's workers."""
     backend, _ = get_active_backend()
     return 1 if backend.nesting_level else effective_n_jobs(n_jobs)
+
+
+def namespace_of(array):
+    """The array API namespace of an array of another library than NumPy.
+
+    None for all else, and without scikit-learn's `array_api_dispatch`.
+    """
+    if not get_config()["array_api_dispatch"]:
+        return None
+    xp, is_array = _array_api.get_namespace(array)
+    return xp if is_array and not _array_api._is_numpy_namespace(xp) else None
+
+
+def device_of(array):
+    """The device that an array is on."""
+    return _array_api.device(array)
+
+
+def on_host(array):
+    """An array of another library as an ndarray; all else as it is."""
+    xp = namespace_of(array)
+    return array if xp is None else _array_api._convert_to_numpy(array, xp)
+
+
+def check_same_namespace(X, estimator, method):
+    """Raise where X and the coefficients are of two libraries or on two devices."""
+    if get_config()["array_api_dispatch"] and hasattr(
+        _array_api, "check_same_namespace"
+    ):
+        _array_api.check_same_namespace(X, estimator, attribute="coef_", method=method)
 
 
 def accepts_sample_weight(scorer):
@@ -94,9 +126,13 @@ __all__ = [
     "VisualBlock",
     "accepts_sample_weight",
     "available_if",
+    "check_same_namespace",
     "check_sample_weight",
+    "device_of",
     "fit_context",
+    "namespace_of",
     "needs_all_labels",
+    "on_host",
     "routing_enabled",
     "safe_indexing",
     "scores_labels_only",

@@ -43,7 +43,7 @@ from ._path import (
     warn_of_gaps,
 )
 from ._predictor import LinearPredictor
-from ._problem import check_problem
+from ._problem import check_problem, refuse_arrays
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 from ._typing import Array, ArrayLike, Matrix
 from ._warn import warn
@@ -325,6 +325,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
 
     def _check_data(self, X, y, sample_weight):
         """What no fold could serve is said here; y as an array."""
+        refuse_arrays(X, "A search")
         if self.preprocessor is None:
             validate_data(self, X, y, accept_sparse="csr")
         else:

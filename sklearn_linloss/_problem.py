@@ -8,8 +8,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from . import _solvers
-from ._compat import check_sample_weight, threads_of
-from ._design import Columns, canonical, design_of, like
+from ._compat import check_sample_weight, device_of, namespace_of, on_host, threads_of
+from ._design import Columns, canonical, design_of, like, take_rows
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,10 @@ class Settings:
     tol: float
     n_jobs: int | None
 
-    def choose_solver(self, n_samples, n_features, n_rows):
+    def choose_solver(self, n_samples, n_features, n_rows, by_products=False):
         """The name of the solver for data of that shape.
+
+        `by_products` says that X offers products only.
 
         Raises
         ------
@@ -64,7 +66,8 @@ class Settings:
                 "solver='sgd' or 'auto'."
             )
         solver = "sgd" if self.early_stopping else self.solver
-        return _solvers.choose(solver, self.request(n_samples, n_features, n_rows))
+        request = self.request(n_samples, n_features, n_rows)
+        return _solvers.choose(solver, replace(request, by_products=by_products))
 
     def request(self, *shape):
         """What is asked of a solver for data of n_samples, n_features and n_rows."""
@@ -122,7 +125,8 @@ class Problem:
 
     def choose_solver(self, settings):
         """The name of the solver."""
-        return settings.choose_solver(*self.X.shape, self.n_rows)
+        by_products = namespace_of(self.X) is not None
+        return settings.choose_solver(*self.X.shape, self.n_rows, by_products)
 
     def design(self, n_threads=1):
         """X as solvers see it."""
@@ -133,15 +137,16 @@ class Problem:
         # Compiled code is imported here and not before: predicting needs none.
         from ._objective import Objective
 
+        design = self.design() if design is None else design
         return Objective(
-            self.design() if design is None else design,
+            design,
             self.codes,
             self.weight,
             loss=settings.loss,
             penalty=settings.penalty,
             n_classes=self.n_classes,
             fit_intercept=settings.fit_intercept,
-            dtype=self.X.dtype if dtype is None else dtype,
+            dtype=design.dtype if dtype is None else dtype,
             centre=centre,
             columns=self.columns,
         )
@@ -207,12 +212,24 @@ def smallest_tol(f):
 
 
 def check_data(estimator, X, y, reset=True, dtype=None):
-    """X and y as an estimator takes them; notes the features on it."""
+    """X and y as an estimator takes them; notes the features on it.
+
+    X stays an array of its library, and y is an ndarray.
+    """
     refuse_collections(X=X, y=y)
+    xp = namespace_of(X)
+    if xp is not None:
+        _check_has_double(X, xp)
+        dtype = [xp.float64, xp.float32]
+    elif type(X).__module__ == "torch":
+        raise TypeError(
+            "X is a tensor of torch: call sklearn.set_config(array_api_dispatch=True) "
+            "before the fit, or pass X.numpy()."
+        )
     X, y = validate_data(
         estimator,
         X,
-        y,
+        on_host(y),
         reset=reset,
         accept_sparse="csr",
         dtype=[np.float64, np.float32] if dtype is None else dtype,
@@ -232,9 +249,32 @@ def refuse_collections(**arguments):
             )
 
 
+def _check_has_double(X, xp):
+    """Raise where the device of X has no float64, in which certificates add up."""
+    device = device_of(X)
+    kinds = xp.__array_namespace_info__().dtypes(device=device, kind="real floating")
+    if "float64" not in kinds:
+        raise ValueError(
+            f"The device {device} of X has no float64, which sums over samples need; "
+            "move X to another one."
+        )
+
+
+def refuse_arrays(X, what):
+    """Raise where X is an array of another library; `what` does not support it."""
+    if namespace_of(X) is not None:
+        raise ValueError(
+            f"{what} does not support arrays of other libraries than NumPy; convert X "
+            "to a NumPy array."
+        )
+
+
 def check_weight(weight, X):
     """Weights of the samples as an array."""
     refuse_collections(sample_weight=weight)
+    if namespace_of(X) is not None:
+        X = np.empty((X.shape[0], 0))  # its length is all that counts
+    weight = on_host(weight)
     return check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
@@ -246,6 +286,7 @@ def check_problem(estimator, X, y, sample_weight):
     ValueError
         If the data are invalid.
     """
+    refuse_arrays(X, "This function")
     X, y = check_data(estimator, X, y)
     weight = check_weight(sample_weight, X)
     return weigh(X, y, weight, estimator.class_weight)
@@ -257,7 +298,7 @@ def weigh(X, y, weight, class_weight):
     weight = np.ldexp(weight, -np.frexp(weight.max(initial=0.0))[1])
     kept = weight > 0.0
     if not kept.all():
-        X, y, weight = X[kept], y[kept], weight[kept]
+        X, y, weight = take_rows(X, kept), y[kept], weight[kept]
     if len(y) == 0:  # newer scikit-learn has said so before
         raise ValueError("sample_weight must have at least one non-zero entry.")
     # Their inverse would sort y.
@@ -271,7 +312,7 @@ def weigh(X, y, weight, class_weight):
         raise ValueError("The class weights of all samples are zero.")
     if not present.all():
         kept = present[codes]
-        X, weight = X[kept], weight[kept]
+        X, weight = take_rows(X, kept), weight[kept]
         codes = (np.cumsum(present) - 1)[codes[kept]]
         classes, by_class = classes[present], by_class[present]
     check_classes(classes)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 
 from ._base import LinearLossClassifier
+from ._compat import namespace_of
 from ._losses.softmax import Softmax, probabilities
 from ._predictor import LinearPredictor
 from ._typing import (
@@ -35,7 +36,10 @@ class ProbabilityPredictor(LinearPredictor):
         proba : ndarray of shape (n_samples, n_classes)
             Rows sum to one; columns in the order of `classes_`.
         """
-        scores = self.decision_function(X)
+        scores = self._scores(X, "predict_proba")
+        xp = namespace_of(scores)
+        if xp is not None:
+            return xp.exp(_log_probabilities(xp, scores))
         if scores.ndim == 1:
             return np.column_stack([expit(-scores), expit(scores)])
         return probabilities(scores)
@@ -53,10 +57,21 @@ class ProbabilityPredictor(LinearPredictor):
         log_proba : ndarray of shape (n_samples, n_classes)
             Columns in the order of `classes_`.
         """
-        scores = self.decision_function(X)
+        scores = self._scores(X, "predict_log_proba")
+        xp = namespace_of(scores)
+        if xp is not None:
+            return _log_probabilities(xp, scores)
         if scores.ndim == 1:
             return np.column_stack([log_expit(-scores), log_expit(scores)])
         return log_softmax(scores, axis=1)
+
+
+def _log_probabilities(xp, scores):
+    """Logarithms of the softmax in arrays of an array API namespace."""
+    if scores.ndim == 1:
+        scores = xp.stack([xp.zeros_like(scores), scores], axis=1)
+    relative = scores - xp.max(scores, axis=1, keepdims=True)
+    return relative - xp.log(xp.sum(xp.exp(relative), axis=1, keepdims=True))
 
 
 class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):

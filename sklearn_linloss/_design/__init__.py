@@ -5,8 +5,9 @@ Only here is it known what kind X is.
 
 from scipy import sparse
 
+from .._compat import namespace_of
 from ._base import Design, readonly
-from ._columns import Columns, canonical, like
+from ._columns import Columns, canonical, like, take_rows
 
 __all__ = [
     "Columns",
@@ -15,16 +16,23 @@ __all__ = [
     "design_of",
     "like",
     "readonly",
+    "take_rows",
 ]
 
 
 def design_of(X, n_threads=1):
-    """The design of a C-contiguous ndarray or a CSR, in float32 or float64."""
+    """The design of a C-contiguous ndarray, a CSR or an array of another library, in
+    float32 or float64.
+    """
     # Compiled code is imported here and not before: predicting needs none.
     if sparse.issparse(X):
         from .csr import Csr
 
         return Csr(X, n_threads)
+    if namespace_of(X) is not None:
+        from .arrays import Arrays
+
+        return Arrays(X, n_threads)
     from .dense import Dense
 
     return Dense(X, n_threads)

@@ -80,6 +80,10 @@ class Design:
         """Weighted mean and variance of each feature; infinite beyond its range."""
         raise self._lacks("moments")
 
+    def own(self, array):
+        """An array of the host as users of this X have theirs."""
+        return array
+
     def reads_once(self, n_rows):
         """Whether `loss_gradient` is worth while: it reads X once."""
         return False

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import sparse
 
+from .._compat import device_of, namespace_of
+
 # Columns of a CSR for each that has entries: from here on, empty ones are left out.
 _FEW = 2
 
@@ -41,6 +43,15 @@ class Columns:
         full = np.zeros((len(W), self._n_columns), W.dtype)
         full[:, self.places] = W
         return full
+
+
+def take_rows(X, kept):
+    """The rows of X that a mask keeps."""
+    xp = namespace_of(X)
+    if xp is None:
+        return X[kept]
+    places = xp.asarray(np.flatnonzero(kept), device=device_of(X))
+    return xp.take(X, places, axis=0)
 
 
 def like(X, other):

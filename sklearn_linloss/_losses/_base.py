@@ -89,6 +89,14 @@ class Loss:
         """
         return np.zeros_like(dual)
 
+    def in_namespace(self, xp, scores, true):
+        """Values and gradients in arrays of an array API namespace.
+
+        `scores` are (n, K) for K >= 2, and `true` marks the true classes. Only of
+        losses with a `code`.
+        """
+        raise NotImplementedError
+
     # -- sums over samples -----------------------------------------------------------
     #
     # `scores` are (n, K) for K >= 3 and (n,) for two classes, `y` the class indices and

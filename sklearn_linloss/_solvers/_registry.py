@@ -34,6 +34,8 @@ class Request:
     learning_rate : str
     n_samples, n_features, n_rows : int
         Shape of the problem; `n_rows` is 1 for two classes.
+    by_products : bool
+        Whether X offers products only, and no rows or matrices.
     """
 
     loss: object
@@ -42,6 +44,7 @@ class Request:
     n_samples: int
     n_features: int
     n_rows: int
+    by_products: bool = False
 
     @property
     def n_coefficients(self):
@@ -71,6 +74,8 @@ class Solver:
     ends_by_gap : bool
         Whether the duality gap ends a fit. Else it is a plateau, and its iterates are
         as exact as their rate.
+    by_products : bool
+        Whether it asks products of X only.
     reads : tuple of str
         Parameters of the estimators that only some solvers read.
     """
@@ -80,6 +85,7 @@ class Solver:
     learning_rates: tuple = ("auto",)
     visits_rows: Callable = lambda request: False
     ends_by_gap: bool = True
+    by_products: bool = False
     reads: tuple = ()
 
     @property
@@ -90,6 +96,8 @@ class Solver:
     def refuses(self, request):
         """What in a request it cannot serve, or None."""
         reason = self.lacks(request)
+        if reason is None and request.by_products and not self.by_products:
+            reason = "arrays of other libraries than NumPy"
         if reason is None and request.learning_rate not in self.learning_rates:
             reason = f"learning_rate={request.learning_rate!r}"
         return reason
@@ -194,8 +202,13 @@ def _always(request):
 SOLVERS = {
     solver.name: solver
     for solver in (
-        Solver("gd", _gradient_descent_lacks, learning_rates=("auto", "constant")),
-        Solver("lbfgs", _lbfgs_lacks),
+        Solver(
+            "gd",
+            _gradient_descent_lacks,
+            learning_rates=("auto", "constant"),
+            by_products=True,
+        ),
+        Solver("lbfgs", _lbfgs_lacks, by_products=True),
         Solver("newton", _newton_lacks, visits_rows=_newton_visits_rows),
         Solver("saga", _saga_lacks, visits_rows=_always, reads=("batch_size",)),
         Solver("sdca", _sdca_lacks, visits_rows=_always),
@@ -257,6 +270,11 @@ def _automatic(request):
 
     Rows in turn need many samples, or an L2 penalty on which dual ascent thrives.
     """
+    if request.by_products and request.learning_rate in ("invscaling", "adaptive"):
+        raise ValueError(
+            f"learning_rate={request.learning_rate!r} needs solver='sgd', which does "
+            "not support arrays of other libraries than NumPy."
+        )
     if request.learning_rate in ("invscaling", "adaptive"):
         return "sgd"
     if request.learning_rate == "constant":
@@ -267,7 +285,7 @@ def _automatic(request):
     large = request.n_samples >= RULES.stochastic_from
     # Two classes on more samples than features: few full gradients do (0022).
     tall = request.n_rows == 1 and request.n_samples > request.n_features
-    if "lbfgs" in can and (tall or not large):
+    if "lbfgs" in can and (tall or not large or request.by_products):
         return "lbfgs"
     strong = request.penalty.convexity > 0.0 or not request.loss.smooth
     if strong and "sdca" in can:

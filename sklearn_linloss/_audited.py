@@ -9,7 +9,8 @@ from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from ._audit import Case, Certificate, certify_case
-from ._problem import check_data, check_weight, weights_by_class
+from ._compat import on_host
+from ._problem import check_data, check_weight, refuse_arrays, weights_by_class
 from ._typing import Array, ArrayLike, ClassWeight, Matrix, PenaltyName
 
 
@@ -71,6 +72,7 @@ class AuditedClassifier:
         True
         """
         check_is_fitted(self)
+        refuse_arrays(X, "certify")
         X, y = check_data(self, X, y, reset=False)
         weight = weight_of(self.class_weight, X, y, sample_weight)
         case = Case(
@@ -78,9 +80,9 @@ class AuditedClassifier:
             X=X,
             y=y,
             weight=weight,
-            classes=self.classes_,
+            classes=on_host(self.classes_),
             coef=dense(self.coef_).astype(np.float64),
-            intercept=self.intercept_.astype(np.float64),
+            intercept=on_host(self.intercept_).astype(np.float64),
             loss=self._loss(),
             alpha=self.alpha,
             l1_ratio=self.l1_ratio,
@@ -104,17 +106,18 @@ class AuditedClassifier:
         """
         check_is_fitted(self)
         classifier = self._counterpart()
-        for name in ("classes_", "n_features_in_", "feature_names_in_"):
+        for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(classifier, name, getattr(self, name))
+        classifier.classes_ = on_host(self.classes_)
         classifier.coef_ = dense(self.coef_).copy()
-        classifier.intercept_ = self.intercept_.copy()
+        classifier.intercept_ = on_host(self.intercept_).copy()
         return classifier
 
 
 def dense(W):
     """Coefficients as an ndarray."""
-    return W.toarray() if sparse.issparse(W) else W
+    return W.toarray() if sparse.issparse(W) else on_host(W)
 
 
 def weight_of(class_weight, X, y, sample_weight):

@@ -207,6 +207,14 @@ def test_pipelines_and_pickles(iris, xp):
     assert host(again.predict(X) == y).mean() > 0.9
 
 
+def test_what_is_made_of_a_model_is_in_numpy(iris):
+    X, y = iris
+    model = make("softmax", alpha=0.1).fit(strict.asarray(X), strict.asarray(y))
+    assert model.certify(X, y).gap <= model.tol
+    other = model.to_sklearn()
+    assert (other.predict(X) == host(model.predict(strict.asarray(X)))).all()
+
+
 def test_a_warm_start_continues(iris, xp):
     X, y = xp.asarray(iris[0]), iris[1]
     model = make("softmax", solver="lbfgs", alpha=0.1, warm_start=True).fit(X, y)
@@ -264,6 +272,7 @@ def test_what_takes_numpy_only_says_so(iris):
         lambda: make("softmax", early_stopping=True).fit(X, y),
         lambda: linear_path(X, y, loss="softmax"),
         lambda: SoftmaxClassifierCV().fit(X, y),
+        lambda: make("softmax").fit(iris[0], y).certify(X, y),
     ]
     for call in calls:
         with pytest.raises(ValueError, match="arrays of other libraries than NumPy"):

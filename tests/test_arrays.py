@@ -9,10 +9,7 @@ import sklearn
 from _models import LOSSES, make
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import (
-    check_array_api_input_and_values,
-    check_array_api_same_namespace,
-)
+from sklearn.utils import estimator_checks
 
 from sklearn_linloss import SoftmaxClassifierCV, linear_path, losses
 from sklearn_linloss._design import design_of
@@ -56,10 +53,12 @@ def test_the_checks_of_scikit_learn_on_values(solver, dtype):
     name = type(model).__name__
     with sklearn.config_context(array_api_dispatch=False):
         for device in ("CPU_DEVICE", "device1"):
-            check_array_api_input_and_values(
+            estimator_checks.check_array_api_input_and_values(
                 name, model, "array_api_strict", device, dtype
             )
-        check_array_api_same_namespace(name, model, "array_api_strict", "device1")
+        estimator_checks.check_array_api_same_namespace(
+            name, model, "array_api_strict", "device1"
+        )
 
 
 @pytest.mark.parametrize("solver", ["auto", "newton", "gd", "lbfgs"])

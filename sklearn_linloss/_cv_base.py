@@ -45,7 +45,7 @@ from ._path import (
 from ._predictor import LinearPredictor
 from ._problem import check_problem, refuse_arrays
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
-from ._typing import Array, ArrayLike, Matrix
+from ._typing import ArrayLike, Matrix
 from ._warn import warn
 
 # What the fits take over from their parent.
@@ -172,22 +172,10 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             self.__dict__.update(before)
             raise
 
-    def decision_function(self, X: Matrix) -> Array:
-        """Confidence scores of the samples for each class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            For two classes one number, positive where `classes_[1]` is predicted.
-        """
+    def _scores(self, X, method):
         check_is_fitted(self, "best_estimator_")
         if self.preprocessor is None:
-            return super().decision_function(X)
+            return super()._scores(X, method)
         return self.best_estimator_.decision_function(X)
 
     def score(

@@ -1,5 +1,6 @@
 """Fits whose rows lie on the workers of a cluster."""
 
+import gc
 import os
 import pickle
 import signal
@@ -70,6 +71,7 @@ def nothing_is_left(client, no_test_hangs):
     """No task and no actor stays on the cluster after a test."""
     await_two_workers(client)
     yield
+    gc.collect()  # collections of the test that refer to themselves
     end = time.monotonic() + 10.0
     while tasks(client) and time.monotonic() < end:
         time.sleep(0.05)

@@ -48,7 +48,10 @@ def test_check_estimator(model):
     ]
     assert failed == []
     skipped = [
-        f"{r['check_name']}: {r['exception']}" for r in by_status.get("skipped", [])
+        f"{r['check_name']}: {r['exception']}"
+        for r in by_status.get("skipped", [])
+        # Those need libraries and a setting: tests/test_arrays.py runs them.
+        if r["check_name"] != "check_array_api_input"
     ]
     assert skipped == []
     assert {r["check_name"] for r in by_status.get("xfail", [])} <= set(expected)

@@ -12,7 +12,7 @@ SECTIONS = dict(
 )
 WITH_TABLES = [name for name, text in SECTIONS.items() if "\n|---" in text]
 MEASURED = re.compile(
-    r"^Measured on machine [AB], .*?\d{1,2} [A-Z][a-z]+ \d{4},.*?commit[s ]",
+    r"^Measured on machine [A-C], .*?\d{1,2} [A-Z][a-z]+ \d{4},.*?commit[s ]",
     re.M | re.S,
 )
 

@@ -159,7 +159,7 @@ def test_what_classes_have_in_common_changes_no_loss():
     f = make_objective(X, np.arange(40) % 4, "softmax", l1_ratio=1.0)
     theta = 2.0 + rng.normal(size=f.size)
     before = f.loss_value(f.scores(theta)), f.penalty_value(theta)
-    _working_set._remove_common(f.coefficients(theta))
+    f.penalty.remove_common(f.coefficients(theta))
     assert f.loss_value(f.scores(theta)) == pytest.approx(before[0])
     assert f.penalty_value(theta) < before[1]
     for shift in (-1e-3, 1e-3):

@@ -221,11 +221,6 @@ def check_data(estimator, X, y, reset=True, dtype=None):
     if xp is not None:
         _check_has_double(X, xp)
         dtype = [xp.float64, xp.float32]
-    elif type(X).__module__ == "torch":
-        raise TypeError(
-            "X is a tensor of torch: call sklearn.set_config(array_api_dispatch=True) "
-            "before the fit, or pass X.numpy()."
-        )
     X, y = validate_data(
         estimator,
         X,

@@ -288,8 +288,17 @@ def test_a_device_without_double_precision(iris):
 
 
 def test_a_tensor_without_dispatch(iris):
-    """Torch says so of a dtype; here a class that says it is of torch stands in."""
-    tensor = type("Tensor", (), {"__module__": "torch", "shape": (150, 4)})()
+    """It is converted, as scikit-learn does; a class that can be stands in for torch."""
+    X, y = iris
+
+    class Tensor:
+        shape = X.shape
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(X, dtype=dtype)
+
+    Tensor.__module__ = "torch"
     with sklearn.config_context(array_api_dispatch=False):
-        with pytest.raises(TypeError, match="array_api_dispatch=True"):
-            make("softmax").fit(tensor, iris[1])
+        fitted = make("softmax").fit(Tensor(), y)
+    assert type(fitted.coef_) is np.ndarray
+    np.testing.assert_array_equal(fitted.coef_, make("softmax").fit(X, y).coef_)

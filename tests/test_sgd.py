@@ -184,8 +184,10 @@ def test_damped_directions(loss, n_classes, n_directions):
             blends=np.zeros(1),
             momentum=0.0,
             b_scale=1.0,
+            metric=np.ones(n_features),
             basis=basis,
             damping=damping,
+            squares=np.empty(0),
         ),
         _kernels.SgdState(
             W=W,
@@ -199,6 +201,85 @@ def test_damped_directions(loss, n_classes, n_directions):
         ),
     )
     np.testing.assert_allclose(W, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("kind", ["dense", "csr"])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_row_steps_to_the_zero_of_its_loss_at_most(loss, n_classes, kind, momentum):
+    rng = np.random.default_rng(0)
+    n, n_features, rate = 6, 5, 0.7
+    lengths = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 100.0])
+    X, y = lengths[:, None] * rng.normal(size=(n, n_features)), np.arange(n) % n_classes
+    n_rows = 1 if n_classes == 2 else n_classes
+    weight = rng.random(n)
+    W = 0.3 * rng.normal(size=(n_rows, n_features))
+    squares = (X**2).sum(axis=1)
+    expected, held = W.copy(), 0
+    for i in range(n):
+        values, pull = reference.loss_terms(X[i : i + 1] @ W.T, y[i : i + 1], loss)
+        gradient = np.outer(pull[0], X[i])
+        share = weight[i] / n * rate
+        if np.any(gradient):
+            furthest = min(1.0, 2.5 * (1.0 - momentum)) * values[0]
+            held += share > furthest / (gradient**2).sum()
+            share = min(share, furthest / (gradient**2).sum())
+        expected -= (1.0 + momentum) * share * gradient
+    assert 0 < held < n
+
+    b = np.zeros((0, n_rows))
+    pass_ = _kernels.SgdPass(
+        order=rng.permutation(n),
+        batch_size=n,
+        rates=np.array([rate]),
+        blends=np.zeros(1),
+        momentum=momentum,
+        b_scale=1.0,
+        metric=np.ones(n_features),
+        basis=np.empty((0, n_features)),
+        damping=np.empty(0),
+        squares=squares,
+    )
+    W = W if kind == "dense" else np.ascontiguousarray(W.T)
+    state = _kernels.SgdState(
+        W=W,
+        b=b,
+        W_velocity=np.zeros_like(W),
+        b_velocity=b.copy(),
+        W_mean=np.zeros_like(W),
+        b_mean=b.copy(),
+        response=np.zeros(1),
+        batch_losses=np.zeros(1),
+    )
+    code = _kernels.code_of(getattr(losses, loss))
+    terms = _kernels.Terms(y, weight, delta=1.0, l1=0.0, l2=0.0)
+    if kind == "dense":
+        rows = _kernels.DenseRows(readonly(X), np.zeros(n_features))
+        _kernels.sgd_epoch_dense(code, rows, terms, pass_, state)
+    else:
+        S = sparse.csr_matrix(X)
+        rows = _kernels.CsrRows(*map(readonly, (S.data, S.indices, S.indptr)))
+        _kernels.sgd_epoch_csr(code, rows, terms, pass_, state)
+    np.testing.assert_allclose(W if kind == "dense" else W.T, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@all_losses
+def test_features_of_very_different_units(loss, l1_ratio):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 8))
+    y = np.argmax(X[:, :3] + 0.5 * rng.standard_normal((600, 3)), axis=1)
+    X = X * np.array([0.05, 20.0, 1.0, 10.0, 0.05, 0.1, 30.0, 1.0])
+    best = make(loss, alpha=1e-4, l1_ratio=l1_ratio, tol=1e-3, max_iter=5000)
+    best = best.fit(X, y).objective_
+    fitted = sgd(loss, alpha=1e-4, l1_ratio=l1_ratio, tol=0, max_iter=50).fit(X, y)
+    at_zero = fitted.loss_curve_[0]
+    allowed = max(0.01 * best, 0.002 * at_zero)
+    if loss != "softmax":
+        allowed = max(0.03 * best, 0.005 * at_zero)
+    assert fitted.objective_ <= best + allowed
 
 
 @pytest.mark.parametrize("rate", ["constant", "invscaling", "adaptive"])

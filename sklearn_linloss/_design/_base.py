@@ -132,8 +132,11 @@ class Design:
         """A design of some of the columns, whose numbers ascend."""
         raise self._lacks("on_features")
 
-    def squared_norms(self, centre):
-        """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre."""
+    def squared_norms(self, centre, metric=None):
+        """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre.
+
+        In a diagonal `metric`, where rows know a centre.
+        """
         raise self._lacks("squared_norms")
 
     def gram(self, rows, others, by_feature, centre=None):

@@ -152,7 +152,7 @@ class Csr(Design):
     def _by_columns(self):
         return self._X.tocsc()
 
-    def squared_norms(self, centre):
+    def squared_norms(self, centre, metric=None):
         norms = np.empty(self.n_samples)
         for rows in self.row_blocks(8 * max(self.n_stored // self.n_samples, 1)):
             ends = self._X.indptr[rows.start : rows.stop + 1]

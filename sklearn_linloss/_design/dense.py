@@ -141,10 +141,14 @@ class Dense(Design):
     def on_features(self, features):
         return Dense(np.ascontiguousarray(self._X[:, features]), self.n_threads)
 
-    def squared_norms(self, centre):
+    def squared_norms(self, centre, metric=None):
         norms = np.empty(self.n_samples)
+        root = None if metric is None else np.sqrt(metric)
         for rows in self.row_blocks(8 * self.n_features):
-            norms[rows] = row_norms(self._X[rows] - centre, squared=True)
+            Z = self._X[rows] - centre
+            if root is not None:
+                Z *= root
+            norms[rows] = row_norms(Z, squared=True)
         return norms
 
     def gram(self, rows, others, by_feature, centre=None):

@@ -77,8 +77,14 @@ class SgdPass(NamedTuple):
     momentum : float
     b_scale : float
         How much longer the steps of the intercepts are.
+    metric : ndarray of shape (n_features,)
+        How much longer the steps of each feature are; dense only.
     basis, damping : ndarray of shapes (k, n_features) and (k,)
-        Orthonormal rows along which gradients lose the part `damping`; dense only.
+        Rows, orthonormal in the metric, along which gradients lose the part `damping`;
+        dense only.
+    squares : ndarray of shape (n,), float64, or empty
+        The squared lengths of the rows in the metric, which bound the steps of single
+        rows.
     """
 
     order: np.ndarray
@@ -87,8 +93,10 @@ class SgdPass(NamedTuple):
     blends: np.ndarray
     momentum: float
     b_scale: float
+    metric: np.ndarray
     basis: np.ndarray
     damping: np.ndarray
+    squares: np.ndarray
 
 
 class SgdState(NamedTuple):

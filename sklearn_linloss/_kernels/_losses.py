@@ -107,11 +107,14 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
 
 
 @inlined
-def batch_loss(loss, scores, y, weight, delta, rows, gradient):
+def batch_loss(loss, scores, y, weight, delta, rows, squares, reach, gradient):
     """Mean loss of a batch and its gradient in the scores.
 
     `weight` is relative to its mean over the training set, so that the mean over
-    batches is the mean over the set.
+    batches is the mean over the set. With `squares`, the squared lengths of all rows of
+    X, no row pulls further than to the zero of its own loss, as its tangent goes, in a
+    step of `reach`: there, the step f / |g|^2 of B. T. Polyak (N. Loizou et al.,
+    "Stochastic Polyak step-size for SGD", AISTATS 2021, who bound it too).
     """
     total = 0.0
     share = 1.0 / len(rows)
@@ -123,9 +126,17 @@ def batch_loss(loss, scores, y, weight, delta, rows, gradient):
             gradient[r, 0] = sign * slope
         else:
             value = row_loss(loss, scores, r, y[i], delta, 0.0, gradient, r)
-        total += share * weight[i] * value
+        part = share * weight[i]
+        total += part * value
+        if len(squares):
+            slope = 0.0
+            for k in range(scores.shape[1]):
+                slope += gradient[r, k] * gradient[r, k]
+            step = part * reach * squares[i] * slope
+            if step > value:
+                part *= value / step
         for k in range(scores.shape[1]):
-            gradient[r, k] *= share * weight[i]
+            gradient[r, k] *= part
     return total
 
 

@@ -27,13 +27,16 @@ def saga_epoch_dense(loss, design, terms, pass_, state):
     change = np.empty_like(W)
     offset = np.empty(n_rows, W.dtype)
     scores = np.empty((batch_size, n_rows), W.dtype)
+    unbounded = np.empty(0)
     pull = np.empty((batch_size, n_rows), W.dtype)
     for first in range(0, len(order), batch_size):
         rows = order[first : first + batch_size]
         size = len(rows)
         centred_offset(W, centre, b, offset)
         batch_scores(X, rows, W, offset, scores)
-        batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
+        batch_loss(
+            loss, scores[:size], y, weight, delta, rows, unbounded, 0.0, pull[:size]
+        )
         for r in range(size):
             i = rows[r]
             for k in range(n_rows):
@@ -106,6 +109,7 @@ def saga_epoch_csr(loss, design, terms, pass_, state):
     done = np.zeros(n_features, np.int64)
     touched = np.empty(n_features, np.int64)
     scores = np.empty((batch_size, n_rows), W.dtype)
+    unbounded = np.empty(0)
     pull = np.empty((batch_size, n_rows), W.dtype)
     n_batches = (len(order) + batch_size - 1) // batch_size
     shrinks = np.ones(n_batches + 1, W.dtype)
@@ -136,7 +140,9 @@ def saga_epoch_csr(loss, design, terms, pass_, state):
                     n_touched += 1
                 for k in range(n_rows):
                     scores[r, k] += data[p] * W[j, k]
-        batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
+        batch_loss(
+            loss, scores[:size], y, weight, delta, rows, unbounded, 0.0, pull[:size]
+        )
         for r in range(size):
             i = rows[r]
             for k in range(n_rows):

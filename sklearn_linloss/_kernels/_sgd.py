@@ -13,6 +13,8 @@ from ._products import batch_scores, centred_adjoint, centred_offset, column_sum
 
 # Of the product of an epoch's shrinks: below it, closed forms would divide by zero.
 _SMALLEST_LOG = -600.0
+# How often a row may overstep the zero of its loss, carried on by momentum (0028).
+_OVERSHOOT = 2.5
 _COASTED = 1e-16  # velocity over its weight, which it then no longer changes
 
 
@@ -38,25 +40,30 @@ def _decays(rates, momentum, l2, response, shrinks, reaches):
 
 
 @inlined
-def _momentum_step(W, velocity, mean, gradient, rate, shrink, momentum, kink, blend):
+def _momentum_step(
+    W, velocity, mean, gradient, metric, rate, decay, momentum, kink, blend
+):
     """One step of Nesterov's momentum, with weight decay and soft thresholding.
 
-    `mean` moves by `blend` of the way to the result.
+    Steps, decay and thresholds are longer by `metric`, one number a column. `mean`
+    moves by `blend` of the way to the result.
     """
     number = W.dtype.type
-    rate, shrink, momentum = number(rate), number(shrink), number(momentum)
+    rate, decay, momentum = number(rate), number(decay), number(momentum)
     kink, blend = number(kink), number(blend)
-    tiny = np.finfo(W.dtype).tiny
+    tiny, one = np.finfo(W.dtype).tiny, number(1.0)
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
-            push = rate * gradient[k, j]
+            shrink = one - min(metric[j] * decay, one)
+            push = rate * metric[j] * gradient[k, j]
             v = shrink * momentum * velocity[k, j] - push
             # Subnormal numbers are very slow.
             velocity[k, j] = v if abs(v) >= tiny else number(0.0)
             W[k, j] = shrink * W[k, j] + momentum * v - push
         if kink > 0.0:
             for j in range(W.shape[1]):
-                W[k, j] -= min(max(W[k, j], -kink), kink)
+                threshold = kink * metric[j]
+                W[k, j] -= min(max(W[k, j], -threshold), threshold)
         if blend > 0.0:
             for j in range(W.shape[1]):
                 mean[k, j] += blend * (W[k, j] - mean[k, j])
@@ -88,9 +95,11 @@ def _moving_rows(rows, pull, moving):
 
 
 @inlined
-def _damp(W, decay, basis, damping, gradient):
-    """Take `damping` of the components along the orthonormal rows of `basis` from the
-    gradient, the penalty's included. Four at a time: none changes the others.
+def _damp(W, decay, metric, basis, damping, gradient):
+    """Take `damping` of the components along the rows of `basis` from the gradient, the
+    penalty's included. Four at a time: none changes the others.
+
+    The rows are orthonormal in the inner product that `metric` weighs.
     """
     last = len(damping) - 1
     for a in range(0, len(damping), 4):
@@ -98,7 +107,7 @@ def _damp(W, decay, basis, damping, gradient):
         for k in range(W.shape[0]):
             p0 = p1 = p2 = p3 = W.dtype.type(0.0)
             for j in range(W.shape[1]):
-                g = gradient[k, j] + decay * W[k, j]
+                g = metric[j] * (gradient[k, j] + decay * W[k, j])
                 p0 += basis[a, j] * g
                 p1 += basis[a1, j] * g
                 p2 += basis[a2, j] * g
@@ -125,12 +134,15 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
     check_code(loss)
     X, centre = design
     y, weight, delta, l1, l2 = terms
-    order, batch_size, rates, blends, momentum, b_scale, basis, damping = pass_
+    order, batch_size, rates, blends, momentum, b_scale, metric = pass_[:7]
+    basis, damping, squares = pass_[7:]
     W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_rows, n_features = W.shape
     gradient = np.empty_like(W)
     offset = np.empty(n_rows, W.dtype)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
+    ones = np.ones(n_rows, W.dtype)
+    held = min(1.0, _OVERSHOOT * (1.0 - momentum))
     scores = np.empty((batch_size, n_rows), W.dtype)
     pull = np.empty_like(scores)
     moving = np.empty(batch_size, order.dtype)
@@ -152,7 +164,10 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
                 for j in range(n_features):
                     free[k, j] = W[k, j] - W[n_free, j]
         batch_scores(X, rows, free, offset, scores[:size])
-        value = batch_loss(loss, scores[:size], y, weight, delta, rows, pull[:size])
+        reach = rates[t] / held
+        value = batch_loss(
+            loss, scores[:size], y, weight, delta, rows, squares, reach, pull[:size]
+        )
         for k in range(n_rows):
             value += _penalty(W, k, l1, l2)
         batch_losses[t] = value
@@ -163,10 +178,10 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
             for k in range(n_free):
                 for j in range(n_features):
                     gradient[n_free, j] -= gradient[k, j]
-        _damp(W, decay, basis, damping, gradient)
+        _damp(W, decay, metric, basis, damping, gradient)
         rate, blend = rates[t], blends[t]
         _momentum_step(
-            W, W_velocity, W_mean, gradient, rate, shrinks[t], momentum,
+            W, W_velocity, W_mean, gradient, metric, rate, reaches[t] * l2, momentum,
             reaches[t] * l1, blend,
         )  # fmt: skip
         if len(b):
@@ -174,7 +189,7 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
                 b_gradient[0, k] = column_sum(pull[:size], k)
         rate *= b_scale
         _momentum_step(
-            b, b_velocity, b_mean, b_gradient, rate, 1.0, momentum, 0.0, blend
+            b, b_velocity, b_mean, b_gradient, ones, rate, 0.0, momentum, 0.0, blend
         )
 
 
@@ -272,7 +287,8 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     check_code(loss)
     data, indices, indptr = design
     y, weight, delta, l1, l2 = terms
-    order, batch_size, rates, blends, momentum, b_scale, _, _ = pass_
+    order, batch_size, rates, blends, momentum, b_scale = pass_[:6]
+    squares = pass_.squares
     W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_features, n_rows = W.shape
     n_batches = len(rates)
@@ -292,6 +308,8 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     scores = np.empty((batch_size, n_rows), W.dtype)
     pull = np.empty_like(scores)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
+    ones = np.ones(n_rows, W.dtype)
+    held = min(1.0, _OVERSHOOT * (1.0 - momentum))
     mu, tiny = number(momentum), np.finfo(W.dtype).tiny
     for t in range(n_batches):
         rows = order[t * batch_size : (t + 1) * batch_size]
@@ -317,8 +335,9 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
                 for k in range(n_rows):
                     scores[r, k] += x * W[j, k]
         batch_losses[t] = penalty + batch_loss(
-            loss, scores[:size], y, weight, delta, rows, pull[:size]
-        )
+            loss, scores[:size], y, weight, delta, rows, squares, rates[t] / held,
+            pull[:size],
+        )  # fmt: skip
         for r in range(size):
             i = rows[r]
             for p in range(indptr[i], indptr[i + 1]):
@@ -346,8 +365,8 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
             for k in range(n_rows):
                 b_gradient[0, k] = column_sum(pull[:size], k)
         _momentum_step(
-            b, b_velocity, b_mean, b_gradient, rates[t] * b_scale, 1.0, momentum, 0.0,
-            blends[t],
+            b, b_velocity, b_mean, b_gradient, ones, rates[t] * b_scale, 0.0, momentum,
+            0.0, blends[t],
         )  # fmt: skip
     for j in range(n_features):
         if done[j] < n_batches:

@@ -17,7 +17,7 @@ class Rules:
     probe_rows: int = 512  # rows from which second moments are estimated (0007)
     probe_steps: int = 15  # steps of power and of subspace iteration on them
     directions: int = 16  # most directions that are damped (0007)
-    flattest: float = 0.02  # of the largest eigenvalue: damped no further (0007)
+    flattest: float = 0.1  # of the largest eigenvalue: damped no further (0028)
     far_above: float = 2.0  # objective over the lowest, from which a fit diverges
     # A solver stalls where neither its gap falls to this part of itself, nor its
     # objective to that, within so many iterations (0014).
@@ -417,15 +417,18 @@ def batch_curvature(f, batch_size, width, rng):
     return curvature * (whole + (row + whole) / batch_size) + f.penalty.convexity, whole
 
 
-def curvature_scales(f, rng, basis=None, damping=None):
+def curvature_scales(f, rng, basis=None, damping=None, metric=None):
     """Largest eigenvalue and trace of the matrix of second moments of the features.
 
-    Of the centred features, where theta counts from a centre. The part `damping` of the
-    components along the orthonormal rows of `basis` is left out. The eigenvalue is
-    estimated by power iteration on some rows; 1 stands for zero.
+    Of the centred features, where theta counts from a centre, times the roots of a
+    `metric`. The part `damping` of the components along the orthonormal rows of `basis`
+    is left out. The eigenvalue is estimated by power iteration on some rows; 1 stands
+    for zero.
     """
-    Z = _some_rows(f, rng)
+    Z = _some_rows(f, rng, metric)
     second_moment = f.variance if f.mean is not None else f.second_moment
+    if metric is not None:
+        second_moment = metric * second_moment
     trace = second_moment.sum()
     if basis is not None and len(basis):
         trace -= damping @ np.square(_product(Z, basis.T)).mean(axis=0)
@@ -443,12 +446,12 @@ def curvature_scales(f, rng, basis=None, damping=None):
     return (largest if largest > 0.0 else 1.0), max(trace, 0.0)
 
 
-def leading_directions(f, rng):
+def leading_directions(f, rng, metric=None):
     """Directions in which the features vary most, and how much to damp each.
 
-    By subspace iteration on some rows. Without the part `damping` of each, no direction
-    has an eigenvalue above that of the first one left out, or `RULES.flattest` times
-    the largest if that is more.
+    The features count times the roots of a `metric`. By subspace iteration on some
+    rows. Without the part `damping` of each, no direction has an eigenvalue above that
+    of the first one left out, or `RULES.flattest` times the largest if that is more.
 
     Returns
     -------
@@ -457,7 +460,7 @@ def leading_directions(f, rng):
     damping : ndarray of shape (k,)
     """
     count = min(RULES.directions + 1, f.n_features)
-    Z = _some_rows(f, rng)
+    Z = _some_rows(f, rng, metric)
     basis = rng.standard_normal((f.n_features, count))
     for _ in range(RULES.probe_steps):
         basis, _ = np.linalg.qr(_second_moments(Z, basis))
@@ -469,11 +472,16 @@ def leading_directions(f, rng):
     return basis[steep], 1.0 - flat / values[steep]
 
 
-def _some_rows(f, rng):
-    """Rows of X in float64, and the centre of the features."""
+def _some_rows(f, rng, metric=None):
+    """Rows of X in float64, and the centre of the features, both times the roots of a
+    `metric`, of dense features.
+    """
     rows = rng.choice(f.n_samples, min(f.n_samples, RULES.probe_rows), replace=False)
     centre = f.mean if f.mean is not None else np.zeros(f.n_features)
-    return f.design.rows(np.sort(rows)).astype(np.float64), centre
+    X = f.design.rows(np.sort(rows)).astype(np.float64)
+    if metric is None:
+        return X, centre
+    return X * np.sqrt(metric), centre * np.sqrt(metric)
 
 
 def _product(Z, directions):

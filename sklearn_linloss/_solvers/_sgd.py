@@ -83,8 +83,10 @@ def run_epoch(f, state, weight, order, rates):
             blends,
             state.momentum,
             state.intercept_scale,
+            state.metric,
             state.basis,
             state.damping,
+            state.squares(f),
         ),
         _kernels.SgdState(
             *f.arrays(state.theta),

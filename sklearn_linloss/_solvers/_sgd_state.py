@@ -19,7 +19,7 @@ class Rules:
     first_cycle_updates: int = 1000  # at least (0007)
     start: float = 0.25  # first rate, over the one safe for a typical batch (0007)
     growth: float = 1.3  # of the rate in an epoch, while the objective falls (0007)
-    fall: float = 0.01  # by such a part of the lowest, at least (0007)
+    fall: float = 1e-3  # by such a part of the lowest, at least (0028)
     growth_until: float = 0.6  # part of a cycle
     # An epoch is taken back that raised the objective by more than `rise` of the
     # lowest, times the part of the cycle that is left, and `rise_at_start` of the first
@@ -29,6 +29,13 @@ class Rules:
     retreat: float = 0.7  # part of the rate that is left then (0007)
     caution: float = 0.9  # part of the growth (beyond 1) that is left then
     retreats: int = 30  # then every epoch stays
+    patience: int = 4  # epochs without a new lowest; then a retreat (0028)
+    # Rows longer than by the root of this, over the median, count as so long (0028).
+    far: float = 16.0
+    alike: float = 0.1  # of the largest variance; above, features are alike (0028)
+    # A feature counts as if its variance were larger by so many times the penalty's
+    # curvature over the loss's (0028).
+    floor: float = 10.0
     # -- the same in a stream ----------------------------------------------------------
     # Squared norm of the first rows, over that of later ones, below which the first say
     # nothing of the scale of the features.
@@ -52,8 +59,13 @@ class State:
         In the layout of the objective.
     centre : ndarray of shape (n_features,)
         What the features of `theta` count from.
-    basis, damping : ndarrays of shape (k, n_features) and (k,)
-        Gradients lose the part `damping` of their components along `basis`.
+    metric : ndarray of shape (n_features,)
+        How much longer the steps of each feature are.
+    basis, damping : ndarrays of shapes (k, n_features) and (k,)
+        Gradients lose the part `damping` of their components along `basis`, whose
+        rows are orthonormal in the metric.
+    bounds_rows : bool
+        Whether the length of a row bounds its step.
     intercept_scale : float
         How much longer than the weights' the steps of the intercepts are.
     response, updates : ndarray of one number, int
@@ -63,6 +75,7 @@ class State:
     def __init__(self, f, theta, options, n_samples):
         self.updates = 0
         self._unaveraged = None
+        self.is_stream = n_samples == RULES.unknown_length
         self.follow(options, n_samples)
         self.response = np.zeros(1)
         self.intercept_scale = 1.0
@@ -71,6 +84,8 @@ class State:
         self.mean = self.theta.copy()
         zeros = np.zeros(f.n_features)
         self.centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
+        self.bounds_rows = False
+        self.metric = np.ones(f.n_features, f.dtype)
         self.basis = np.empty((0, f.n_features), f.dtype)
         self.damping = np.empty(0, f.dtype)
 
@@ -97,6 +112,17 @@ class State:
         """The model that a fit would return now."""
         averaged = self.updates >= self._average_from
         return (self.mean if averaged else self.theta).astype(np.float64)
+
+    def squares(self, f):
+        """The squared lengths of the rows of `f` in the metric, where they bound steps;
+        else none.
+        """
+        if not self.bounds_rows:
+            return np.empty(0)
+        if "sgd_squares" not in f.workspace:
+            squares = f.design.squared_norms(self.centre, self.metric)
+            f.workspace["sgd_squares"] = squares
+        return f.workspace["sgd_squares"]
 
     def blends(self, n_updates):
         """How far the mean of the iterates moves in each of the next updates."""
@@ -241,18 +267,34 @@ class Automatic(Constant):
     bound: the rate grows while the objective falls, and an epoch that raised it is
     taken back and repeated at a lower rate.
 
-    If the features vary much more in a few directions than in the others, those alone
-    would decide the rate. Gradients are therefore damped there, which leaves the
-    optimum where it is. Not with L1, whose proximal step needs a diagonal metric, nor
-    for CSR, whose steps are sparse.
+    Nor is the first rate more than a guess: after some epochs without a new lowest
+    objective it falls. A row far longer than the others decides nothing but its own
+    step, which its length bounds.
+
+    Dense features have steps in inverse proportion to their variances. If they vary
+    much more in a few directions than in the others, those alone would decide the rate.
+    Gradients are therefore damped there, which leaves the optimum where it is. Not with
+    L1, whose proximal step needs a diagonal metric, nor for CSR, whose steps are
+    sparse.
     """
 
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
-        if f.penalty.is_smooth and f.design.counts_from_centre:
-            basis, damping = leading_directions(f, rng)
-            state.basis, state.damping = basis.astype(f.dtype), damping.astype(f.dtype)
-        self._whole, self._row = curvature_scales(f, rng, state.basis, state.damping)
+        state.bounds_rows = True
+        metric, basis, damping = None, state.basis, state.damping
+        if f.design.counts_from_centre:
+            metric = np.ones(f.n_features)
+            if not state.is_stream:
+                metric = _metric_of_features(f)
+            if f.penalty.is_smooth:
+                basis, damping = leading_directions(f, rng, metric)
+            state.metric = metric.astype(f.dtype)
+            state.basis = (basis / np.sqrt(metric)).astype(f.dtype)
+            state.damping = damping.astype(f.dtype)
+        whole, row = curvature_scales(f, rng, basis, damping, metric)
+        near = _near_part(state.squares(f))
+        self._whole, self._row = near * whole, near * row
+        self._steepest_penalty = float(state.metric.max())
         state.intercept_scale = self._whole
         self._batch_size = state.batch_size
         self._rate = self._safe_rate(f)
@@ -266,7 +308,7 @@ class Automatic(Constant):
         )
         self._start, self._length = 0, self._fit_cycle(0, epochs)
         self._last = self._lowest = np.inf
-        self._retreats = 0
+        self._retreats = self._idle = 0
 
     def rates(self, updates, epoch):
         left = 1.0 - np.arange(len(updates)) / len(updates)
@@ -306,6 +348,10 @@ class Automatic(Constant):
             return self._retreats > RULES.retreats
         if value < (1.0 - RULES.fall) * lowest and done < RULES.growth_until:
             self._rate *= self._growth
+        self._idle = 0 if value < lowest else self._idle + 1
+        if self._idle == RULES.patience:
+            self._rate *= RULES.retreat
+            self._idle = 0
         self._lowest = min(value, self._lowest)
         return True
 
@@ -332,12 +378,34 @@ class Automatic(Constant):
         batch = self._whole + (self._row + self._whole) / self._batch_size
         # The hinge bends over about a margin.
         curvature = f.loss.curvature(f.n_classes, f.loss.delta)
-        return RULES.start / (curvature * batch + f.penalty.convexity)
+        convexity = self._steepest_penalty * f.penalty.convexity
+        return RULES.start / (curvature * batch + convexity)
 
     def _fit_cycle(self, start, length):
         """The cycle's length, extended where what remains is too short for a cycle."""
         rest = self._options.max_iter - start
         return rest if rest < 3 * length else length
+
+
+def _metric_of_features(f):
+    """Longer steps for features whose variance is much below the largest."""
+    variance = f.variance if f.mean is not None else f.second_moment
+    curvature = f.loss.curvature(f.n_classes, f.loss.delta)
+    largest = variance.max()
+    if largest == 0.0:
+        return np.ones(f.n_features)
+    floor = RULES.floor * f.penalty.convexity / curvature + 1e-12 * largest
+    return np.maximum(RULES.alike * (largest + floor) / (variance + floor), 1.0)
+
+
+def _near_part(squares):
+    """The mean of some squared lengths, over what it is if none counts as much longer
+    than the median of those that are not zero.
+    """
+    longer = squares[squares > 0.0]
+    if len(longer) == 0:
+        return 1.0
+    return np.minimum(squares, RULES.far * np.median(longer)).mean() / squares.mean()
 
 
 SCHEDULES = {

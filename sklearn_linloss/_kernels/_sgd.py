@@ -54,7 +54,7 @@ def _momentum_step(
     tiny, one = np.finfo(W.dtype).tiny, number(1.0)
     for k in range(W.shape[0]):
         for j in range(W.shape[1]):
-            shrink = one - min(metric[j] * decay, one)
+            shrink = one - metric[j] * decay
             push = rate * metric[j] * gradient[k, j]
             v = shrink * momentum * velocity[k, j] - push
             # Subnormal numbers are very slow.

@@ -288,7 +288,7 @@ def test_a_device_without_double_precision(iris):
 
 
 def test_a_tensor_without_dispatch(iris):
-    """It is converted, as scikit-learn does; a class that can be stands in for torch."""
+    """It is converted, as by scikit-learn; a class that can be stands in for torch."""
     X, y = iris
 
     class Tensor:

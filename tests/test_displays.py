@@ -773,7 +773,7 @@ PETALS = ["petal length (cm)", "petal width (cm)"]
 def test_boundary_of_two_classes(frame, scaled):
     X, y = two_classes(*frame)
     X = X[PETALS]
-    svm = SVMClassifier(alpha=0.01, delta=0.5, tol=1e-6)
+    svm = SVMClassifier(alpha=0.01, delta=0.5, tol=1e-9)
     model = (make_pipeline(MinMaxScaler(), svm) if scaled else svm).fit(X, y)
     display = BoundaryDisplay.from_estimator(model, X, y)
 
@@ -790,7 +790,7 @@ def test_boundary_of_two_classes(frame, scaled):
     assert_array_equal(display.support_.get_offsets(), X[inside])
     if not scaled:
         # The others hold nothing: without them the model is the same.
-        alone = SVMClassifier(alpha=0.01 * len(y) / inside.sum(), delta=0.5, tol=1e-6)
+        alone = SVMClassifier(alpha=0.01 * len(y) / inside.sum(), delta=0.5, tol=1e-9)
         alone.fit(X[inside], y[inside])
         assert_allclose(alone.coef_, model.coef_, rtol=1e-3)
     for k, label in enumerate(["versicolor", "virginica"]):

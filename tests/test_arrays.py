@@ -16,7 +16,7 @@ from sklearn_linloss._design import design_of
 from sklearn_linloss._objective import Objective
 from sklearn_linloss._penalty import ElasticNet
 
-strict = pytest.importorskip("array_api_strict")
+strict = pytest.importorskip("array_api_strict", reason="the test extra")
 pytest.importorskip("sklearn", "1.9", reason="the checks are those of 1.9")
 
 
@@ -29,7 +29,7 @@ def dispatch(monkeypatch):
 
 @pytest.fixture(params=["array_api_strict", "torch"])
 def xp(request):
-    return pytest.importorskip(request.param)
+    return pytest.importorskip(request.param, reason="large, or needs a GPU")
 
 
 def host(array):

@@ -397,3 +397,14 @@ def test_the_gradient_check():
 
 def test_a_penalty_without_a_layout_of_several_rows_is_the_elastic_net():
     assert laid_out(0.7, 0.3, n_rows=1) == ElasticNet(0.7, 0.3)
+
+
+def test_the_hinge_on_features_of_very_different_size():
+    """Dual ascent makes no progress there, and gradient descent goes on."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_t(3, size=(300, 60)) * np.logspace(-2, 2, 60)
+    y = (X[:, ::20] / np.logspace(-2, 2, 60)[::20]).argmax(axis=1)
+    params = {"alpha": 0.02, "l1_ratio": 0.7, "penalty": "grouped", "tol": 0.1}
+    model = make("hinge", max_iter=2000, **params).fit(X, y)
+    assert model.solver_ == "gd"
+    assert model.gap_ <= 0.1

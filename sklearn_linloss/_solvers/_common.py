@@ -252,8 +252,9 @@ class Stall:
         What it said last.
     """
 
-    def __init__(self, options):
+    def __init__(self, options, far=0.0):
         self.stalled = False
+        self._far = far  # the relative gap above which another may be faster
         self._watches = options.hands_over and options.tol > 0.0
         self._gap = self._value = np.inf
         self._since = 0
@@ -266,7 +267,8 @@ class Stall:
         )
         if nearer or not self._watches:
             self._gap, self._value, self._since = gap, value, iteration
-        self.stalled = iteration - self._since >= RULES.stalled_for
+        waits = iteration - self._since >= RULES.stalled_for
+        self.stalled = waits and gap > self._far
         return self.stalled
 
 

@@ -254,8 +254,6 @@ def heirs(solver, objective):
     needs nothing and goes on steadily.
     """
     penalty = objective.penalty
-    if isinstance(penalty, GroupedElasticNet) and not objective.loss.smooth:
-        return ()  # slow as dual ascent may be there, it is faster
     sparse = objective.loss.smooth and not penalty.is_smooth
     by_rows = sparse and objective.n_samples >= RULES.stochastic_from
     by_rows &= isinstance(penalty, ElasticNet)

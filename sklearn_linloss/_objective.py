@@ -298,13 +298,27 @@ class Objective:
 
     def loss_of_multiple(self, scores, t):
         """sum_i pi_i L_i at t * scores, and its derivative in t."""
-        value, pull = self.loss_gradient(t * scores)
-        return value, np.vdot(pull, scores)
+        return self._loss_at(lambda rows: t * scores[rows], scores)
 
     def loss_along(self, scores, change, t):
         """sum_i pi_i L_i at scores + t * change, and its derivative in t."""
-        value, pull = self.loss_gradient(scores + t * change)
-        return value, np.vdot(pull, change)
+        return self._loss_at(lambda rows: scores[rows] + t * change[rows], change)
+
+    def _loss_at(self, scores_of, change):
+        """sum_i pi_i L_i where a function gives the scores of a part of the samples, and
+        its derivative as they change.
+        """
+
+        def part(rows):
+            scores = self.vector_form(scores_of(rows))
+            slopes = np.empty_like(scores)
+            value = self.loss.total_gradient(
+                scores, self.y[rows], self.share[rows], slopes
+            )
+            return value, np.vdot(slopes, change[rows])
+
+        values, slopes = zip(*self.design.over_parts(part, change.size), strict=True)
+        return sum(values), sum(slopes)
 
     def loss_hessian(self, scores, direction, width=0.0):
         """pi_i (Hessian of L_i) direction_i, shape (n_samples, n_rows)."""
@@ -446,17 +460,29 @@ class Objective:
 
         Writes its gradient and second derivatives to `pull` and `second`.
         """
-        arrays = map(self.vector_form, (multipliers, pull, second))
-        scores = self.vector_form(scores)
-        return self.loss.augmented(scores, self.y, self.share, width, *arrays)
+        arrays = [*map(self.vector_form, (scores, multipliers, pull, second))]
+
+        def part(rows):
+            some_scores, *others = (each[rows] for each in arrays)
+            return self.loss.augmented(
+                some_scores, self.y[rows], self.share[rows], width, *others
+            )
+
+        return sum(self.design.over_parts(part, scores.size))
 
     def augmented_along(self, scores, change, t, width, multipliers):
         """The same at scores + t * change, and its derivative in t."""
-        scores, change = self.vector_form(scores), self.vector_form(change)
-        multipliers = self.vector_form(multipliers)
-        return self.loss.augmented_along(
-            scores, change, t, self.y, self.share, width, multipliers
-        )
+        arrays = [*map(self.vector_form, (scores, change, multipliers))]
+
+        def part(rows):
+            some_scores, some_change, some = (each[rows] for each in arrays)
+            y, share = self.y[rows], self.share[rows]
+            return self.loss.augmented_along(
+                some_scores, some_change, t, y, share, width, some
+            )
+
+        values, slopes = zip(*self.design.over_parts(part, scores.size), strict=True)
+        return sum(values), sum(slopes)
 
     def covariance(self, dtype, check):
         """Of the features, about the centre of `theta`; its lower triangle.

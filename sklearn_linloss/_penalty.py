@@ -45,6 +45,10 @@ class Penalty:
         """A gradient of R where it has one; at kinks that of what is smooth there."""
         raise NotImplementedError
 
+    def along(self, w):
+        """R(t w) and its derivative in t, as a function of t >= 0."""
+        return lambda t: (self.value(t * w), np.vdot(w, self.gradient(t * w)))
+
     def prox_rest(self, w, step):
         """argmin_u H(u) + |u - w|^2 / (2 * step)."""
         raise NotImplementedError
@@ -108,6 +112,11 @@ class _Mix(Penalty):
 
     def smooth_gradient(self, w):
         return self.l2 * w
+
+    def along(self, w):
+        square = self.l2 * float(np.vdot(w, w))
+        norm = self.value(w) - 0.5 * square
+        return lambda t: (t * (norm + 0.5 * t * square), norm + t * square)
 
     def prox(self, w, step):
         return self.prox_rest(w, step) / (1.0 + step * self.l2)

@@ -111,13 +111,14 @@ def at_a_point(X, y, fit_intercept):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_covariance_of_a_design(dtype, container, monkeypatch):
-    monkeypatch.setattr(dense, "RULES", replace(dense.RULES, covariance_rows=7))
+    rules = replace(dense.RULES, covariance_rows=7, narrowest_strip=1, strips=4)
+    monkeypatch.setattr(dense, "RULES", rules)
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 6)).astype(dtype) + 1.0
     weight = rng.uniform(0.5, 2.0, size=40)
     weight /= weight.sum()
     centre = weight @ X
-    design, number = design_of(container(X)), np.dtype(np.float64)
+    design, number = design_of(container(X), n_threads=2), np.dtype(np.float64)
     found = design.covariance(weight, centre, number, lambda: None)
     expected = (X - centre).T @ (weight[:, None] * (X - centre))
     np.testing.assert_allclose(np.tril(found), np.tril(expected), rtol=1e-6, atol=1e-7)

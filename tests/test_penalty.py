@@ -7,7 +7,7 @@ from scipy import optimize
 from sklearn_linloss import losses
 from sklearn_linloss._design import design_of
 from sklearn_linloss._objective import Objective
-from sklearn_linloss._penalty import ElasticNet, Penalty
+from sklearn_linloss._penalty import ElasticNet, GroupedElasticNet, Penalty
 from sklearn_linloss._solvers import Request, able, run
 from sklearn_linloss._solvers._common import Options, Progress
 
@@ -161,6 +161,21 @@ class NotNegative(Penalty):
 
     def max_scale(self, v):
         return np.inf
+
+
+@pytest.mark.parametrize("kind", [ElasticNet, GroupedElasticNet])
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.3, 1.0])
+def test_along_a_ray(kind, l1_ratio):
+    w = np.random.default_rng(0).normal(size=12)
+    penalty = kind(0.7, l1_ratio)
+    if kind is GroupedElasticNet:
+        penalty = penalty.laid_out(3, features_first=True)
+    along, h = penalty.along(w), 1e-6
+    for t in (0.4, 1.0, 2.5):
+        value, slope = along(t)
+        assert value == pytest.approx(penalty.value(t * w), rel=1e-12)
+        rise = penalty.value((t + h) * w) - penalty.value((t - h) * w)
+        assert slope == pytest.approx(rise / (2.0 * h), rel=1e-6)
 
 
 def test_a_penalty_that_the_package_does_not_have():

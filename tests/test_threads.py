@@ -1,17 +1,21 @@
 """Threads inside a fit, and fits inside threads and processes."""
 
 import multiprocessing
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from _models import MODELS, make
+from _models import LOSSES, MODELS, make
 from joblib import Parallel, delayed, parallel_config
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_linloss import SoftmaxClassifier
 from sklearn_linloss._compat import threads_of
+from sklearn_linloss._design import csr, design_of
 
 SHORT = dict(max_iter=5, tol=0, random_state=0)
 
@@ -37,6 +41,58 @@ def test_threads_change_no_bit_of_the_model(large, model, kind):
         np.testing.assert_array_equal(model.intercept_, models[0].intercept_)
         assert model.gap_ == models[0].gap_
         np.testing.assert_array_equal(model.loss_curve_, models[0].loss_curve_)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["dense", "csr", "few columns"])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_threads_change_no_bit_of_a_fit_by_default(large, loss, kind, n_classes):
+    """Ascent, Newton and quasi-Newton steps, certificates and all that they ask."""
+    X, y = large
+    X = X[:, :8] if kind == "few columns" else X
+    X = sparse.csr_matrix(np.where(X > 1.0, X, 0.0)) if kind == "csr" else X
+    params = {"alpha": 1e-3, "max_iter": 30, "tol": 1e-5}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        models = [
+            make(loss, n_jobs=n_jobs, **params).fit(X, y % n_classes)
+            for n_jobs in (None, 2, 3, 7)
+        ]
+    for model in models[1:]:
+        np.testing.assert_array_equal(model.coef_, models[0].coef_)
+        np.testing.assert_array_equal(model.intercept_, models[0].intercept_)
+        np.testing.assert_array_equal(model.loss_curve_, models[0].loss_curve_)
+        assert model.gap_ == models[0].gap_
+
+
+@pytest.mark.parametrize("n_rows", [1, 3])
+@pytest.mark.parametrize("columns", [1, 2, 40])
+def test_threads_that_share_the_columns_of_a_gradient(monkeypatch, columns, n_rows):
+    monkeypatch.setattr(csr, "_STRIPS_FROM", 1)
+    rng = np.random.default_rng(0)
+    X = sparse.random_array((60, 40), density=0.2, rng=rng, format="csr")
+    X = sparse.csr_matrix(X.tocsc()[:, :columns])
+    X.resize((60, 40))
+    gradient = rng.normal(size=(60, n_rows))
+    for n_threads in (1, 2, 5):
+        total = np.ones((40, n_rows))
+        design_of(X, n_threads).add_adjoint(gradient, total)
+        np.testing.assert_allclose(total, 1.0 + X.toarray().T @ gradient, rtol=1e-12)
+
+
+def test_an_error_in_a_task_reaches_the_caller_and_ends_the_others():
+    design = design_of(np.ones((4, 2)), n_threads=2)
+    begun = []
+
+    def work(task):
+        begun.append(task)
+        time.sleep(0.01)
+        raise ValueError(f"task {task}")
+
+    with pytest.raises(ValueError, match="task"):
+        design.share_out(work, range(1000))
+    design.share_out(lambda task: None, range(3))
+    assert len(begun) <= 4
 
 
 def test_n_jobs_means_what_it_means_in_joblib():

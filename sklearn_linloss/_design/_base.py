@@ -154,8 +154,8 @@ class Design:
         """Some rows as an ndarray of a precision."""
         raise self._lacks("dense_rows")
 
-    def dense_blocks(self):
-        """Slices of rows, and X over them as read-only dense float64."""
+    def dense_blocks(self, part=slice(None)):
+        """Slices of rows of a part, and X over them as read-only dense float64."""
         raise self._lacks("dense_blocks")
 
     # Passes over rows in an order. The features of models count from `centre` where
@@ -198,24 +198,36 @@ class Design:
         if n_parts < 2:
             return [work(slice(0, self.n_samples))]
         ends = np.linspace(0, self.n_samples, int(n_parts) + 1).astype(int)
-        parts = [slice(*pair) for pair in pairwise(ends)]
-        if self.n_threads == 1:
-            return list(map(work, parts))
-        results, waiting = [None] * len(parts), deque(enumerate(parts))
+        return self.share_out(work, [slice(*pair) for pair in pairwise(ends)])
 
-        def take_parts():
+    def share_out(self, work, tasks):
+        """The results of `work`, a function of a task, in the order of the tasks.
+
+        The threads take one task after the other. A task must not depend on their
+        number, nor on other tasks.
+        """
+        n_threads = min(self.n_threads, len(tasks))
+        if n_threads < 2:
+            return list(map(work, tasks))
+        results, waiting = [None] * len(tasks), deque(enumerate(tasks))
+
+        def take_tasks():
             while True:
                 try:
-                    place, rows = waiting.popleft()
+                    place, task = waiting.popleft()
                 except IndexError:
                     return
-                results[place] = work(rows)
+                results[place] = work(task)
 
-        # This thread works, too: waking one up for each part costs more.
-        others = [self._pool.submit(take_parts) for _ in range(self.n_threads - 1)]
-        take_parts()
+        # This thread works, too: waking one up for each task costs more.
+        others = [self._pool.submit(take_tasks) for _ in range(n_threads - 1)]
+        try:
+            take_tasks()
+        finally:
+            waiting.clear()  # after an error or Ctrl-C the others stop, too
         for other in others:
-            other.result()
+            if not other.cancel():
+                other.result()
         return results
 
     @cached_property

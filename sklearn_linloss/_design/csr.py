@@ -1,6 +1,7 @@
 """A CSR with sorted indices and without duplicates."""
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +12,8 @@ from ._base import Design, readonly
 # Share of entries that are stored, up to which products of two, one by one, cost less
 # than a dense product of blocks (0022).
 _FEW_PRODUCTS = 0.2
+# Stored entries, from which threads pay that share the columns of a gradient.
+_STRIPS_FROM = 100_000
 # Share of the columns, below which scores are summed by column.
 _FEW_COLUMNS = 0.1
 
@@ -33,11 +36,9 @@ class Csr(Design):
                 return self._scores_of(used, W, b)
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
         W = readonly(np.ascontiguousarray(W.T))
-        data, indices, indptr = self._rows
 
         def part(rows):
-            ends = indptr[rows.start : rows.stop + 1]
-            _kernels.csr_scores(data, indices, ends, W, scores[rows])
+            _kernels.csr_scores(*self._rows_of(rows), W, scores[rows])
 
         self.over_parts(part, self.n_stored * len(b))
         if b.any():
@@ -60,7 +61,14 @@ class Csr(Design):
 
     def add_adjoint(self, gradient, total):
         gradient = readonly(np.ascontiguousarray(gradient))
-        _kernels.csr_adjoint(*self._rows, gradient, total)
+        data, indices, _ = self._rows
+
+        def add(strip):
+            _kernels.csr_adjoint(data, indices, *strip, gradient, total)
+
+        # A part of the rows would need a total of its own, which is large. The sum of a
+        # column takes its rows in order, whatever the strips.
+        self.share_out(add, self._strips)
 
     def moments(self, weight):
         X, d = self._X, self.n_features
@@ -102,8 +110,15 @@ class Csr(Design):
         return self.n_stored < _FEW_PRODUCTS * dense
 
     def second_moments(self, weight, centre):
-        total = np.zeros((self.n_features + 1, self.n_features + 1))
-        _kernels.csr_second_moments(*self._rows, readonly(weight), total)
+        size = self.n_features + 1
+
+        def part(rows):
+            result = np.zeros((size, size))
+            some = readonly(weight[rows])
+            _kernels.csr_second_moments(*self._rows_of(rows), some, result)
+            return result
+
+        total = sum(self.over_parts(part, self.n_stored, size**2))
         total += np.tril(total, -1).T
         sums, mass = total[-1, :-1].copy(), total[-1, -1]
         cross = np.multiply.outer(centre, sums - 0.5 * mass * centre)
@@ -114,17 +129,22 @@ class Csr(Design):
     def second_moments_on(self, loss, y, weight, second, features, classes):
         first = np.searchsorted(features, np.arange(self.n_features + 1))
         size = len(features) + second.shape[1]
-        total = np.zeros((size, size))
-        _kernels.csr_second_moments_on(
-            loss.code,
-            *self._rows,
-            y,
-            readonly(weight),
-            readonly(second),
-            first,
-            readonly(classes),
-            total,
-        )
+
+        def part(rows):
+            result = np.zeros((size, size))
+            _kernels.csr_second_moments_on(
+                loss.code,
+                *self._rows_of(rows),
+                y[rows],
+                readonly(weight[rows]),
+                readonly(second[rows]),
+                first,
+                readonly(classes),
+                result,
+            )
+            return result
+
+        total = sum(self.over_parts(part, self.n_stored, size**2))
         total += np.tril(total, -1).T
         return total
 
@@ -177,8 +197,9 @@ class Csr(Design):
     def dense_rows(self, rows, dtype):
         return self._X[rows].toarray().astype(dtype, copy=False)
 
-    def dense_blocks(self):
-        for rows in self.row_blocks(8 * self.n_features):
+    def dense_blocks(self, part=slice(None)):
+        start, stop, _ = part.indices(self.n_samples)
+        for rows in self.row_blocks(8 * self.n_features, start, stop):
             yield rows, readonly(self._X[rows].astype(np.float64).toarray())
 
     def sgd_epoch(self, loss, centre, terms, pass_, state):
@@ -189,6 +210,24 @@ class Csr(Design):
 
     def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
         _kernels.sdca_epoch_csr(loss.code, self._rows, terms, pass_, state, U, grouped)
+
+    def _rows_of(self, part):
+        """The rows of a part as kernels take them."""
+        data, indices, indptr = self._rows
+        return data, indices, indptr[part.start : part.stop + 1]
+
+    @cached_property
+    def _strips(self):
+        """Where the rows begin and end in strips of the columns, one for each thread."""
+        _, indices, indptr = self._rows
+        count = self.n_threads if self.n_stored >= _STRIPS_FROM else 1
+        shares = np.arange(1, count) * self.n_stored // count
+        ends = [indptr[:-1]]
+        for column in np.partition(indices, shares)[shares]:
+            before = np.append(0, np.cumsum(indices < column, dtype=indptr.dtype))
+            ends.append(indptr[:-1] + before[indptr[1:]] - before[indptr[:-1]])
+        ends.append(indptr[1:])
+        return list(pairwise(map(readonly, ends)))
 
     @cached_property
     def _rows(self):

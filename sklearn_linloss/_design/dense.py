@@ -1,6 +1,7 @@
 """A C-contiguous ndarray."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.linalg import get_blas_funcs
@@ -21,6 +22,9 @@ class Rules:
     nearly_all: float = 0.8  # of the rows: so many are not gathered
     covariance_rows: int = 1000  # samples in a block of the covariance, at least
     middle_of: int = 33  # samples whose median gives the order of magnitude
+    # Into how many strips a covariance is cut, and columns in one, at least.
+    strips: int = 16
+    narrowest_strip: int = 32
 
 
 RULES = Rules()
@@ -36,39 +40,38 @@ class Dense(Design):
 
     def scores(self, W, b):
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
-        if not self._is_skinny(len(W)):
-            for rows, X in self._blocks(W.dtype):
-                scores[rows] = X @ W.T
-            if b.any():
-                scores += b
-            return scores
-        W = readonly(W)
+        W, skinny = readonly(W), self._is_skinny(len(W))
 
         def part(rows):
             for block, X in self._blocks(W.dtype, rows):
-                each = np.arange(len(X))
-                _kernels.dense_scores(readonly(X), each, W, b, scores[block])
+                if skinny:
+                    each = np.arange(len(X))
+                    _kernels.dense_scores(readonly(X), each, W, b, scores[block])
+                else:
+                    np.matmul(X, W.T, out=scores[block])
 
-        self.over_parts(part, self.n_stored)
+        self.over_parts(part, self._work(skinny))
+        if not skinny and b.any():
+            scores += b
         return scores
 
     def add_adjoint(self, gradient, total):
-        if not self._is_skinny(gradient.shape[1]):
-            for rows, X in self._blocks(gradient.dtype):
-                total += gradient[rows].T @ X
-            return
+        skinny = self._is_skinny(gradient.shape[1])
 
         def part(rows):
             result = np.zeros(total.shape)
-            scratch = np.empty(total.shape, gradient.dtype)
+            scratch = np.empty(total.shape, gradient.dtype) if skinny else None
             for block, X in self._blocks(gradient.dtype, rows):
+                if not skinny:
+                    result += gradient[block].T @ X
+                    continue
                 each, slopes = _without_zeros(gradient[block])
                 _kernels.dense_adjoint(
                     readonly(X), each, readonly(slopes), scratch, result
                 )
             return result
 
-        total += sum(self.over_parts(part, self.n_stored, total.size))
+        total += sum(self.over_parts(part, self._work(skinny), total.size))
 
     def reads_once(self, n_rows):
         return n_rows <= RULES.most_rows and self.n_stored >= RULES.small
@@ -130,12 +133,20 @@ class Dense(Design):
         root, centre = np.sqrt(weight).astype(dtype), centre.astype(dtype)
         # Blocks as large as `total`, which each of them reads and writes.
         step = max(self.n_features, RULES.covariance_rows)
+        strips = _strips(self.n_features)
         for start in range(0, self.n_samples, step):
             check()
             rows = slice(start, start + step)
             Z = self._X[rows].astype(dtype, copy=False) - centre
             Z *= root[rows, None]
-            syrk(1.0, Z.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+
+            def add(strip, Z=Z):
+                first, last = strip
+                own = Z[:, first:last]
+                total[first:last, first:last] += syrk(1.0, own.T, lower=1)
+                total[last:, first:last] += Z[:, last:].T @ own
+
+            self.share_out(add, strips)
         return total
 
     def on_features(self, features):
@@ -144,11 +155,15 @@ class Dense(Design):
     def squared_norms(self, centre, metric=None):
         norms = np.empty(self.n_samples)
         root = None if metric is None else np.sqrt(metric)
-        for rows in self.row_blocks(8 * self.n_features):
-            Z = self._X[rows] - centre
-            if root is not None:
-                Z *= root
-            norms[rows] = row_norms(Z, squared=True)
+
+        def part(rows):
+            for block in self.row_blocks(8 * self.n_features, rows.start, rows.stop):
+                Z = self._X[block] - centre
+                if root is not None:
+                    Z *= root
+                norms[block] = row_norms(Z, squared=True)
+
+        self.over_parts(part, self.n_stored)
         return norms
 
     def gram(self, rows, others, by_feature, centre=None):
@@ -168,11 +183,12 @@ class Dense(Design):
     def dense_rows(self, rows, dtype):
         return self._X[rows].astype(dtype, copy=False)
 
-    def dense_blocks(self):
+    def dense_blocks(self, part=slice(None)):
+        start, stop, _ = part.indices(self.n_samples)
         if self.dtype == np.float64:
-            yield slice(0, self.n_samples), self._readonly
+            yield slice(start, stop), self._readonly[start:stop]
             return
-        for rows in self.row_blocks(8 * self.n_features):
+        for rows in self.row_blocks(8 * self.n_features, start, stop):
             yield rows, readonly(self._X[rows].astype(np.float64))
 
     def sgd_epoch(self, loss, centre, terms, pass_, state):
@@ -196,6 +212,13 @@ class Dense(Design):
         skinny = self.n_features >= RULES.fewest_features
         return skinny and n_rows > 1 and self.reads_once(n_rows)
 
+    def _work(self, skinny):
+        """How much there is to do in a product with X, as `over_parts` takes it.
+
+        BLAS does what is small at once.
+        """
+        return self.n_stored if skinny or self.n_stored >= RULES.small else 0
+
     def _blocks(self, dtype, part=slice(None)):
         """Slices of the samples of a part, and X over them in `dtype`; one slice where
         X has it.
@@ -206,6 +229,14 @@ class Dense(Design):
             return
         for rows in self.row_blocks(12 * self.n_features, start, stop):
             yield rows, self._X[rows].astype(dtype)
+
+
+def _strips(n_features):
+    """First and last columns of strips of a lower triangle, of about equal areas."""
+    count = max(1, min(RULES.strips, n_features // RULES.narrowest_strip))
+    left = np.sqrt(np.linspace(1.0, 0.0, count + 1))
+    ends = np.rint(n_features * (1.0 - left)).astype(int)
+    return list(pairwise(ends))
 
 
 def _without_zeros(slopes):

@@ -185,19 +185,22 @@ def dense_adjoint(X, rows, gradient, part, total):
 
 
 @jit
-def csr_adjoint(data, indices, indptr, gradient, total):
-    """total += X.T @ gradient, of shape (n_features, n_rows)."""
+def csr_adjoint(data, indices, starts, ends, gradient, total):
+    """total += X.T @ gradient, of shape (n_features, n_rows).
+
+    Of row i of X those entries that `starts` and `ends` say.
+    """
     n_rows = gradient.shape[1]
     if n_rows == 1:
-        for i in range(len(indptr) - 1):
+        for i in range(len(starts)):
             pull = gradient[i, 0]
             if pull == 0.0:  # most rows of a hinge
                 continue
-            for p in range(indptr[i], indptr[i + 1]):
+            for p in range(starts[i], ends[i]):
                 total[indices[p], 0] += gradient.dtype.type(data[p]) * pull
         return
-    for i in range(len(indptr) - 1):
-        for p in range(indptr[i], indptr[i + 1]):
+    for i in range(len(starts)):
+        for p in range(starts[i], ends[i]):
             fetch_ahead(total, indices, p)
             x, j = gradient.dtype.type(data[p]), indices[p]
             for k in range(n_rows):

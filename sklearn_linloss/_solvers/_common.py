@@ -326,12 +326,12 @@ def best_multiple(f, theta, scores, value, tol):
     """
     if f.penalty.is_zero or not is_separated(f, value):
         return theta, value
-    w = f.penalised(theta)
+    penalty = f.penalty.along(f.penalised(theta))
 
     def at(t):
         loss, slope = f.loss_of_multiple(scores, t)
-        total = loss + f.penalty.value(t * w)
-        return total, slope + w @ f.penalty.gradient(t * w), loss, slope
+        value, bend = penalty(t)
+        return loss + value, slope + bend, loss, slope
 
     _, slope, loss, loss_slope = at(1.0)
     # The least change that removes the loss, if that is linear: the margin is near.

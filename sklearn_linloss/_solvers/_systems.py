@@ -39,29 +39,38 @@ def hessian(f, second, sample=None):
     """
     K, d = f.n_rows, f.n_features
     centre = f.mean if f.mean is not None else np.zeros(d)
-    grams = np.zeros((K, K, d + 1, d + 1))
+    shape = K, K, d + 1, d + 1
+
+    def of_blocks(blocks, share):
+        grams = np.zeros(shape)
+        for rows, X in blocks:
+            _kernels.add_pair_grams(
+                f.loss.code,
+                X,
+                centre,
+                np.argsort(f.y[rows], kind="stable"),
+                np.bincount(f.y[rows], minlength=f.n_classes),
+                share[rows],
+                second[rows],
+                grams,
+            )
+        return grams
+
+    def of_part(rows):
+        return of_blocks(f.design.dense_blocks(rows), f.share)
+
     if sample is None and by_products(f):
-        grams[0, 0] = f.design.second_moments(second[:, 0], centre)
-        blocks, share = (), f.share
+        grams = f.design.second_moments(second[:, 0], centre).reshape(shape)
     elif sample is None:
-        blocks, share = f.design.dense_blocks(), f.share
+        work = f.n_samples * d * K
+        grams = sum(f.design.over_parts(of_part, work, np.prod(shape)))
     else:
         rows, weights = sample
         share = f.share.copy()
         share[rows] *= weights
         parts = np.array_split(rows, len(rows) // (RULES.rows + d) + 1)
         blocks = ((part, f.design.dense_rows(part, f.dtype)) for part in parts)
-    for rows, X in blocks:
-        _kernels.add_pair_grams(
-            f.loss.code,
-            X,
-            centre,
-            np.argsort(f.y[rows], kind="stable"),
-            np.bincount(f.y[rows], minlength=f.n_classes),
-            share[rows],
-            second[rows],
-            grams,
-        )
+        grams = of_blocks(blocks, share)
     if K > 1:
         grams += grams.transpose(1, 0, 2, 3).copy()
         total = grams.sum(axis=1)
@@ -258,13 +267,17 @@ def _pair_system(f, sample, true, other, root, ridge):
     ends = np.append(np.flatnonzero(first), len(sample))
     by_feature = 1.0 / f.feature_values(f.penalised(ridge))
     system = np.empty((len(sample), len(sample)))
-    for start in range(0, len(rows), RULES.rows):
+
+    def write(start):
         stop = min(start + RULES.rows, len(rows))
         gram = f.design.gram(rows[start:stop], rows[:stop], by_feature, f.mean)
         if f.fit_intercept:
             gram += 1.0 / f.intercepts(ridge)[0]
         pairs = np.arange(ends[start], ends[stop])
         _kernels.pair_system(gram, start, pairs, place, true, other, root, system)
+
+    # The last ones have most to do.
+    f.design.share_out(write, range(0, len(rows), RULES.rows)[::-1])
     return system
 
 

@@ -1,5 +1,6 @@
 """Names of scikit-learn and joblib that are private or not in every version."""
 
+from contextvars import ContextVar
 from copy import copy
 from functools import wraps
 from inspect import signature
@@ -45,10 +46,26 @@ except ImportError:  # before 1.7
     from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
 
 
+# The threads of a fit within a worker of joblib, which is one of many.
+_spare = ContextVar("_spare", default=1)
+
+
 def threads_of(n_jobs):
-    """The threads that a parameter `n_jobs` means here; one within joblib's workers."""
+    """The threads that a parameter `n_jobs` means here.
+
+    Within joblib's workers one, or those that `with_threads` gives.
+    """
     backend, _ = get_active_backend()
-    return 1 if backend.nesting_level else effective_n_jobs(n_jobs)
+    return _spare.get() if backend.nesting_level else effective_n_jobs(n_jobs)
+
+
+def with_threads(count, function, *args):
+    """Call a function, in a worker of joblib, whose fits may have so many threads."""
+    token = _spare.set(count)
+    try:
+        return function(*args)
+    finally:
+        _spare.reset(token)
 
 
 def namespace_of(array):
@@ -140,4 +157,5 @@ __all__ = [
     "validate_params",
     "with_all_labels",
     "with_callbacks",
+    "with_threads",
 ]

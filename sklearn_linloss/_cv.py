@@ -78,9 +78,10 @@ class SVMClassifierCV(LinearLossClassifierCV):
         fitted to the training part of each fold, and one to all data for the final
         model.
     n_jobs : int or None, default=None
-        Number of folds that are fitted at the same time, as joblib counts: None means
-        1, unless in a `joblib.parallel_config` context, and -1 means all processors.
-        The result does not depend on it.
+        Number of processors, as joblib counts: None means 1, unless in a
+        `joblib.parallel_config` context, and -1 means all of them. Folds get them
+        first; twice as many as folds, for example, are two threads for each fit. The
+        last fit, on all data, has all of them. The result does not depend on it.
     refit : bool, default=True
         Whether to fit the chosen model to all data. Without that, the search cannot
         predict.
@@ -274,9 +275,10 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
         fitted to the training part of each fold, and one to all data for the final
         model.
     n_jobs : int or None, default=None
-        Number of folds that are fitted at the same time, as joblib counts: None means
-        1, unless in a `joblib.parallel_config` context, and -1 means all processors.
-        The result does not depend on it.
+        Number of processors, as joblib counts: None means 1, unless in a
+        `joblib.parallel_config` context, and -1 means all of them. Folds get them
+        first; twice as many as folds, for example, are two threads for each fit. The
+        last fit, on all data, has all of them. The result does not depend on it.
     refit : bool, default=True
         Whether to fit the chosen model to all data. Without that, the search cannot
         predict.

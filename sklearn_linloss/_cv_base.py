@@ -32,7 +32,9 @@ from ._compat import (
     check_sample_weight,
     fit_context,
     routing_enabled,
+    threads_of,
     with_all_labels,
+    with_threads,
 )
 from ._diagram import chain
 from ._empty_model import alpha_max
@@ -297,8 +299,12 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             np.unique(y),
             room[self.store_coefs_paths],
         )
+        # Processors go to the folds first; what is left over is the threads of a fit.
+        spare = max(threads_of(self.n_jobs) // max(len(splits), 1), 1)
         folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-            delayed(run.fold)(grid, X, y, sample_weight, train, test)
+            delayed(with_threads)(
+                spare, run.fold, grid, X, y, sample_weight, train, test
+            )
             for train, test in splits
         )
         fits = [fit for fold in folds for fit in fold.fits if fit is not None]
@@ -307,7 +313,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         self._record(grid, folds)
         self._warn_at_an_end(grid)
         if self.refit:
-            model.set_params(**self.best_params_)
+            model.set_params(**self.best_params_, n_jobs=self.n_jobs)
             self._refit(run, X, y, sample_weight)
         return self
 

@@ -305,8 +305,8 @@ class Objective:
         return self._loss_at(lambda rows: scores[rows] + t * change[rows], change)
 
     def _loss_at(self, scores_of, change):
-        """sum_i pi_i L_i where a function gives the scores of a part of the samples, and
-        its derivative as they change.
+        """sum_i pi_i L_i where a function gives the scores of some samples, and its
+        derivative as they change.
         """
 
         def part(rows):

@@ -220,12 +220,12 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         Whether `fit` starts from the coefficients of the previous call.
     n_jobs : int or None, default=None
         Number of threads that share a pass over all samples. "gd" and "lbfgs" spend
-        nearly all their time in such passes; solvers that visit samples in turn use one
-        thread for that. The model does not depend on the number of threads. None means
-        1, unless in a `joblib.parallel_config` context, and -1 means all processors. In
-        a worker process of joblib there is one thread. If dense data have many classes
-        or few features, their products are computed by the BLAS library, which has
-        threads of its own.
+        nearly all their time in such passes, and Newton and quasi-Newton steps most of
+        it; solvers that visit samples in turn use one thread for that. The model does
+        not depend on the number of threads. None means 1, unless in a
+        `joblib.parallel_config` context, and -1 means all processors. In a worker of
+        joblib there is one thread. If dense data have many classes or few features,
+        their products are computed by the BLAS library, which has threads of its own.
     random_state : int, RandomState instance or None, default=None
         Seed of the random order of the samples in "sgd", "saga" and "sdca", and in the
         dual ascent that "newton" may begin with.

@@ -56,9 +56,13 @@ def test_a_limit_that_is_not_met_changes_nothing(model):
     assert within.n_iter_ == without.n_iter_
 
 
+@pytest.mark.parametrize("most", [0, 3])
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
-def test_an_iteration_in_hand_is_given_up(solver, monkeypatch):
-    """The time ends between two products with all of X; the last model stays."""
+def test_an_iteration_in_hand_is_given_up(solver, most, monkeypatch):
+    """The time ends between two products with all of X; the last model stays.
+
+    That is the start where it ends before the first iteration.
+    """
     X, y = digits()
     X = np.hstack([X, X**2, np.sqrt(X)])  # wide: Newton by conjugate gradients
 
@@ -67,14 +71,14 @@ def test_an_iteration_in_hand_is_given_up(solver, monkeypatch):
 
         def check(self):
             Interrupted.n_checks += 1
-            if Interrupted.n_checks > 3:
+            if Interrupted.n_checks > most:
                 raise _clock.OutOfTimeError
 
     monkeypatch.setattr("sklearn_linloss._base.Clock", Interrupted)
     fitted = make("softmax", solver=solver, alpha=1e-6, tol=1e-10, max_time=1e9)
     with pytest.warns(ConvergenceWarning, match="max_time"):
         fitted.fit(X, y)
-    assert Interrupted.n_checks == 4
+    assert Interrupted.n_checks == most + 1
     value = reference.objective_of(fitted, X, y)
     assert fitted.objective_ == pytest.approx(value, rel=1e-9)
     assert 0.0 < fitted.gap_ <= 1.0
@@ -118,6 +122,25 @@ def test_waiting_ends_with_the_time(ticking):
     with pytest.raises(_clock.OutOfTimeError):
         _clock.Clock(3.0).patiently(release.wait)
     release.set()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@every_model
+def test_ctrl_c_ends_any_solver_and_leaves_the_estimator(model, n_jobs):
+    """Pressed while the fit runs, which would go on for hours."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3000, 100)).astype(np.float32), np.arange(3000) % 4
+    fitted = model(alpha=1e-4, n_jobs=n_jobs, max_iter=1).set_params(tol=0).fit(X, y)
+    fitted.set_params(max_iter=10**7)
+    before = dict(vars(fitted))
+    main = threading.main_thread().ident
+    timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X, y)
+    timer.join()
+    assert vars(fitted) == before
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals")

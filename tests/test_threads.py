@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_linloss import SoftmaxClassifier
+from sklearn_linloss import SoftmaxClassifier, SoftmaxClassifierCV, _problem
 from sklearn_linloss._compat import threads_of
 from sklearn_linloss._design import csr, design_of
 
@@ -111,6 +111,28 @@ def test_workers_of_joblib_stay_at_one_thread(backend):
     with parallel_config(backend=backend):
         inside = Parallel(n_jobs=2)(delayed(threads_of)(4) for _ in range(2))
     assert inside == [1, 1]
+
+
+@pytest.mark.filterwarnings("ignore:The best alpha:UserWarning")
+@pytest.mark.parametrize(("n_jobs", "of_fold"), [(1, 1), (2, 1), (5, 2)])
+def test_a_search_gives_processors_to_folds_and_the_rest_to_fits(
+    iris, monkeypatch, n_jobs, of_fold
+):
+    """And all of them to the last fit, which is alone."""
+    asked = []
+
+    def note(*args):
+        asked.append(threads_of(*args))
+        return asked[-1]
+
+    monkeypatch.setattr(_problem, "threads_of", note)
+    search = SoftmaxClassifierCV(alphas=[0.1, 0.01], cv=2, n_jobs=n_jobs)
+    with parallel_config(backend="threading"):
+        search.fit(*iris)
+    assert set(asked[:-1]) == {of_fold}
+    assert asked[-1] == n_jobs
+    alone = SoftmaxClassifierCV(alphas=[0.1, 0.01], cv=2).fit(*iris)
+    np.testing.assert_array_equal(search.coef_, alone.coef_)
 
 
 def test_grid_search_in_processes_over_a_threaded_classifier(large):

@@ -218,7 +218,7 @@ class Csr(Design):
 
     @cached_property
     def _strips(self):
-        """Where the rows begin and end in strips of the columns, one for each thread."""
+        """Where rows begin and end in strips of the columns, one for each thread."""
         _, indices, indptr = self._rows
         count = self.n_threads if self.n_stored >= _STRIPS_FROM else 1
         shares = np.arange(1, count) * self.n_stored // count

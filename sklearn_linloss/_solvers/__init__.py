@@ -52,6 +52,8 @@ def _solve(solver, objective, theta, certifier, options, progress):
     try:
         return SOLVERS[solver].solve(objective, theta, certifier, options, progress)
     except OutOfTimeError:
+        if progress.model is None:  # before the first iteration
+            progress.record(objective.value(theta), theta)
         theta = progress.interrupt()
     if objective.loss.smooth:
         certifier.certify(theta)

@@ -109,10 +109,8 @@ class LinearLossClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        # Where "auto" picks another solver than for NumPy, curves have other lengths,
-        # which scikit-learn's checks of what bears this tag refuse (0026 in docs/adr/).
         entry = _solvers.SOLVERS.get(self.solver)
-        tags.array_api_support = entry is not None and entry.by_products
+        tags.array_api_support = entry is None or entry.by_products
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)

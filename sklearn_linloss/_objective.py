@@ -255,6 +255,13 @@ class Objective:
         labels = "jkjl->jkl" if self.design.features_first else "kjlj->jkl"
         return np.einsum(labels, leading)
 
+    def on_host(self, scores):
+        """An objective for sums of losses over scores on the host, and scores for it.
+
+        This one, as it is there.
+        """
+        return self, scores
+
     # -- the linear map ---------------------------------------------------------
 
     def scores(self, theta, dtype=None):
@@ -421,7 +428,17 @@ class Objective:
         second derivatives in the form that the loss has.
         """
         value, pull = self.loss_gradient(scores)
-        return value, pull, self.loss.second(pull, self.y, self.share)
+        return value, pull, self.second(pull)
+
+    def second(self, pull):
+        """The second derivatives alone, from pi_i dL_i/dscores."""
+        return self.loss.second(pull, self.y, self.share)
+
+    def total_curvature(self, second):
+        """Sum of the second derivatives over samples and classes; 1 where it is 0."""
+        if self.loss.twice_differentiable:
+            second = self.loss.class_curvature(second, self.share)
+        return second.sum() or 1.0
 
     def zero_rows(self):
         """Zeros of the shape of the scores."""

@@ -135,10 +135,12 @@ class Problem:
     def objective(self, settings, design=None, dtype=None, centre=True):
         """F with products in a precision, by default that of X."""
         # Compiled code is imported here and not before: predicting needs none.
+        from ._arrays import ArrayObjective
         from ._objective import Objective
 
         design = self.design() if design is None else design
-        return Objective(
+        kind = ArrayObjective if design.only_products else Objective
+        return kind(
             design,
             self.codes,
             self.weight,

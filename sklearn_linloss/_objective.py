@@ -513,6 +513,24 @@ class Objective:
             self.workspace["by_class"] = sparse.csr_matrix(parts, shape=shape)
         return self.workspace["by_class"]
 
+    # -- passes over rows in an order -------------------------------------------------
+
+    @property
+    def relative_weight(self):
+        """Weights of the samples whose mean is one."""
+        return self.share * self.n_samples
+
+    def order(self, rng, shuffle):
+        """The samples in the order of a pass, drawn from a generator."""
+        return rng.permutation(self.n_samples) if shuffle else np.arange(self.n_samples)
+
+    def sgd_epoch(self, centre, weight, pass_, state):
+        """A pass of mini-batch SGD with weights of the samples, as the design has it."""
+        terms = _kernels.Terms(
+            self.y, weight, self.loss.delta, self.penalty.l1, self.penalty.l2
+        )
+        self.design.sgd_epoch(self.loss, centre, terms, pass_, state)
+
     # -- values of the whole --------------------------------------------------------
 
     def penalty_value(self, theta):

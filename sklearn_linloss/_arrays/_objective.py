@@ -7,6 +7,7 @@ import numpy as np
 from .._design import Design
 from .._objective import Objective
 from ._rows import Rows
+from ._sgd import Samples, run_epoch
 
 
 class ArrayObjective(Objective):
@@ -151,6 +152,35 @@ class ArrayObjective(Objective):
         for (k, j, _), block in zip(places, moments, strict=True):
             blocks[k, j] = blocks[j, k] = block
         return blocks[-self.n_rows :, -self.n_rows :]
+
+    # -- passes over rows in an order -------------------------------------------------
+
+    @property
+    def relative_weight(self):
+        return self._share[:, 0] * float(self.n_samples)
+
+    def order(self, rng, shuffle):
+        """The first order is drawn, as on the host. Those after it come from the last
+        one, which is cut like a deck of cards, at a place that is drawn, and permuted
+        as in the first: an order as a whole moves once.
+        """
+        xp, kept = self.design.xp, self.workspace
+        if "order" not in kept:
+            kept["order"] = first = self.design.own(super().order(rng, shuffle))
+            kept["first_order"] = first
+        elif shuffle:
+            cut = xp.roll(kept["order"], int(rng.integers(self.n_samples)))
+            kept["order"] = xp.take(cut, kept["first_order"], axis=0)
+        return kept["order"]
+
+    def slopes(self, scores, true):
+        """Values of some samples and their gradients in the scores, in arrays."""
+        values, a = self._ops.terms(self._both(self._rows(scores)), true)
+        return values, self._one(self._ops.balanced(a, true))
+
+    def sgd_epoch(self, centre, weight, pass_, state):
+        samples = Samples(self.design, self._true, weight, pass_.squares)
+        run_epoch(self, samples, centre, pass_, state)
 
     # -- private ----------------------------------------------------------------------
 

@@ -87,6 +87,10 @@ class Design:
         """An array of the host as users of this X have theirs."""
         return array
 
+    def host(self, array):
+        """An array with a number for each sample, as it is here, as an ndarray."""
+        return array
+
     def reads_once(self, n_rows):
         """Whether `loss_gradient` is worth while: it reads X once."""
         return False

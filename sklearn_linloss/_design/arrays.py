@@ -80,6 +80,23 @@ class Arrays(Design):
         features = self.own(features)
         return Arrays(self.xp.take(self._X, features, axis=1), self.n_threads)
 
+    def squared_norms(self, centre, metric=None):
+        xp, centre = self.xp, self.own(centre.astype(np.float64))
+        root = None if metric is None else self.own(np.sqrt(metric.astype(np.float64)))
+        norms = []
+        for _, X in self._blocks(np.float64):
+            Z = X - centre if root is None else (X - centre) * root
+            norms.append(xp.sum(Z * Z, axis=1))
+        return xp.concat(norms)
+
+    def rows(self, rows):
+        return self.host(self.some(self.own(rows), self.dtype))
+
+    def some(self, rows, dtype):
+        """Rows whose numbers are an array of the library, in a precision, there."""
+        X = self.xp.take(self._X, rows, axis=0)
+        return self.xp.astype(X, self.precision(dtype), copy=False)
+
     def second_moments_by(self, weights, centre):
         """sum_i w_i z_i z_i^T for each w of `weights`, with z_i = (x_i - centre, 1).
 

@@ -226,6 +226,7 @@ SOLVERS = {
             learning_rates=("auto", "constant", "invscaling", "adaptive"),
             visits_rows=_always,
             ends_by_gap=False,
+            by_products=True,
             reads=("momentum", "batch_size", "average", "shuffle"),
         ),
     )
@@ -276,11 +277,6 @@ def _automatic(request):
 
     Rows in turn need many samples, or an L2 penalty on which dual ascent thrives.
     """
-    if request.by_products and request.learning_rate in ("invscaling", "adaptive"):
-        raise ValueError(
-            f"learning_rate={request.learning_rate!r} needs solver='sgd', which does "
-            "not support arrays of other libraries than NumPy."
-        )
     if request.learning_rate in ("invscaling", "adaptive"):
         return "sgd"
     if request.learning_rate == "constant":

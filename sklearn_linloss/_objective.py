@@ -525,7 +525,7 @@ class Objective:
         return rng.permutation(self.n_samples) if shuffle else np.arange(self.n_samples)
 
     def sgd_epoch(self, centre, weight, pass_, state):
-        """A pass of mini-batch SGD with weights of the samples, as the design has it."""
+        """A pass of mini-batch SGD, with weights of the samples, as designs have it."""
         terms = _kernels.Terms(
             self.y, weight, self.loss.delta, self.penalty.l1, self.penalty.l2
         )

@@ -1,6 +1,7 @@
 """Arrays of libraries that follow the array API, in the place of NumPy's."""
 
 import pickle
+import sys
 
 import _reference as reference
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn_linloss._design import design_of
 from sklearn_linloss._design.arrays import Arrays
 from sklearn_linloss._objective import Objective
 from sklearn_linloss._penalty import ElasticNet
+from sklearn_linloss._solvers import SOLVER_NAMES
 
 strict = pytest.importorskip("array_api_strict", reason="the test extra")
 pytest.importorskip("sklearn", "1.9", reason="the checks are those of 1.9")
@@ -89,7 +91,7 @@ def test_the_checks_of_scikit_learn_that_the_tag_asks_for(loss, xp):
         }
 
 
-@pytest.mark.parametrize("solver", ["auto", "newton", "gd", "lbfgs", "sdca", "saga"])
+@pytest.mark.parametrize("solver", ["auto", *SOLVER_NAMES])
 def test_the_tag_is_that_of_solvers_that_take_arrays(solver):
     tags = sklearn.utils.get_tags(make("softmax", solver=solver))
     assert tags.array_api_support == (solver not in ("sdca", "saga"))
@@ -168,6 +170,63 @@ def test_all_losses_and_penalties(loss, l1_ratio, xp):
         zeros = host(there.coef_) == 0.0
         assert zeros.mean() > 0.2
         assert (zeros == (here.coef_ == 0.0)).mean() > 0.95
+
+
+@pytest.mark.every_case
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_iter": 1},
+        {"max_iter": 1, "l1_ratio": 0.5, "average": True},
+        {
+            "max_iter": 3,
+            "shuffle": False,
+            "learning_rate": "constant",
+            "fit_intercept": False,
+        },
+    ],
+    ids=["automatic", "sparse and averaged", "textbook"],
+)
+def test_sgd_makes_the_steps_of_numpy(n_classes, loss, params, xp):
+    """In the first epoch, and in all of them where nothing is shuffled."""
+    X, y = many_coefficients()
+    X, y = X[y < n_classes], y[y < n_classes]
+    model = make(loss, solver="sgd", tol=0.0, batch_size=8, alpha=0.01, **params)
+    there = sklearn.clone(model).fit(xp.asarray(X), y)
+    here = model.fit(X, y)
+    for name in ("coef_", "intercept_", "loss_curve_", "batch_loss_curve_"):
+        expected = getattr(here, name)
+        np.testing.assert_allclose(host(getattr(there, name)), expected, rtol=1e-9)
+
+
+def test_later_epochs_of_sgd_have_all_samples_in_other_orders(xp):
+    f = ArrayObjective(
+        design_of(xp.asarray(np.ones((50, 1)))),
+        np.arange(50) % 2,
+        np.ones(50),
+        loss=make("softmax")._loss(),
+        penalty=ElasticNet(0.1, 0.0),
+        n_classes=2,
+        fit_intercept=True,
+        dtype=np.float64,
+    )
+    rng = np.random.default_rng(0)
+    orders = [host(f.order(rng, True)) for _ in range(20)]
+    assert all((np.sort(order) == np.arange(50)).all() for order in orders)
+    assert len({tuple(order) for order in orders}) == 20
+    # Who stands next to sample 0 is not who stood there before.
+    after = [order[(np.flatnonzero(order == 0)[0] + 1) % 50] for order in orders]
+    assert len(set(after)) > 10
+
+
+def test_sgd_comes_near_the_optimum(iris, xp):
+    X, y = StandardScaler().fit_transform(iris[0]), iris[1]
+    model = make("softmax", solver="sgd", alpha=0.1, batch_size=75, tol=1e-2)
+    there = sklearn.clone(model).fit(xp.asarray(X), y)
+    optimum = make("softmax", alpha=0.1, tol=1e-9).fit(X, y).objective_
+    assert optimum <= there.objective_ <= 1.001 * optimum
 
 
 @pytest.mark.every_case
@@ -320,7 +379,7 @@ class Bus:
 
 
 @pytest.mark.every_case
-@pytest.mark.parametrize("solver", ["newton", "gd", "lbfgs"])
+@pytest.mark.parametrize("solver", ["newton", "gd", "lbfgs", "sgd"])
 @pytest.mark.parametrize("loss", LOSSES)
 @only_where(lambda solver, loss: solver != "lbfgs" or loss == "softmax")
 def test_iterations_do_not_move_what_is_long(loss, solver, monkeypatch):
@@ -328,10 +387,85 @@ def test_iterations_do_not_move_what_is_long(loss, solver, monkeypatch):
     bus, counts = Bus(monkeypatch), []
     for n_iter in (3, 9):
         bus.long = 0
-        model = make(loss, solver=solver, tol=0.0, max_iter=n_iter)
+        model = make(loss, solver=solver, tol=0.0, max_iter=n_iter, batch_size=30)
         assert model.fit(strict.asarray(X), y).n_iter_ == n_iter
         counts.append(bus.long)
     assert 0 < counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("own_library", [True, False])
+def test_validation_data_follow(iris, own_library, xp):
+    X, y = iris
+    val = (xp.asarray(X[::3]), xp.asarray(y[::3])) if own_library else (X[::3], y[::3])
+    model = make("softmax", solver="gd", alpha=0.1)
+    there = sklearn.clone(model).fit(xp.asarray(X), y, X_val=val[0], y_val=val[1])
+    here = model.fit(X, y, X_val=X[::3], y_val=y[::3])
+    np.testing.assert_allclose(
+        host(there.validation_loss_curve_), here.validation_loss_curve_, rtol=1e-9
+    )
+
+
+def test_validation_data_in_a_library_follow_numpy(iris, xp):
+    X, y = iris
+    model = make("softmax", solver="gd", alpha=0.1)
+    there = sklearn.clone(model).fit(X, y, X_val=xp.asarray(X), y_val=xp.asarray(y))
+    here = model.fit(X, y, X_val=X, y_val=y)
+    np.testing.assert_array_equal(
+        there.validation_loss_curve_, here.validation_loss_curve_
+    )
+
+
+def test_early_stopping_holds_rows_out(iris, xp):
+    X, y = iris
+    model = make("softmax", early_stopping=True, alpha=0.1, batch_size=60, tol=1e-2)
+    there = sklearn.clone(model).fit(xp.asarray(X), y)
+    assert type(there.validation_loss_curve_) is type(xp.asarray(X))
+    # The rows held out are those of NumPy's fit, whose start has the same loss.
+    here = model.fit(X, y)
+    first = float(there.validation_loss_curve_[1])
+    assert first == pytest.approx(here.validation_loss_curve_[1], rel=1e-9)
+
+
+def test_pickles_load_without_the_device_or_the_library(iris, monkeypatch):
+    X, y = iris
+    device = strict.Device("device1")
+    model = make("softmax", alpha=0.1).fit(strict.asarray(X, device=device), y)
+    stored = pickle.dumps(model)
+    assert pickle.loads(stored).coef_.device == device
+    expected = make("softmax", alpha=0.1).fit(X, y)
+
+    def absent(*args, device=None, **kwargs):
+        if device is not None:
+            raise RuntimeError("There is no such device.")
+        return as_array(*args, **kwargs)
+
+    as_array = strict.asarray
+    monkeypatch.setattr(strict, "asarray", absent)
+    elsewhere = pickle.loads(stored)
+    assert elsewhere.coef_.device == strict.Device("CPU_DEVICE")
+    np.testing.assert_allclose(host(elsewhere.coef_), expected.coef_, atol=1e-9)
+    monkeypatch.setitem(sys.modules, "array_api_strict", None)
+    alone = pickle.loads(stored)
+    assert (alone.predict(X) == expected.predict(X)).all()
+
+
+def test_tensors_with_gradients_and_in_other_precisions(iris):
+    torch = pytest.importorskip("torch", reason="large")
+    X, y = iris
+    expected = make("softmax", alpha=0.1).fit(X, y)
+    X, y = torch.asarray(X.copy()), torch.asarray(y)
+    weight = torch.ones(len(y)).requires_grad_()
+    model = make("softmax", alpha=0.1)
+    model.fit(X.clone().requires_grad_(), y, sample_weight=weight)
+    assert not model.coef_.requires_grad
+    np.testing.assert_allclose(host(model.coef_), expected.coef_, atol=1e-9)
+    # As for NumPy arrays, what is neither float32 nor float64 is taken as float64.
+    for dtype in (torch.float16, torch.bfloat16, torch.int32):
+        assert model.fit(X.to(dtype), y).coef_.dtype == torch.float64
+    columns_first = X.T.contiguous().T
+    np.testing.assert_allclose(
+        host(model.fit(columns_first, y).coef_), expected.coef_, atol=1e-9
+    )
 
 
 # -- what is refused -----------------------------------------------------------------
@@ -339,7 +473,7 @@ def test_iterations_do_not_move_what_is_long(loss, solver, monkeypatch):
 
 @pytest.mark.parametrize("solver", ["sdca", "saga"])
 def test_other_solvers_name_those_that_serve(iris, solver):
-    serving = "'gd' or 'lbfgs' or 'newton'"
+    serving = "'gd' or 'lbfgs' or 'newton' or 'sgd'"
     message = f"'{solver}' does not support arrays .*; use solver={serving}"
     with pytest.raises(ValueError, match=message):
         make("softmax", solver=solver).fit(strict.asarray(iris[0]), iris[1])
@@ -350,8 +484,6 @@ def test_what_takes_numpy_only_says_so(iris):
     model = make("softmax", alpha=0.1)
     calls = [
         lambda: model.partial_fit(X, y, classes=[0, 1, 2]),
-        lambda: model.fit(X, y, X_val=X, y_val=y),
-        lambda: make("softmax", early_stopping=True).fit(X, y),
         lambda: linear_path(X, y, loss="softmax"),
         lambda: SoftmaxClassifierCV().fit(X, y),
         lambda: make("softmax").fit(iris[0], y).certify(X, y),
@@ -359,9 +491,30 @@ def test_what_takes_numpy_only_says_so(iris):
     for call in calls:
         with pytest.raises(ValueError, match="arrays of other libraries than NumPy"):
             call()
-    with pytest.raises(ValueError, match="'adaptive' needs solver='sgd'"):
-        make("softmax", learning_rate="adaptive").fit(X, y)
     assert not hasattr(model, "coef_")
+
+
+def test_tensors_without_numbers(iris):
+    torch = pytest.importorskip("torch", reason="large")
+    X, y = torch.asarray(iris[0].copy()), iris[1]
+    with pytest.raises(ValueError, match=r"layout torch\.sparse_coo, but"):
+        make("softmax").fit(X.to_sparse(), y)
+    with pytest.raises(ValueError, match=r"layout torch\.sparse_csr, but"):
+        make("softmax").fit(X.to_sparse_csr(), y)
+    with pytest.raises(ValueError, match="device meta, where arrays have no numbers"):
+        make("softmax").fit(X.to("meta"), y)
+
+
+def test_arrays_are_not_made_sparse(iris):
+    model = make("softmax", alpha=0.1).fit(strict.asarray(iris[0]), iris[1])
+    with pytest.raises(ValueError, match="needs coefficients in a NumPy array"):
+        model.sparsify()
+
+
+def test_numpy_data_for_a_model_of_another_library(iris, xp):
+    model = make("softmax", alpha=0.1).fit(xp.asarray(iris[0]), iris[1])
+    with pytest.raises(ValueError, match="must use the same namespace"):
+        model.predict(iris[0])
 
 
 def test_a_device_without_double_precision(iris):

@@ -256,10 +256,7 @@ class Objective:
         return np.einsum(labels, leading)
 
     def on_host(self, scores):
-        """An objective for sums of losses over scores on the host, and scores for it.
-
-        This one, as it is there.
-        """
+        """This objective on the host, and scores for it, without what needs X."""
         return self, scores
 
     # -- the linear map ---------------------------------------------------------

@@ -223,10 +223,12 @@ def test_later_epochs_of_sgd_have_all_samples_in_other_orders(xp):
 
 def test_sgd_comes_near_the_optimum(iris, xp):
     X, y = StandardScaler().fit_transform(iris[0]), iris[1]
-    model = make("softmax", solver="sgd", alpha=0.1, tol=0.0, max_iter=100)
+    model = make(
+        "softmax", solver="sgd", alpha=0.1, tol=0.0, max_iter=60, batch_size=30
+    )
     there = sklearn.clone(model).fit(xp.asarray(X), y)
     optimum = make("softmax", alpha=0.1, tol=1e-9).fit(X, y).objective_
-    assert optimum <= there.objective_ <= 1.001 * optimum
+    assert optimum <= there.objective_ <= 1.01 * optimum
 
 
 @pytest.mark.every_case
@@ -417,7 +419,7 @@ def test_validation_data_in_a_library_follow_numpy(iris, xp):
 
 def test_early_stopping_holds_rows_out(iris, xp):
     X, y = iris
-    model = make("softmax", early_stopping=True, alpha=0.1, batch_size=60, tol=1e-2)
+    model = make("softmax", early_stopping=True, alpha=0.1, tol=0.0, max_iter=5)
     there = sklearn.clone(model).fit(xp.asarray(X), y)
     assert type(there.validation_loss_curve_) is type(xp.asarray(X))
     # The rows held out are those of NumPy's fit, whose start has the same loss.

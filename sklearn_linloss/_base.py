@@ -18,8 +18,10 @@ from . import _solvers
 from ._audited import AuditedClassifier
 from ._compat import (
     CallbackSupportMixin,
+    StoredArray,
     available_if,
     fit_context,
+    namespace_of,
     on_host,
     with_callbacks,
 )
@@ -109,10 +111,8 @@ class LinearLossClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        # Where "auto" picks another solver than for NumPy, curves have other lengths,
-        # which scikit-learn's checks of what bears this tag refuse (0026 in docs/adr/).
         entry = _solvers.SOLVERS.get(self.solver)
-        tags.array_api_support = entry is not None and entry.by_products
+        tags.array_api_support = entry is None or entry.by_products
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -226,6 +226,8 @@ class LinearLossClassifier(
             The fitted estimator.
         """
         check_is_fitted(self)
+        if namespace_of(self.coef_) is not None:
+            raise ValueError("sparsify needs coefficients in a NumPy array.")
         self.coef_ = sparse.csr_matrix(self.coef_)
         return self
 
@@ -242,6 +244,17 @@ class LinearLossClassifier(
         if sparse.issparse(coef):
             self.coef_ = coef.toarray()
         return self
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {name: StoredArray.of(value) for name, value in state.items()}
+
+    def __setstate__(self, state):
+        loaded = {
+            name: value.load() if isinstance(value, StoredArray) else value
+            for name, value in state.items()
+        }
+        super().__setstate__(loaded)
 
     def _sk_visual_block_(self):
         return box(self)
@@ -261,8 +274,6 @@ class LinearLossClassifier(
     def _fit(self, X, y, sample_weight, coef_init, intercept_init, validation):
         previous = self.__dict__.copy()
         clock = Clock(self.max_time)
-        if self.early_stopping or validation[0] is not None:
-            refuse_arrays(X, "A fit that watches validation data")
         X, y = check_data(self, X, y)
         weight = check_weight(sample_weight, X)
         callbacks = begin_callbacks(self, X, y, sample_weight)
@@ -301,10 +312,10 @@ class LinearLossClassifier(
         for name in _OF_SOME_FITS:
             self.__dict__.pop(name, None)
         if progress.batch_loss_curve:
-            self.batch_loss_curve_ = np.array(progress.batch_loss_curve)
+            self.batch_loss_curve_ = own(np.array(progress.batch_loss_curve))
             self.t_ = len(progress.batch_loss_curve)
         if progress.validation is not None:
-            self.validation_loss_curve_ = np.array(progress.validation.curve)
+            self.validation_loss_curve_ = own(np.array(progress.validation.curve))
         wanted = progress.stopped and not progress.out_of_time
         if not (fit.converged or wanted or self.tol == 0.0):
             self._warn(objective, progress.out_of_time)

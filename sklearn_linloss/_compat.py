@@ -1,10 +1,14 @@
 """Names of scikit-learn and joblib that are private or not in every version."""
 
+import pickle
 from contextvars import ContextVar
 from copy import copy
+from dataclasses import dataclass
 from functools import wraps
+from importlib import import_module
 from inspect import signature
 
+import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn import get_config
@@ -84,10 +88,78 @@ def device_of(array):
     return _array_api.device(array)
 
 
+def without_gradient(array):
+    """An array that no graph of derivatives goes on from."""
+    return array.detach() if getattr(array, "requires_grad", False) else array
+
+
 def on_host(array):
     """An array of another library as an ndarray; all else as it is."""
     xp = namespace_of(array)
-    return array if xp is None else _array_api._convert_to_numpy(array, xp)
+    if xp is None:
+        return array
+    return _array_api._convert_to_numpy(without_gradient(array), xp)
+
+
+def beside(array, other):
+    """An array where another one is, if one of them is of another library."""
+    xp = namespace_of(other)
+    if xp is None:
+        return on_host(array)
+    if namespace_of(array) is xp and device_of(array) == device_of(other):
+        return array
+    array = on_host(array)
+    array = array.toarray() if hasattr(array, "toarray") else np.asarray(array)
+    return xp.asarray(np.ascontiguousarray(array), device=device_of(other))
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of another library in a pickle, which any machine can load.
+
+    Attributes
+    ----------
+    numbers : ndarray
+    library : str
+        The module with its `asarray`.
+    device : bytes
+        Pickled; empty where that was not possible.
+    """
+
+    numbers: np.ndarray
+    library: str
+    device: bytes
+
+    @classmethod
+    def of(cls, value):
+        """`value` as it can be stored, itself where it is no such array."""
+        if isinstance(value, np.ndarray) or not hasattr(value, "__dlpack__"):
+            return value
+        from sklearn.externals import array_api_compat
+
+        xp = array_api_compat.array_namespace(value)
+        try:
+            device = pickle.dumps(array_api_compat.device(value))
+        except Exception:  # of whatever kind libraries raise
+            device = b""
+        numbers = _array_api._convert_to_numpy(without_gradient(value), xp)
+        return cls(numbers, xp.__name__.removeprefix(_COMPAT), device)
+
+    def load(self):
+        """The array on its device, or where the library puts arrays if that is not
+        there; an ndarray where the library is not there.
+        """
+        try:
+            xp = import_module(self.library)
+        except ImportError:
+            return self.numbers
+        try:
+            return xp.asarray(self.numbers, device=pickle.loads(self.device))
+        except Exception:  # of whatever kind libraries raise
+            return xp.asarray(self.numbers)
+
+
+_COMPAT = "sklearn.externals.array_api_compat."
 
 
 def check_same_namespace(X, estimator, method):
@@ -140,9 +212,11 @@ def with_all_labels(scorer, labels):
 
 __all__ = [
     "CallbackSupportMixin",
+    "StoredArray",
     "VisualBlock",
     "accepts_sample_weight",
     "available_if",
+    "beside",
     "check_same_namespace",
     "check_sample_weight",
     "device_of",
@@ -158,4 +232,5 @@ __all__ = [
     "with_all_labels",
     "with_callbacks",
     "with_threads",
+    "without_gradient",
 ]

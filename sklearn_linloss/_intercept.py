@@ -69,13 +69,14 @@ def central_intercept(objective, theta, certifier, tol):
     allowed = value + min(RULES.part * tol, 0.99 * room) * total
     if allowed <= value or f.loss.delta == 0.0:
         return theta
+    g, scores = f.on_host(scores)
     scores -= b
-    if _is_the_only_one(f, scores, b):
+    if _is_the_only_one(g, scores, b):
         return theta
     widths = _WIDTHS * f.loss.delta
-    point, hessian = _descend(f, scores, b, widths[RULES.skipped], RULES.rough)
+    point, hessian = _descend(g, scores, b, widths[RULES.skipped], RULES.rough)
     least = RULES.seen / (f.n_samples * widths[RULES.skipped])
-    if hessian is None or _bends(f, hessian)[0] < least:
+    if hessian is None or _bends(g, hessian)[0] < least:
         point = b  # the kinks are further away
     else:
         widths = widths[RULES.skipped :]
@@ -85,15 +86,15 @@ def central_intercept(objective, theta, certifier, tol):
         start = point + (point - last) / RULES.fall
         last = point
         accuracy = RULES.rough if costs else RULES.negligible
-        point, _ = _descend(f, scores, start, width, accuracy)
-        if f.loss_value(scores + point) > allowed:
+        point, _ = _descend(g, scores, start, width, accuracy)
+        if g.loss_value(scores + point) > allowed:
             continue
         if costs:
-            point, _ = _descend(f, scores, point, width)
+            point, _ = _descend(g, scores, point, width)
             costs = False
             continue
         centre = point + (point - last) / (RULES.fall - 1.0)
-        if f.loss_value(scores + centre) <= allowed:
+        if g.loss_value(scores + centre) <= allowed:
             point = centre
         break
     else:

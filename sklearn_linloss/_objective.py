@@ -255,6 +255,10 @@ class Objective:
         labels = "jkjl->jkl" if self.design.features_first else "kjlj->jkl"
         return np.einsum(labels, leading)
 
+    def on_host(self, scores):
+        """This objective on the host, and scores for it, without what needs X."""
+        return self, scores
+
     # -- the linear map ---------------------------------------------------------
 
     def scores(self, theta, dtype=None):
@@ -435,7 +439,17 @@ class Objective:
         second derivatives in the form that the loss has.
         """
         value, pull = self.loss_gradient(scores)
-        return value, pull, self.loss.second(pull, self.y, self.share)
+        return value, pull, self.second(pull)
+
+    def second(self, pull):
+        """The second derivatives alone, from pi_i dL_i/dscores."""
+        return self.loss.second(pull, self.y, self.share)
+
+    def total_curvature(self, second):
+        """Sum of the second derivatives over samples and classes; 1 where it is 0."""
+        if self.loss.twice_differentiable:
+            second = self.loss.class_curvature(second, self.share)
+        return second.sum() or 1.0
 
     def zero_rows(self):
         """Zeros of the shape of the scores."""
@@ -521,6 +535,24 @@ class Objective:
             parts = np.ones(self.n_samples), order, np.append(0, ends)
             self.workspace["by_class"] = sparse.csr_matrix(parts, shape=shape)
         return self.workspace["by_class"]
+
+    # -- passes over rows in an order -------------------------------------------------
+
+    @property
+    def relative_weight(self):
+        """Weights of the samples whose mean is one."""
+        return self.share * self.n_samples
+
+    def order(self, rng, shuffle):
+        """The samples in the order of a pass, drawn from a generator."""
+        return rng.permutation(self.n_samples) if shuffle else np.arange(self.n_samples)
+
+    def sgd_epoch(self, centre, weight, pass_, state):
+        """A pass of mini-batch SGD, with weights of the samples, as designs have it."""
+        terms = _kernels.Terms(
+            self.y, weight, self.loss.delta, self.penalty.l1, self.penalty.l2
+        )
+        self.design.sgd_epoch(self.loss, centre, terms, pass_, state)
 
     # -- values of the whole --------------------------------------------------------
 

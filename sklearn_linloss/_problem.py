@@ -8,7 +8,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from . import _solvers
-from ._compat import check_sample_weight, device_of, namespace_of, on_host, threads_of
+from ._compat import (
+    beside,
+    check_sample_weight,
+    device_of,
+    namespace_of,
+    on_host,
+    threads_of,
+    without_gradient,
+)
 from ._design import Columns, canonical, design_of, like, take_rows
 
 
@@ -120,8 +128,8 @@ class Problem:
 
     def part(self, rows):
         """The problem on some of the samples, which have every class."""
-        some = self.X[rows], self.codes[rows], self.weight[rows]
-        return replace(self, **dict(zip(("X", "codes", "weight"), some, strict=True)))
+        X, codes = take_rows(self.X, rows), self.codes[rows]
+        return replace(self, X=X, codes=codes, weight=self.weight[rows])
 
     def choose_solver(self, settings):
         """The name of the solver."""
@@ -135,10 +143,12 @@ class Problem:
     def objective(self, settings, design=None, dtype=None, centre=True):
         """F with products in a precision, by default that of X."""
         # Compiled code is imported here and not before: predicting needs none.
+        from ._arrays import ArrayObjective
         from ._objective import Objective
 
         design = self.design() if design is None else design
-        return Objective(
+        kind = ArrayObjective if design.only_products else Objective
+        return kind(
             design,
             self.codes,
             self.weight,
@@ -219,8 +229,10 @@ def check_data(estimator, X, y, reset=True, dtype=None):
     refuse_collections(X=X, y=y)
     xp = namespace_of(X)
     if xp is not None:
+        _check_has_numbers(X)
         _check_has_double(X, xp)
-        dtype = [xp.float64, xp.float32]
+        X = without_gradient(X)
+        dtype = [xp.float64, xp.float32] if dtype is None else dtype
     X, y = validate_data(
         estimator,
         X,
@@ -242,6 +254,18 @@ def refuse_collections(**arguments):
                 f"{name} is a Dask collection: the classes of sklearn_linloss.dask "
                 "leave it on its workers, and this one takes what its compute() gives."
             )
+
+
+def _check_has_numbers(X):
+    """Raise where X of another library has no array of numbers in memory."""
+    layout = str(getattr(X, "layout", "strided"))
+    if not layout.endswith("strided"):
+        raise ValueError(
+            f"X has the layout {layout}, but arrays of other libraries than NumPy have "
+            "to be dense; sparse data are supported as CSR matrices of SciPy."
+        )
+    if str(device_of(X)) == "meta":
+        raise ValueError("X is on the device meta, where arrays have no numbers.")
 
 
 def _check_has_double(X, xp):
@@ -360,6 +384,7 @@ def check_held_out(estimator, problem, X, y, weight):
         return None
     if y is None:
         raise ValueError("X_val was given without y_val.")
+    X = beside(X, problem.X)
     X, y = check_data(estimator, X, y, reset=False, dtype=problem.X.dtype)
     unknown = np.setdiff1d(y, problem.classes)
     if len(unknown):

@@ -16,7 +16,7 @@ ROOMS = [
     {"_losses", "_penalty", "_compat", "_orbits", "_warn", "_log", "_laplacian"},
     {"losses", "_design", "_diagram"},
     {"_objective"},
-    {"_certificate", "_intercept"},
+    {"_arrays", "_certificate", "_intercept"},
     {"_solvers"},
     {"_problem", "_empty_model", "_watch"},
     {"_fit"},

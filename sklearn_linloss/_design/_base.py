@@ -50,10 +50,13 @@ class Design:
     counts_from_centre : bool
         Whether steps on single rows may take them relative to a centre of the features
         for free. It would turn steps on the stored entries of a row into full ones.
+    only_products : bool
+        Whether X offers no rows, as it is not on the host.
     n_stored : int
         Numbers that a pass over the rows reads.
     """
 
+    only_products = False
     features_first = False
     counts_from_centre = True
 
@@ -82,6 +85,10 @@ class Design:
 
     def own(self, array):
         """An array of the host as users of this X have theirs."""
+        return array
+
+    def host(self, array):
+        """An array with a number for each sample, as it is here, as an ndarray."""
         return array
 
     def reads_once(self, n_rows):

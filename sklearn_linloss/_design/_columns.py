@@ -46,12 +46,12 @@ class Columns:
 
 
 def take_rows(X, kept):
-    """The rows of X that a mask keeps."""
+    """The rows of X that a mask keeps, or those at some places."""
     xp = namespace_of(X)
     if xp is None:
         return X[kept]
-    places = xp.asarray(np.flatnonzero(kept), device=device_of(X))
-    return xp.take(X, places, axis=0)
+    places = np.flatnonzero(kept) if kept.dtype == bool else kept
+    return xp.take(X, xp.asarray(places, device=device_of(X)), axis=0)
 
 
 def like(X, other):

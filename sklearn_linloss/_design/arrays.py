@@ -12,8 +12,8 @@ _BLOCK_BYTES = 1 << 26
 class Arrays(Design):
     """Rows in a dense array of another library, which stays where it is.
 
-    Products are operations of the array API [1]_, with coefficients and sums that
-    come and go as they are small. `loss_gradient` leaves the scores on the device.
+    Products are operations of the array API [1]_. What has a number for each sample is
+    an array of the library, here and there; all else is on the host.
 
     References
     ----------
@@ -21,30 +21,40 @@ class Arrays(Design):
        https://data-apis.org/array-api/latest/
     """
 
+    only_products = True
+
     def __init__(self, X, n_threads=1):
-        self._xp, self._device = namespace_of(X), device_of(X)
-        single = X.dtype == self._xp.float32
+        self.xp, self._device = namespace_of(X), device_of(X)
+        single = X.dtype == self.xp.float32
         super().__init__(X.shape, np.float32 if single else np.float64, n_threads)
         self._X = X
-        self._kept = {}
 
     def own(self, array):
-        return self._xp.asarray(array, device=self._device)
+        return self.xp.asarray(array, device=self._device)
+
+    def host(self, array):
+        """An array of the library as an ndarray."""
+        return on_host(array)
+
+    def precision(self, dtype):
+        """The library's name of a dtype of NumPy."""
+        return getattr(self.xp, np.dtype(dtype).name)
 
     def scores(self, W, b):
-        xp, W_there, b_there = self._xp, self.own(W), self.own(b)
-        scores = np.empty((self.n_samples, len(W)), W.dtype)
-        for rows, X in self._blocks(W.dtype):
-            scores[rows] = on_host(xp.matmul(X, W_there.T) + b_there)
-        return scores
+        xp, W_there, b_there = self.xp, self.own(W), self.own(b)
+        parts = [xp.matmul(X, W_there.T) + b_there for _, X in self._blocks(W.dtype)]
+        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
 
     def add_adjoint(self, gradient, total):
-        for rows, X in self._blocks(gradient.dtype):
-            slopes = self.own(np.ascontiguousarray(gradient[rows].T))
-            total += on_host(self._xp.matmul(slopes, X))
+        dtype = np.float32 if gradient.dtype == self.xp.float32 else np.float64
+        adjoint = 0.0
+        for rows, X in self._blocks(dtype):
+            part = self.xp.matmul(gradient[rows, :].T, X)
+            adjoint = adjoint + self.xp.astype(part, self.xp.float64)
+        total += self.host(adjoint)
 
     def moments(self, weight):
-        xp, weight = self._xp, self._keep(weight)
+        xp, weight = self.xp, self.own(weight)
         # Around the first row, a large mean costs no digits.
         origin = xp.astype(self._X[:1, :], xp.float64)
         mean = square = 0.0
@@ -52,42 +62,60 @@ class Arrays(Design):
             X = X - origin
             mean = mean + xp.matmul(weight[rows], X)
             square = square + xp.matmul(weight[rows], X * X)
-        mean, square = on_host(mean), on_host(square)
+        mean, square = self.host(mean), self.host(square)
         variance = np.maximum(square - mean**2, 0.0)
-        return mean + on_host(origin)[0], variance
+        return mean + self.host(origin)[0], variance
 
-    def reads_once(self, n_rows):
-        return True
-
-    def loss_gradient(self, loss, y, weight, W, b, dtype):
-        xp, n_rows = self._xp, len(W)
-        y, weight = self._keep(y), self._keep(weight)
-        W, b = self.own(W.astype(dtype)), self.own(b.astype(dtype))
-        each = xp.arange(max(n_rows, 2), dtype=y.dtype, device=self._device)
-        value = total = b_total = 0.0
+    def covariance(self, weight, centre, dtype, check):
+        xp = self.xp
+        weight, centre = self.own(weight.astype(dtype)), self.own(centre.astype(dtype))
+        total = 0.0
         for rows, X in self._blocks(dtype):
-            scores = xp.matmul(X, W.T) + b
-            if n_rows == 1:
-                scores = xp.concat([xp.zeros_like(scores), scores], axis=1)
-            values, slopes = loss.in_namespace(xp, scores, y[rows][:, None] == each)
-            slopes = slopes * xp.astype(weight[rows], scores.dtype)[:, None]
-            slopes = slopes[:, 1:] if n_rows == 1 else slopes
-            value = value + xp.sum(weight[rows] * xp.astype(values, xp.float64))
-            total = total + xp.astype(xp.matmul(slopes.T, X), xp.float64)
-            b_total = b_total + xp.sum(slopes, axis=0, dtype=xp.float64)
-        return float(value), on_host(total), on_host(b_total)
+            check()
+            Z = X - centre
+            total = total + xp.matmul((Z * weight[rows][:, None]).T, Z)
+        return self.host(total)
 
-    def _keep(self, array):
-        """A host array of one number a sample, moved once."""
-        if id(array) not in self._kept:
-            # With the original, so that its identity is not given to another.
-            self._kept[id(array)] = array, self.own(array)
-        return self._kept[id(array)][1]
+    def on_features(self, features):
+        features = self.own(features)
+        return Arrays(self.xp.take(self._X, features, axis=1), self.n_threads)
+
+    def squared_norms(self, centre, metric=None):
+        xp, centre = self.xp, self.own(centre.astype(np.float64))
+        root = None if metric is None else self.own(np.sqrt(metric.astype(np.float64)))
+        norms = []
+        for _, X in self._blocks(np.float64):
+            Z = X - centre if root is None else (X - centre) * root
+            norms.append(xp.sum(Z * Z, axis=1))
+        return xp.concat(norms)
+
+    def rows(self, rows):
+        return self.host(self.some(self.own(rows), self.dtype))
+
+    def some(self, rows, dtype):
+        """Rows whose numbers are an array of the library, in a precision, there."""
+        X = self.xp.take(self._X, rows, axis=0)
+        return self.xp.astype(X, self.precision(dtype), copy=False)
+
+    def second_moments_by(self, weights, centre):
+        """sum_i w_i z_i z_i^T for each w of `weights`, with z_i = (x_i - centre, 1).
+
+        In float64, on the host; `weights` are arrays of the library.
+        """
+        xp, centre = self.xp, self.own(centre)
+        totals = [0.0] * len(weights)
+        for rows, X in self._blocks(np.float64):
+            ones = xp.ones((X.shape[0], 1), dtype=xp.float64, device=self._device)
+            Z = xp.concat([X - centre, ones], axis=1)
+            for place, weight in enumerate(weights):
+                part = xp.matmul((Z * weight[rows][:, None]).T, Z)
+                totals[place] = totals[place] + part
+        return [self.host(total) for total in totals]
 
     def _blocks(self, dtype):
         """Slices of rows, and X over them in a precision."""
-        dtype = getattr(self._xp, np.dtype(dtype).name)
         step = max(1, _BLOCK_BYTES // (8 * self.n_features))
         for start in range(0, self.n_samples, step):
             rows = slice(start, min(start + step, self.n_samples))
-            yield rows, self._xp.astype(self._X[rows, :], dtype, copy=False)
+            X = self._X[rows, :]
+            yield rows, self.xp.astype(X, self.precision(dtype), copy=False)

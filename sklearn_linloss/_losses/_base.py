@@ -89,11 +89,10 @@ class Loss:
         """
         return np.zeros_like(dual)
 
-    def in_namespace(self, xp, scores, true):
-        """Values and gradients in arrays of an array API namespace.
+    def in_namespace(self, xp):
+        """The loss as operations of an array API namespace.
 
-        `scores` are (n, K) for K >= 2, and `true` marks the true classes. Only of
-        losses with a `code`.
+        Only of losses with a `code`; `_namespace.py` has what they offer.
         """
         raise NotImplementedError
 

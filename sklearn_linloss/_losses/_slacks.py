@@ -4,6 +4,7 @@ import numpy as np
 
 from ._base import of_wrong_classes
 from ._compiled import CompiledLoss, kernels
+from ._namespace import SlacksInNamespace
 
 
 class SlackLoss(CompiledLoss):
@@ -27,15 +28,8 @@ class SlackLoss(CompiledLoss):
         slacks[rows, y] = -np.inf
         return slacks
 
-    def in_namespace(self, xp, scores, true):
-        own = xp.sum(xp.where(true, scores, 0.0), axis=1, keepdims=True)
-        slacks = xp.where(true, 0.0, scores - own + self.delta)
-        if self.bend > 0.0:
-            a = xp.clip(slacks / self.bend, 0.0, self.cap)
-        else:
-            a = self.cap * xp.astype(slacks > 0.0, scores.dtype)
-        values = xp.sum(a * (slacks - 0.5 * self.bend * a), axis=1)
-        return values, xp.where(true, -xp.sum(a, axis=1, keepdims=True), a)
+    def in_namespace(self, xp):
+        return SlacksInNamespace(xp, self)
 
     def conjugate(self, dual, y):
         others, total = of_wrong_classes(dual, y)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ._base import of_wrong_classes
 from ._compiled import CompiledLoss, kernels
+from ._namespace import SoftmaxInNamespace
 
 
 class Softmax(CompiledLoss):
@@ -26,20 +27,8 @@ class Softmax(CompiledLoss):
     def gradient(self, scores, y):
         return probabilities(scores)
 
-    def in_namespace(self, xp, scores, true):
-        own = xp.sum(xp.where(true, scores, 0.0), axis=1, keepdims=True)
-        relative = scores - own
-        largest = xp.max(relative, axis=1, keepdims=True)
-        exponentials = xp.exp(relative - largest)
-        total = xp.sum(exponentials, axis=1, keepdims=True)
-        others = xp.where(true, 0.0, exponentials)
-        rest = xp.sum(others, axis=1)
-        # The true class is at 0: where it leads, the rest may be next to nothing.
-        leads = largest[:, 0] == 0.0
-        safe = xp.where(leads, rest, 0.0)
-        values = xp.where(leads, xp.log1p(safe), largest[:, 0] + xp.log(total[:, 0]))
-        others = others / total
-        return values, xp.where(true, -xp.sum(others, axis=1, keepdims=True), others)
+    def in_namespace(self, xp):
+        return SoftmaxInNamespace(xp)
 
     def conjugate(self, dual, y):
         others, total = of_wrong_classes(dual, y)

@@ -34,7 +34,7 @@ from functools import partial
 
 import numpy as np
 
-from . import _costs, _working_set
+from . import _costs, _secants, _working_set
 from ._common import (
     Best,
     Checkpoints,
@@ -63,7 +63,6 @@ from ._systems import (
     minimize_quadratic,
     solve_by_coefficients,
     solve_by_pairs,
-    total_curvature,
 )
 
 
@@ -73,12 +72,13 @@ def solve(objective, theta, certifier, options, progress):
     if f.loss.smooth and not f.penalty.is_smooth:
         return _solve_sparse(f, theta, certifier, options, progress)
     progress.record(f.value(theta, np.float64), theta)
+    by_solve = _solve_by_products if f.design.only_products else _solve
     if f.loss.of_slacks and _secants_pay(f) and not theta.any():
-        theta, pull = approach(_solve, f, theta, options, progress)
+        theta, pull = approach(by_solve, f, theta, options, progress)
         if pull is not None:
             options = replace(options, pull=pull)
             certifier.certify(theta, pull)
-    return _solve(f, theta, certifier, options, progress)
+    return by_solve(f, theta, certifier, options, progress)
 
 
 def _solve_sparse(f, theta, certifier, options, progress):
@@ -92,6 +92,20 @@ def _solve_sparse(f, theta, certifier, options, progress):
             return result
         theta = result.theta
     return _working_set.solve(f, theta, certifier, options, progress)
+
+
+def _solve_by_products(f, theta, certifier, options, progress):
+    """Stages 2 to 6 alone, where no rows can be had for dual ascent."""
+    pull = options.pull
+    if _secants_pay(f):
+        result = _secants.solve(f, theta, certifier, options, progress)
+        if not result.stalled or f.size > LIMITS.newton_largest:
+            return replace(result, stalled=result.stalled and options.hands_over)
+        theta, pull = result.theta, result.pull
+    best = Best(theta, f.value(theta, np.float64))
+    common = best, certifier, options, progress
+    result, ended = _take_steps(f, theta, pull, RULES.width_after_fit, *common)
+    return replace(result, stalled=options.hands_over and not ended)
 
 
 def _solve(f, theta, certifier, options, progress):
@@ -284,14 +298,23 @@ def _secants_pay(f):
         return False
     if f.n_features > LIMITS.newton_features:
         return False
+    if f.design.only_products:
+        return f.size > LIMITS.newton_largest or not _matrix_pays(f)
     if f.loss.of_slacks:
         return too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
     return f.size >= RULES.small_system and not blocks_are_small(f)
 
 
+def _matrix_pays(f):
+    """Whether a matrix costs less than the quasi-Newton steps that it replaces."""
+    matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
+    steps = RULES.replaced_secants * _costs.gradient(f.n_samples, f.size)
+    return matrix <= max(steps, LIMITS.negligible_flops)
+
+
 def _ascent_pays(f, warm):
     """Whether to start with stage 1."""
-    if f.penalty.convexity == 0.0:
+    if f.penalty.convexity == 0.0 or f.design.only_products:
         return False
     if not f.loss.smooth:
         return f.n_samples >= RULES.ascent_from or _only_by_pairs(f)
@@ -404,7 +427,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     if anchor.strength == 0.0:
         unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / anchor.metric).sum())
-        bend = total_curvature(f, second)
+        bend = f.total_curvature(second)
         least = RULES.smallest_damping * bend
         ridge = max(RULES.damping * size / unit, least) * anchor.metric
         if f.penalty.convexity > 0.0:
@@ -424,7 +447,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
-    if f.loss.of_slacks:
+    if f.loss.of_slacks and not f.design.only_products:
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled

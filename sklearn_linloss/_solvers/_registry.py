@@ -96,7 +96,8 @@ class Solver:
     def refuses(self, request):
         """What in a request it cannot serve, or None."""
         reason = self.lacks(request)
-        if reason is None and request.by_products and not self.by_products:
+        served = self.by_products and request.loss.code is not None
+        if reason is None and request.by_products and not served:
             reason = "arrays of other libraries than NumPy"
         if reason is None and request.learning_rate not in self.learning_rates:
             reason = f"learning_rate={request.learning_rate!r}"
@@ -175,15 +176,17 @@ def too_large(n_coefficients, n_pairs):
 
 
 def _newton_lacks(request):
-    if request.loss.code is not None and _newton_selects(request):
-        return None
-    reason = _kernels_lack(request)
+    known = (ElasticNet, GroupedElasticNet) if _newton_selects(request) else ()
+    reason = _kernels_lack(request, (ElasticNet, *known))
     if reason is not None:
         return reason
-    if any(way(request) for way in (_newton_iterates, _newton_finishes)):
+    if _newton_iterates(request):
+        return None
+    by_rows = not request.by_products
+    if by_rows and (_newton_selects(request) or _newton_finishes(request)):
         return None
     largest = RULES.newton_largest
-    by_pairs = request.loss.of_slacks and request.penalty.is_smooth
+    by_pairs = by_rows and request.loss.of_slacks and request.penalty.is_smooth
     if request.n_coefficients <= largest or (by_pairs and request.n_pairs <= largest):
         return None
     reason = f"more than {largest} coefficients"
@@ -209,7 +212,12 @@ SOLVERS = {
             by_products=True,
         ),
         Solver("lbfgs", _lbfgs_lacks, by_products=True),
-        Solver("newton", _newton_lacks, visits_rows=_newton_visits_rows),
+        Solver(
+            "newton",
+            _newton_lacks,
+            visits_rows=_newton_visits_rows,
+            by_products=True,
+        ),
         Solver("saga", _saga_lacks, visits_rows=_always, reads=("batch_size",)),
         Solver("sdca", _sdca_lacks, visits_rows=_always),
         Solver(
@@ -218,6 +226,7 @@ SOLVERS = {
             learning_rates=("auto", "constant", "invscaling", "adaptive"),
             visits_rows=_always,
             ends_by_gap=False,
+            by_products=True,
             reads=("momentum", "batch_size", "average", "shuffle"),
         ),
     )
@@ -256,7 +265,7 @@ def heirs(solver, objective):
     penalty = objective.penalty
     sparse = objective.loss.smooth and not penalty.is_smooth
     by_rows = sparse and objective.n_samples >= RULES.stochastic_from
-    by_rows &= isinstance(penalty, ElasticNet)
+    by_rows &= isinstance(penalty, ElasticNet) and not objective.design.only_products
     return ("saga", "gd") if solver == "newton" and by_rows else ("gd",)
 
 
@@ -268,11 +277,6 @@ def _automatic(request):
 
     Rows in turn need many samples, or an L2 penalty on which dual ascent thrives.
     """
-    if request.by_products and request.learning_rate in ("invscaling", "adaptive"):
-        raise ValueError(
-            f"learning_rate={request.learning_rate!r} needs solver='sgd', which does "
-            "not support arrays of other libraries than NumPy."
-        )
     if request.learning_rate in ("invscaling", "adaptive"):
         return "sgd"
     if request.learning_rate == "constant":

@@ -19,11 +19,11 @@ next kinks cut to a fifth (docs/adr/0018).
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ._common import SolverResult, best_multiple, is_separated
+from ._common import Best, SolverResult, best_multiple, is_separated
 from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES as NEWTON_RULES
@@ -232,6 +232,24 @@ def descend(f, theta, pull, width, best, certifier, options, progress, least):
             return SolverResult(descent.theta, False, pull, stalled=stuck), False
     criterion = _certify(descent, best, certifier)
     return SolverResult(best.theta, options.reached(criterion), descent.pull()), True
+
+
+def solve(f, theta, certifier, options, progress):
+    """These steps alone; stalled where double precision does not help either."""
+    best = Best(theta, f.value(theta, np.float64))
+    pull, width = options.pull, NEWTON_RULES.width_after_fit
+    while progress.proceeds(options.max_iter):
+        result, ended = descend(
+            f, theta, pull, width, best, certifier, options, progress, np.inf
+        )
+        if ended:
+            return result
+        if f.dtype == np.float64:
+            return replace(result, theta=best.theta)
+        # Rounding to single precision may be what keeps the steps short.
+        f = f.with_precision(np.float64)
+        theta, pull = result.theta, result.pull
+    return SolverResult(best.theta, converged=False)
 
 
 def _pairs_are_few(f, n_pairs, made, value):

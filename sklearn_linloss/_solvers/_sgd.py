@@ -13,14 +13,13 @@ def solve(objective, theta, certifier, options, progress):
     rng = np.random.default_rng(options.seed)
     state = State(f, theta, options, f.n_samples)
     schedule = SCHEDULES[options.learning_rate](f, state, options, rng)
-    # Relative weights: their mean over the training set is one.
-    weight = f.share * f.n_samples
+    weight = f.relative_weight
     progress.record(f.value(theta), theta)
-    dual_average = 0.0
+    dual_average = np.float64(0.0)
     converged = False
     while not converged and progress.proceeds(options.max_iter):
         epoch = progress.n_iter + 1
-        order = _order(f, options.shuffle, rng)
+        order = f.order(rng, options.shuffle)
         before = snapshot(state, "theta", "velocity", "mean", "response")
         updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
         rates = schedule.rates(updates, epoch)
@@ -44,7 +43,7 @@ def solve(objective, theta, certifier, options, progress):
         finished = schedule.finished(epoch, progress)
         converged = finished and not options.early_stopping
     theta = progress.model
-    pull = None if f.loss.smooth else np.asarray(dual_average, dtype=np.float64)
+    pull = None if f.loss.smooth else dual_average.astype(np.float64)
     certifier.certify(theta, pull)
     return SolverResult(theta, converged, by_gap=False)
 
@@ -54,14 +53,11 @@ def advance(f, stream, weight, shuffle):
     state = stream.state
     updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
     rates = stream.schedule.stream_rates(f, updates)
-    batch_losses = run_epoch(f, state, weight, _order(f, shuffle, stream.rng), rates)
+    order = f.order(stream.rng, shuffle)
+    batch_losses = run_epoch(f, state, weight, order, rates)
     if not np.isfinite(state.model()).all():
         raise diverged("sgd", updates[-1], rates.max())
     return batch_losses
-
-
-def _order(f, shuffle, rng):
-    return rng.permutation(f.n_samples) if shuffle else np.arange(f.n_samples)
 
 
 def run_epoch(f, state, weight, order, rates):
@@ -72,10 +68,9 @@ def run_epoch(f, state, weight, order, rates):
     batch_losses = np.empty(len(rates))
     blends = state.blends(len(rates))
     state.updates += len(rates)
-    f.design.sgd_epoch(
-        f.loss,
+    f.sgd_epoch(
         state.centre,
-        _kernels.Terms(f.y, weight, f.loss.delta, f.penalty.l1, f.penalty.l2),
+        weight,
         _kernels.SgdPass(
             order,
             min(state.batch_size, f.n_samples),

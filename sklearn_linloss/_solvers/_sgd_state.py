@@ -292,13 +292,14 @@ class Automatic(Constant):
             state.basis = (basis / np.sqrt(metric)).astype(f.dtype)
             state.damping = damping.astype(f.dtype)
         whole, row = curvature_scales(f, rng, basis, damping, metric)
-        near = _near_part(state.squares(f))
+        near = _near_part(f.design.host(state.squares(f)))
         self._whole, self._row = near * whole, near * row
         self._steepest_penalty = float(state.metric.max())
         state.intercept_scale = self._whole
         self._batch_size = state.batch_size
         self._rate = self._safe_rate(f)
-        self._longest_row = f.design.squared_norms(state.centre).mean()
+        lengths = f.design.host(f.design.squared_norms(state.centre))
+        self._longest_row = lengths.mean()
         self._growth = RULES.growth
         n_updates = state.updates_in(f.n_samples)
         epochs = max(

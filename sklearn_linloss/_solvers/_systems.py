@@ -38,6 +38,28 @@ def hessian(f, second, sample=None):
     Those of a weighted `sample`, (rows, weights), estimate them.
     """
     K, d = f.n_rows, f.n_features
+    blocks = _blocks(f, second, sample)
+    H = np.empty((f.size, f.size))
+    n_penalised = f.n_penalised
+    first = f.design.features_first
+    inner = (2, 0, 3, 1) if first else (0, 2, 1, 3)
+    corner = blocks[:, :, :d, :d].transpose(inner)
+    H[:n_penalised, :n_penalised] = corner.reshape(n_penalised, n_penalised)
+    if f.fit_intercept:
+        # A common constant of all classes has no effect; this makes it definite.
+        common = (K > 1) * blocks[:, :, d, d].trace() / K
+        H[n_penalised:, n_penalised:] = blocks[:, :, d, d] + common
+        side = blocks[:, :, :d, d].transpose((2, 0, 1) if first else (0, 2, 1))
+        H[:n_penalised, n_penalised:] = side.reshape(n_penalised, K)
+        H[n_penalised:, :n_penalised] = H[:n_penalised, n_penalised:].T
+    return H
+
+
+def _blocks(f, second, sample):
+    """The same for each pair of classes, of the features and a constant 1."""
+    if f.design.only_products:
+        return f.hessian_blocks(second)
+    K, d = f.n_rows, f.n_features
     centre = f.mean if f.mean is not None else np.zeros(d)
     shape = K, K, d + 1, d + 1
 
@@ -76,20 +98,7 @@ def hessian(f, second, sample=None):
         total = grams.sum(axis=1)
         np.negative(grams, out=grams)
         grams[np.arange(K), np.arange(K)] = total
-    H = np.empty((f.size, f.size))
-    n_penalised = f.n_penalised
-    first = f.design.features_first
-    inner = (2, 0, 3, 1) if first else (0, 2, 1, 3)
-    corner = grams[:, :, :d, :d].transpose(inner)
-    H[:n_penalised, :n_penalised] = corner.reshape(n_penalised, n_penalised)
-    if f.fit_intercept:
-        # A common constant of all classes has no effect; this makes it definite.
-        common = (K > 1) * grams[:, :, d, d].trace() / K
-        H[n_penalised:, n_penalised:] = grams[:, :, d, d] + common
-        side = grams[:, :, :d, d].transpose((2, 0, 1) if first else (0, 2, 1))
-        H[:n_penalised, n_penalised:] = side.reshape(n_penalised, K)
-        H[n_penalised:, :n_penalised] = H[:n_penalised, n_penalised:].T
-    return H
+    return grams
 
 
 def hessian_on(f, second, chosen, rows=None):
@@ -102,7 +111,7 @@ def hessian_on(f, second, chosen, rows=None):
         H = f.design.second_moments_on(f.loss, f.y, f.share, second, features, classes)
         centre = f.mean if f.mean is not None else np.zeros(f.n_features)
         _centre(H, centre[features], classes)
-    elif f.loss.of_slacks and K > 1:
+    elif (f.loss.of_slacks and K > 1) or f.design.only_products:
         index = np.append(chosen, np.arange(f.n_penalised, f.size))
         sample = None if rows is None else (rows, np.ones(len(rows)))
         H = hessian(f, second, sample)[np.ix_(index, index)]
@@ -163,13 +172,6 @@ def _centre(H, centre, classes):
     side -= centre[:, None] * corner[classes]
     H[:n_chosen, :n_chosen] -= centre[:, None] * side[:, classes].T
     H[n_chosen:, :n_chosen] = side.T
-
-
-def total_curvature(f, second):
-    """Sum of the second derivatives over samples and classes; 1 where it is zero."""
-    if f.loss.twice_differentiable:
-        second = f.loss.class_curvature(second, f.share)
-    return second.sum() or 1.0
 
 
 def by_products(f):

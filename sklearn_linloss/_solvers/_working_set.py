@@ -25,7 +25,7 @@ from ._common import Best, SolverResult, feature_metric
 from ._models import Anchor, SmoothModel, line_search
 from ._newton_rules import RULES as STEPS
 from ._registry import RULES as LIMITS
-from ._systems import hessian_on, minimize_quadratic, total_curvature
+from ._systems import hessian_on, minimize_quadratic
 
 
 @dataclass(frozen=True)
@@ -314,14 +314,14 @@ class _Steps:
         """
         f, w = self._f, self._f.penalised(self.theta)
         classes, features = f.coordinates(chosen)
-        second = f.loss.second(self._pull, f.y, f.share)
+        second = f.second(self._pull)
         b_gradient = f.intercepts(gradient)
         # The columns are not centred.
         mean = np.zeros(len(chosen)) if f.mean is None else f.mean[features]
         slope = gradient[chosen]
         if len(b_gradient):
             slope += mean * b_gradient[classes]
-        ridge = self._damping * total_curvature(f, second) * self._metric[chosen]
+        ridge = self._damping * f.total_curvature(second) * self._metric[chosen]
         landing, b_move = w[chosen], np.zeros(len(b_gradient))
         f.design.descend(
             f.loss,
@@ -353,10 +353,10 @@ class _Steps:
     def _second_derivatives(self, chosen):
         """The matrix of those between some coefficients, which is kept."""
         f = self._f
-        second = f.loss.second(self._pull, f.y, f.share)
+        second = f.second(self._pull)
         rows = self._sample(len(chosen))
         H = hessian_on(f, second, chosen, rows)
-        places, total = self._part.places(chosen), total_curvature(f, second)
+        places, total = self._part.places(chosen), f.total_curvature(second)
         self._curvature.keep(places, H, total, rows is not None)
         return chosen, H
 
@@ -364,7 +364,8 @@ class _Steps:
         """Rows that say enough of the matrix; None for all of them."""
         f = self._f
         enough = max(int(self._rows * count), RULES.least_rows)
-        if f.design.has_few_products or enough > RULES.fewer * f.n_samples:
+        whole = f.design.has_few_products or f.design.only_products
+        if whole or enough > RULES.fewer * f.n_samples:
             return None
         rng = np.random.default_rng(self._seed)
         return np.sort(rng.choice(f.n_samples, enough, replace=False))

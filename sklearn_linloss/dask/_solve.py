@@ -6,12 +6,10 @@ import numpy as np
 
 from .. import _solvers
 from .._certificate import Certifier
-from .._solvers import _gd, _lbfgs
+from .._solvers import _gd, _lbfgs, _secants
 from .._solvers._clock import OutOfTimeError
 from .._solvers._common import Best, SolverResult, diverged
-from .._solvers._newton_rules import RULES as NEWTON
 from .._solvers._registry import RULES as LIMITS
-from .._solvers._secants import descend
 from ._parts import PartsLostError
 
 __all__ = ["choose", "run"]
@@ -90,22 +88,9 @@ def _newton(f, theta, certifier, options, progress):
     """Quasi-Newton steps in the shared metric, on the loss or on the augmented
     Lagrangian of the hinge, whose multipliers stay on the workers.
     """
-    best = Best(theta, f.value(theta, np.float64))
-    progress.record(best.value, best.theta)
-    pull, width = None, NEWTON.width_after_fit
-    while progress.proceeds(options.max_iter):
-        result, ended = descend(
-            f, theta, pull, width, best, certifier, options, progress, np.inf
-        )
-        if ended:
-            return result
-        if result.stalled and f.dtype == np.float64:
-            return replace(result, theta=best.theta, stalled=options.hands_over)
-        if result.stalled:
-            # Rounding to single precision may be what keeps the steps short.
-            f = f.with_precision(np.float64)
-        theta, pull = result.theta, result.pull
-    return SolverResult(best.theta, converged=False)
+    progress.record(f.value(theta, np.float64), theta)
+    result = _secants.solve(f, theta, certifier, options, progress)
+    return replace(result, stalled=result.stalled and options.hands_over)
 
 
 def _sgd(f, theta, certifier, options, progress):

@@ -9,7 +9,8 @@ from sklearn.utils.validation import validate_data
 
 from . import _solvers
 from ._compat import check_sample_weight, device_of, namespace_of, on_host, threads_of
-from ._design import Columns, canonical, design_of, like, take_rows
+from ._design import Columns, Scaled, canonical, design_of, like, take_rows
+from ._factor import check_factor
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Settings:
     Attributes
     ----------
     loss : sklearn_linloss._losses.Loss
-    penalty : ElasticNet or GroupedElasticNet
+    penalty : ElasticNet, GroupedElasticNet or Factored
     fit_intercept, early_stopping : bool
     solver, learning_rate : str
     tol : float
@@ -64,6 +65,11 @@ class Settings:
             raise ValueError(
                 f"early_stopping=True does not work with solver={self.solver!r}; use "
                 "solver='sgd' or 'auto'."
+            )
+        if self.penalty.power and self.learning_rate != "auto":
+            raise ValueError(
+                'penalty_factor needs learning_rate="auto", as steps are those of '
+                "scaled features."
             )
         solver = "sgd" if self.early_stopping else self.solver
         request = self.request(n_samples, n_features, n_rows)
@@ -126,11 +132,19 @@ class Problem:
     def choose_solver(self, settings):
         """The name of the solver."""
         by_products = namespace_of(self.X) is not None
+        if len(self.penalty(settings).free_features):
+            refuse_arrays(self.X, "A penalty_factor of zero")
         return settings.choose_solver(*self.X.shape, self.n_rows, by_products)
 
     def design(self, n_threads=1):
         """X as solvers see it."""
         return design_of(self.X, n_threads)
+
+    def penalty(self, settings):
+        """That of the columns of X."""
+        if self.columns is None:
+            return settings.penalty
+        return settings.penalty.on_features(self.columns.places)
 
     def objective(self, settings, design=None, dtype=None, centre=True):
         """F with products in a precision, by default that of X."""
@@ -138,12 +152,14 @@ class Problem:
         from ._objective import Objective
 
         design = self.design() if design is None else design
+        penalty = self.penalty(settings)
+        design = design if penalty.scale is None else Scaled(design, penalty.scale)
         return Objective(
             design,
             self.codes,
             self.weight,
             loss=settings.loss,
-            penalty=settings.penalty,
+            penalty=penalty,
             n_classes=self.n_classes,
             fit_intercept=settings.fit_intercept,
             dtype=design.dtype if dtype is None else dtype,
@@ -231,6 +247,7 @@ def check_data(estimator, X, y, reset=True, dtype=None):
         order="C",
     )
     check_classification_targets(y)
+    check_factor(estimator.penalty_factor, X.shape[1])
     return X, y
 
 

@@ -52,10 +52,13 @@ class Design:
         for free. It would turn steps on the stored entries of a row into full ones.
     n_stored : int
         Numbers that a pass over the rows reads.
+    scale : ndarray of shape (n_features,) or None
+        What the columns of the user's data were multiplied by.
     """
 
     features_first = False
     counts_from_centre = True
+    scale = None
 
     def __init__(self, shape, dtype, n_threads=1):
         self.n_samples, self.n_features = shape
@@ -131,6 +134,10 @@ class Design:
     def on_features(self, features):
         """A design of some of the columns, whose numbers ascend."""
         raise self._lacks("on_features")
+
+    def multiplied(self, scale):
+        """A design of a copy whose columns are multiplied by numbers."""
+        raise self._lacks("multiplied")
 
     def squared_norms(self, centre, metric=None):
         """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+from .._factor import Weighted
 from .._penalty import ElasticNet, GroupedElasticNet
 from . import _costs
 
@@ -125,6 +126,8 @@ def _kernels_lack(request, known=(ElasticNet,)):
         return None
     if isinstance(request.penalty, GroupedElasticNet):
         return "penalty='grouped'"
+    if isinstance(request.penalty, Weighted):
+        return "a penalty_factor with zeros, or with l1_ratio between 0 and 1"
     return f"the penalty {type(request.penalty).__name__}"
 
 
@@ -157,7 +160,7 @@ def _newton_iterates(request):
 
 def _newton_selects(request):
     """Whether Newton's method works on the coefficients that are not zero."""
-    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet))
+    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet, Weighted))
     return mixed and request.loss.smooth and not request.penalty.is_smooth
 
 
@@ -177,9 +180,11 @@ def too_large(n_coefficients, n_pairs):
 def _newton_lacks(request):
     if request.loss.code is not None and _newton_selects(request):
         return None
-    reason = _kernels_lack(request)
+    reason = _kernels_lack(request, (ElasticNet, Weighted))
     if reason is not None:
         return reason
+    if not request.penalty.is_elementwise:
+        return "penalty='grouped'"
     if any(way(request) for way in (_newton_iterates, _newton_finishes)):
         return None
     largest = RULES.newton_largest

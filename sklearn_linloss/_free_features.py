@@ -6,9 +6,10 @@ the intercept. A point that nearly does so is moved by
 
     a_ij += leeway_ij * (t_ij - t_i,y_i),    t_i = C z_i,
 
-where the leeway keeps it in the domain, and C solves the linear system that the
-constraint then is. The system is that of a Newton step on these coefficients, with the
-leeway for second derivatives.
+but not below zero, and up by the leeway at most, which keeps it in the domain. These
+moves are slopes of a convex function of C, a sum of squares that go on as lines; where
+its sum with C times the pull is least, none is left. Newton's method finds it: in one
+step, that of a Newton step on these coefficients, unless a move is cut.
 """
 
 from dataclasses import dataclass
@@ -16,13 +17,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from ._losses._base import balanced
+
 
 @dataclass(frozen=True)
 class Rules:
-    """Limits of the search."""
+    """Limits of Newton's method."""
 
-    rounds: int = 8  # of a system and a move, which is cut at the leeway
-    ridge: float = 1e-11  # of the diagonal, for features that others determine
+    steps: int = 30
+    halvings: int = 40  # of a step
+    descent: float = 1e-4  # over the predicted one, at which a step is taken
+    # Of the diagonal without cuts, for directions that others determine, or in which
+    # all moves are cut.
+    ridge: float = 1e-8
     rounding: float = 1e-13  # pull over the sum of what it is made of: it is none
 
 
@@ -36,32 +43,78 @@ def let_go(objective, pull):
     ----------
     objective : Objective
     pull : ndarray of shape (n_samples, n_rows)
+        Unchanged where that is not possible.
 
     Returns
     -------
     done : bool
     """
     f = objective.free_part
-    size_of_z = np.append(_root_mean_square(f), [1.0] * f.fit_intercept)
-    for _ in range(RULES.rounds):
-        surplus = _by_row(f, f.backward(pull))
-        size = np.multiply.outer(np.abs(pull).sum(axis=0), size_of_z)
-        if (np.abs(surplus) <= RULES.rounding * size).all():
+    none = RULES.rounding * np.abs(pull).sum() * np.append(_size(f), 1.0)
+    none = none[: f.n_features + f.fit_intercept]
+    moves = _Moves(f, pull, objective.leeway(pull))
+    C = np.zeros((f.n_rows, len(none)))
+    value, move = moves.at(C)
+    for _ in range(RULES.steps):
+        slope = moves.slope(move)
+        if (np.abs(slope) <= none).all():
+            pull += move
             return True
-        leeway = objective.leeway(pull)
-        move = _scores(f, _solve(_system(f, leeway), -surplus))
-        if f.n_rows > 1:
-            rows = np.arange(f.n_samples)
-            move -= move[rows, f.y][:, None]
-        move = leeway * np.clip(move, -1.0, 1.0)
-        if f.n_rows > 1:
-            move[rows, f.y] = -move.sum(axis=1)
-        pull += move
+        step = moves.newton_step(move, slope)
+        descent = -np.vdot(slope, step)
+        for _ in range(RULES.halvings):
+            trial_value, trial = moves.at(C + step)
+            if trial_value <= value - RULES.descent * descent:
+                break
+            step, descent = 0.5 * step, 0.5 * descent
+        else:
+            return False
+        C, value, move = C + step, trial_value, trial
     return False
 
 
-def _root_mean_square(f):
-    """Of each feature, as it counts in `theta`."""
+class _Moves:
+    """The moves of dual points that belong to C, and the function whose slopes they
+    are.
+    """
+
+    def __init__(self, f, pull, leeway):
+        self._f, self._leeway = f, leeway
+        self._surplus = _by_row(f, f.backward(pull))
+        size = np.abs(pull)
+        self._low, self._high = -size, leeway
+        if f.n_rows == 1:
+            # The single number of a sample has the sign of its class.
+            positive = f.y[:, None] == 0
+            self._low = np.where(positive, -size, -leeway)
+            self._high = np.where(positive, leeway, size)
+        self._ridge = RULES.ridge * _diagonal(_system(f, leeway))
+
+    def at(self, C):
+        """The value, and the moves times pi_i."""
+        f, leeway = self._f, self._leeway
+        t = _scores(f, C)
+        if f.n_rows > 1:
+            t -= t[np.arange(f.n_samples), f.y][:, None]
+        move = np.clip(leeway * t, self._low, self._high)
+        square = np.divide(move**2, leeway, out=np.zeros_like(move), where=leeway > 0.0)
+        value = (move * t - 0.5 * square).sum() + np.vdot(self._surplus, C)
+        return value, balanced(move, f.y) if f.n_rows > 1 else move
+
+    def slope(self, move):
+        """Of the function in C: what still pulls."""
+        return self._surplus + _by_row(self._f, self._f.backward(move))
+
+    def newton_step(self, move, slope):
+        """The step in C."""
+        uncut = (move > self._low) & (move < self._high)
+        system = _system(self._f, self._leeway * uncut)
+        _diagonal(system)[:] += self._ridge
+        return _solve(system, -slope)
+
+
+def _size(f):
+    """Root mean square of each feature, as it counts in `theta`."""
     return np.sqrt(f.second_moment if f.mean is None else f.variance)
 
 
@@ -102,17 +155,19 @@ def _system(f, leeway):
                 system[k, :, k] += gram
                 system[j, :, k] -= gram
                 system[k, :, j] -= gram
-    return system
+    return system.reshape(K * width, K * width)
+
+
+def _diagonal(matrix):
+    """A view of the diagonal."""
+    return np.einsum("ii->i", matrix)
 
 
 def _solve(system, right):
-    """The solution of a system of C, but for directions in which it is nothing."""
-    matrix = system.reshape(right.size, right.size)
-    diagonal = np.einsum("ii->i", matrix)
-    diagonal += RULES.ridge * diagonal + np.finfo(float).tiny
-    unit = 1.0 / np.sqrt(diagonal)
+    """The solution of a positive definite system in C."""
+    unit = 1.0 / np.sqrt(np.maximum(_diagonal(system), np.finfo(float).tiny))
     try:
-        factor = cho_factor(matrix * np.multiply.outer(unit, unit), check_finite=False)
+        factor = cho_factor(system * np.multiply.outer(unit, unit), check_finite=False)
     except LinAlgError:
         return np.zeros_like(right)
     solution = cho_solve(factor, unit * right.ravel(), check_finite=False)

@@ -24,8 +24,6 @@ class Penalty:
         Whether H is zero.
     convexity : float
         The largest c for which R - c/2 |w|_2^2 is convex.
-    curvature : float or ndarray
-        Second derivatives of G, one for each coefficient where they differ.
     is_elementwise : bool
         Whether it is a sum over single coefficients.
     is_uniform : bool
@@ -45,6 +43,11 @@ class Penalty:
     free_features = np.empty(0, dtype=np.intp)
     scale = None
     power = 0.0
+
+    @property
+    def curvature(self):
+        """Second derivatives of G: a number, or one for each coefficient."""
+        return self.convexity
 
     def laid_out(self, n_rows, features_first):
         """This penalty for coefficients in the order of an objective."""
@@ -129,10 +132,6 @@ class _Mix(Penalty):
 
     @property
     def convexity(self):
-        return self.l2
-
-    @property
-    def curvature(self):
         return self.l2
 
     def smooth_gradient(self, w):

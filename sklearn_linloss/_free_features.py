@@ -27,6 +27,7 @@ class Rules:
     steps: int = 30
     halvings: int = 40  # of a step
     descent: float = 1e-4  # over the predicted one, at which a step is taken
+    hidden: float = 1e-14  # rise over the value, which may be rounding
     # Of the diagonal without cuts, for directions that others determine, or in which
     # all moves are cut.
     ridge: float = 1e-8
@@ -64,7 +65,8 @@ def let_go(objective, pull):
         descent = -np.vdot(slope, step)
         for _ in range(RULES.halvings):
             trial_value, trial = moves.at(C + step)
-            if trial_value <= value - RULES.descent * descent:
+            least = RULES.descent * descent - RULES.hidden * abs(value)
+            if trial_value <= value - least:
                 break
             step, descent = 0.5 * step, 0.5 * descent
         else:

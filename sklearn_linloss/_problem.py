@@ -23,6 +23,8 @@ class Rules:
     # Gap that products in float32 can reach. They are off by about 1e-7 of the
     # objective, times how many deviations the features are away from zero.
     smallest_float32_tol: float = 1e-6
+    # Times that where features have factors: coefficients are rounded twice, or free.
+    factored: float = 100.0
 
 
 RULES = Rules()
@@ -217,6 +219,8 @@ def smallest_tol(f):
     which a weak penalty does not look down.
     """
     of_scores = RULES.smallest_float32_tol * max(f.largest_offset, 1.0)
+    if f.design.scale is not None or len(f.penalty.free_features):
+        of_scores *= RULES.factored
     if f.penalty.convexity == 0.0:
         return of_scores
     slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()

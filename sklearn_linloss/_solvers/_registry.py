@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
-import numpy as np
-
 from .._factor import Weighted
 from .._penalty import ElasticNet, GroupedElasticNet
 from . import _costs
@@ -305,7 +303,7 @@ def _newton_pays(request):
     if _newton_selects(request):
         # On an elastic net of many coefficients dual ascent does more (0023).
         few = request.n_coefficients <= RULES.newton_largest
-        return few or np.max(request.penalty.curvature) == 0.0
+        return few or request.penalty.convexity == 0.0
     if request.loss.of_slacks:
         # Only active pairs enter its matrix, and first order is slow on kinks.
         return True

@@ -18,7 +18,7 @@ import numpy as np
 
 from ._penalty import ElasticNet, Penalty, penalty_of
 
-MOST_DECADES = 12  # between factors: beyond, scaled columns have no common digits
+_MOST_DECADES = 12  # between factors: beyond, scaled columns have no common digits
 
 
 def check_factor(factor, n_features):
@@ -34,9 +34,9 @@ def check_factor(factor, n_features):
     if not (np.isfinite(factor) & (factor >= 0.0)).all():
         raise ValueError("penalty_factor must be finite and not negative.")
     positive = factor[factor > 0.0]
-    if len(positive) and positive.min() < 10.0**-MOST_DECADES * positive.max():
+    if len(positive) and positive.min() < 10.0**-_MOST_DECADES * positive.max():
         raise ValueError(
-            f"The numbers in penalty_factor differ by more than {MOST_DECADES} "
+            f"The numbers in penalty_factor differ by more than {_MOST_DECADES} "
             f"decades: {positive.min():.1e} is the smallest, {positive.max():.1e} the "
             "largest. Give 0 to features that no penalty should hold."
         )

@@ -134,7 +134,8 @@ class Problem:
     def choose_solver(self, settings):
         """The name of the solver."""
         by_products = namespace_of(self.X) is not None
-        if len(self.penalty(settings).free_features):
+        settings = replace(settings, penalty=self.penalty(settings))
+        if len(settings.penalty.free_features):
             refuse_arrays(self.X, "A penalty_factor of zero")
         return settings.choose_solver(*self.X.shape, self.n_rows, by_products)
 

@@ -115,6 +115,12 @@ class Weighted(Penalty):
     def on_features(self, features):
         return replace(self, by_feature=self.by_feature[features])
 
+    def holding(self, features):
+        """The same, with a weight of one for some features."""
+        by_feature = self.by_feature.copy()
+        by_feature[features] = 1.0
+        return replace(self, by_feature=by_feature)
+
     def at(self, places):
         """The penalty of some coefficients; of whole features where it is grouped."""
         if self.is_elementwise:

@@ -31,6 +31,7 @@ class Rules:
     # Of the diagonal without cuts, for directions that others determine, or in which
     # all moves are cut.
     ridge: float = 1e-8
+    offset: float = 1e-14  # the same, of that where features count from zero
     rounding: float = 1e-13  # pull over the sum of what it is made of: it is none
 
 
@@ -51,8 +52,8 @@ def let_go(objective, pull):
     done : bool
     """
     f = objective.free_part
-    none = RULES.rounding * np.abs(pull).sum() * np.append(_size(f), 1.0)
-    none = none[: f.n_features + f.fit_intercept]
+    size = np.append(np.sqrt(f.second_moment), 1.0)[: f.n_features + f.fit_intercept]
+    none = RULES.rounding * np.abs(pull).sum() * size
     moves = _Moves(f, pull, objective.leeway(pull))
     C = np.zeros((f.n_rows, len(none)))
     value, move = moves.at(C)
@@ -90,7 +91,10 @@ class _Moves:
             positive = f.y[:, None] == 0
             self._low = np.where(positive, -size, -leeway)
             self._high = np.where(positive, leeway, size)
+        # A feature that is constant but for rounding is no feature.
+        offset = np.append(f.second_moment, 1.0)[: f.n_features + f.fit_intercept]
         self._ridge = RULES.ridge * _diagonal(_system(f, leeway))
+        self._ridge += RULES.offset * leeway.sum() * np.tile(offset, f.n_rows)
 
     def at(self, C):
         """The value, and the moves times pi_i."""
@@ -113,11 +117,6 @@ class _Moves:
         system = _system(self._f, self._leeway * uncut)
         _diagonal(system)[:] += self._ridge
         return _solve(system, -slope)
-
-
-def _size(f):
-    """Root mean square of each feature, as it counts in `theta`."""
-    return np.sqrt(f.second_moment if f.mean is None else f.variance)
 
 
 def _by_row(f, theta):

@@ -82,7 +82,7 @@ class Objective:
         self.dtype = np.dtype(dtype)
 
         self.n_rows = 1 if n_classes == 2 else n_classes
-        self.penalty = penalty.laid_out(self.n_rows, design.features_first)
+        self.penalty = self._laid_out(penalty)
         self._take_shape()
         # What is kept for the next fit of the same data.
         self.workspace = {}
@@ -122,9 +122,20 @@ class Objective:
         """The objective of the same data with another loss and penalty."""
         other = copy(self)
         other.loss = loss
-        other.penalty = penalty.laid_out(self.n_rows, self.design.features_first)
+        other.penalty = self._laid_out(penalty)
         other.__dict__.pop("value_at_zero", None)
         return other
+
+    def _laid_out(self, penalty):
+        """A penalty for the coefficients in `theta`."""
+        penalty = penalty.laid_out(self.n_rows, self.design.features_first)
+        free = penalty.free_features
+        if len(free) and self.fit_intercept:
+            # Constant features are the intercept's: they need no coefficient.
+            mean, variance = self._moments
+            constant = variance[free] <= _ROUNDING_OF_SINGLE * mean[free] ** 2
+            penalty = penalty.holding(free[constant])
+        return penalty
 
     def with_precision(self, dtype):
         """The same objective with products in another precision."""

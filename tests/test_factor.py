@@ -536,6 +536,34 @@ def test_free_features_may_be_added_to_others(loss, fit_intercept):
     assert other.objective_ == pytest.approx(model.objective_, rel=2e-6)
 
 
+@containers
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_constant_feature_is_the_intercept(loss, n_classes, l1_ratio, container):
+    X, y = wine(n_classes)
+    X = np.hstack([X, np.full((len(y), 1), 0.7)])
+    params = {"alpha": 0.02, "l1_ratio": l1_ratio}
+    for constant in (0.0, 1.0):
+        factor = [1.0] * 5 + [0.0, constant]
+        model = make(loss, penalty_factor=factor, **params).fit(container(X), y)
+        assert model.gap_ <= 1e-4
+        np.testing.assert_allclose(model.coef_[:, 6], 0.0, atol=1e-13)
+
+
+@pytest.mark.parametrize("loss", SMOOTH_LOSSES)
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_free_features_in_any_units(loss, l1_ratio):
+    X, y = wine()
+    units = [1.0, 1e4, 1.0, 1.0, 1e-4, 1.0]
+    offset = [0.0, 1e6, 0.0, 0.0, 0.0, 0.0]
+    params = {"alpha": 0.05, "l1_ratio": l1_ratio, "penalty_factor": FACTOR}
+    plain = make(loss, tol=1e-7, **params).fit(X, y)
+    other = make(loss, tol=1e-5, **params).fit(X * units + offset, y)
+    assert other.gap_ <= 1e-5
+    assert other.objective_ == pytest.approx(plain.objective_, rel=1.1e-5)
+
+
 def test_the_hinge_with_l1_as_a_linear_program():
     X, y = wine(2)
     alpha, n = 0.05, len(y)

@@ -22,6 +22,7 @@ class AuditedClassifier:
     l1_ratio: float
     fit_intercept: bool
     penalty: PenaltyName
+    penalty_factor: ArrayLike | None
     class_weight: ClassWeight
     classes_: Array
     coef_: Array
@@ -60,7 +61,8 @@ class AuditedClassifier:
         Raises
         ------
         ValueError
-            If the data are not ones that the objective is defined on.
+            If the data are not ones that the objective is defined on, or the model has
+            a `penalty_factor`.
 
         Examples
         --------
@@ -73,6 +75,11 @@ class AuditedClassifier:
         """
         check_is_fitted(self)
         refuse_arrays(X, "certify")
+        if self.penalty_factor is not None:
+            raise ValueError(
+                "certify does not support penalty_factor; gap_ is the duality gap of "
+                "the fit."
+            )
         X, y = check_data(self, X, y, reset=False)
         weight = weight_of(self.class_weight, X, y, sample_weight)
         case = Case(

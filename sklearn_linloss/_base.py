@@ -27,8 +27,8 @@ from ._compat import (
 )
 from ._design import canonical
 from ._diagram import box
+from ._factor import penalty_by_feature
 from ._fit import Fit, scaling_applies, unpack
-from ._penalty import penalty_of
 from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
@@ -83,6 +83,7 @@ class LinearLossClassifier(
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "penalty": [StrOptions({"elementwise", "grouped"})],
+        "penalty_factor": ["array-like", None],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", *_solvers.SOLVER_NAMES})],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -328,6 +329,8 @@ class LinearLossClassifier(
             )
         if self.early_stopping:
             raise ValueError("early_stopping=True is not supported by partial_fit.")
+        if self.penalty_factor is not None:
+            raise ValueError("penalty_factor is not supported by partial_fit.")
         refuse_arrays(X, "partial_fit")
         stream = self.__dict__.get("_stream")
         self._check_unchanged(stream)
@@ -562,7 +565,12 @@ def settings_of(estimator):
     """What the parameters of an estimator say of its problem and solver."""
     return Settings(
         loss=estimator._loss(),
-        penalty=penalty_of(estimator.penalty, estimator.alpha, estimator.l1_ratio),
+        penalty=penalty_by_feature(
+            estimator.penalty,
+            estimator.alpha,
+            estimator.l1_ratio,
+            estimator.penalty_factor,
+        ),
         fit_intercept=estimator.fit_intercept,
         solver=estimator.solver,
         learning_rate=estimator.learning_rate,

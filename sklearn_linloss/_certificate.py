@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._free_features import let_go
 from ._laplacian import solve_laplacian
 
 
@@ -229,7 +230,8 @@ class Certifier:
         domain = make_feasible(f, pull)
         V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
         self.pulled = V
-
+        if domain == 0.0:
+            return
         data_part = f.dual_value(pull)
 
         def scaled(scale):
@@ -272,14 +274,19 @@ class Certifier:
 
 
 def make_feasible(objective, pull):
-    """Let the dual points pi_i * a_i meet the constraint of the intercept, in place.
+    """Let the dual points pi_i * a_i meet the constraints of the intercept and of
+    features without a penalty, in place.
 
-    Returns the largest scale that leaves them in the domain of the conjugates.
+    Returns the largest scale that leaves them in the domain of the conjugates; 0 where
+    they were not to be met.
     """
     f = objective
     factor = np.ones((f.n_classes, f.n_classes))
     shift = np.zeros_like(factor)
-    if f.fit_intercept:
+    if len(f.penalty.free_features):
+        if not let_go(f, pull):
+            return 0.0
+    elif f.fit_intercept:
         if not f.loss.smooth:
             leeway = f.leeway(pull)
             part = circulation(f.class_flows(pull), f.class_flows(leeway))

@@ -61,6 +61,9 @@ class SVMClassifierCV(LinearLossClassifierCV):
     penalty : {"elementwise", "grouped"}, default="elementwise"
         Whether the coefficients become zero one by one, or those of a feature for all
         classes together.
+    penalty_factor : array-like of shape (n_features,), default=None
+        A factor of the strength for each feature, as in :class:`SVMClassifier`.
+        If there is a `preprocessor`, these are the features that it gives.
     eps : float, default=1e-4
         Ratio of the smallest to the largest strength, if `alphas` is a number.
     cv : int, splitter or iterable of (train, test), default=None
@@ -190,6 +193,7 @@ n_classes, n_features + 1)
         deltas: ArrayLike = (1.0,),
         l1_ratios: ArrayLike = (0.0,),
         penalty: PenaltyName = "elementwise",
+        penalty_factor: ArrayLike | None = None,
         eps: float = 1e-4,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -213,6 +217,7 @@ n_classes, n_features + 1)
         self.deltas = deltas
         self.l1_ratios = l1_ratios
         self.penalty = penalty
+        self.penalty_factor = penalty_factor
         self.eps = eps
         self.cv = cv
         self.scoring = scoring
@@ -258,6 +263,9 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
     penalty : {"elementwise", "grouped"}, default="elementwise"
         Whether the coefficients become zero one by one, or those of a feature for all
         classes together.
+    penalty_factor : array-like of shape (n_features,), default=None
+        A factor of the strength for each feature, as in :class:`SoftmaxClassifier`.
+        If there is a `preprocessor`, these are the features that it gives.
     eps : float, default=1e-4
         Ratio of the smallest to the largest strength, if `alphas` is a number.
     cv : int, splitter or iterable of (train, test), default=None
@@ -378,6 +386,7 @@ n_features + 1)
         alphas: int | ArrayLike = 20,
         l1_ratios: ArrayLike = (0.0,),
         penalty: PenaltyName = "elementwise",
+        penalty_factor: ArrayLike | None = None,
         eps: float = 1e-4,
         cv: Any = None,
         scoring: str | Callable[..., float] | None = None,
@@ -399,6 +408,7 @@ n_features + 1)
         self.alphas = alphas
         self.l1_ratios = l1_ratios
         self.penalty = penalty
+        self.penalty_factor = penalty_factor
         self.eps = eps
         self.cv = cv
         self.scoring = scoring

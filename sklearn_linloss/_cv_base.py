@@ -53,6 +53,7 @@ from ._warn import warn
 # What the fits take over from their parent.
 _SHARED = (
     "penalty",
+    "penalty_factor",
     "fit_intercept",
     "solver",
     "tol",
@@ -374,7 +375,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             problem = check_problem(model, X, y, sample_weight)
             loss = settings_of(model).loss
             alphas = []
-            fixed = self.fit_intercept, self.penalty == "grouped"
+            grouped = self.penalty == "grouped"
+            fixed = self.fit_intercept, grouped, self.penalty_factor
             for l1_ratio in l1_ratios:
                 largest, _ = alpha_max(problem, loss, l1_ratio, *fixed)
                 alphas.append(strengths(largest, self.alphas, self.eps))

@@ -1,6 +1,6 @@
 """The model without coefficients: its intercept, and where L1 leaves no other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -10,6 +10,7 @@ from sklearn.utils.sparsefuncs import min_max_axis
 from ._design import design_of
 from ._penalty import ElasticNet
 from ._solvers import SOLVERS
+from ._solvers._registry import RULES as LIMITS
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Rules:
     lp_rows: int = 50  # coefficients whose constraints a round adds
     # -- intercepts without coefficients ---------------------------------------------
     intercept_steps: int = 50  # iterations, and halvings of a step
+    free_steps: int = 1000  # iterations, with coefficients that are not penalised
+    free_tol: float = 1e-8  # of their slopes, over those at zero
     tie: float = 1e-12  # relative difference of equal costs
     width: float = 1.0 / 64.0  # in margins, of the smoothed hinge
     least_bend: float = 1e-9  # ridge of the Hessian, over the masses of the classes
@@ -103,8 +106,10 @@ def _one_sample_a_class(mass, loss, fit_intercept):
     )
 
 
-def alpha_max(problem, loss, l1_ratio, fit_intercept, grouped=False):
-    """The smallest strength at which every coefficient is zero.
+def alpha_max(
+    problem, loss, l1_ratio, fit_intercept, grouped=False, factor=None
+):  # fmt: skip
+    """The smallest strength at which every penalised coefficient is zero.
 
     Parameters
     ----------
@@ -115,13 +120,20 @@ def alpha_max(problem, loss, l1_ratio, fit_intercept, grouped=False):
     grouped : bool
         Whether the coefficients of a feature are zero together. For the hinge the
         result may then be larger.
+    factor : array-like of shape (n_features,), optional
+        The factors of the features.
 
     Returns
     -------
     alpha_max : float
         For ``l1_ratio=0`` that of the pure L1 penalty.
     intercept : ndarray of shape (n_rows,)
-        The best intercept without coefficients.
+        The best intercept without coefficients; None where some are not penalised.
+
+    Raises
+    ------
+    ValueError
+        If it is not known.
     """
     if not (loss.smooth or has_kinks(loss)):
         raise ValueError(
@@ -129,8 +141,60 @@ def alpha_max(problem, loss, l1_ratio, fit_intercept, grouped=False):
         )
     of_loss = _alpha_max_of_hinge if has_kinks(loss) else _alpha_max_of_others
     grouped &= problem.n_classes > 2
+    if factor is not None:
+        factor = np.asarray(factor, dtype=np.float64)
+        held = np.flatnonzero(factor > 0.0)
+        free = problem.X[:, np.flatnonzero(factor == 0.0)]
+        problem = _with_columns(problem, held, 1.0 / factor[held])
+        if len(held) == 0:
+            return 0.0, None
+        if free.shape[1]:
+            largest = _alpha_max_beside(free, problem, loss, fit_intercept, grouped)
+            return largest / (l1_ratio or 1.0), None
     largest, b = of_loss(problem, loss, l1_ratio, fit_intercept, grouped)
     return largest / (l1_ratio or 1.0), b
+
+
+def _with_columns(problem, columns, scale):
+    """The problem on some columns of X, multiplied by numbers."""
+    X = problem.X[:, columns].astype(np.float64)
+    X = X @ sparse.diags(scale) if sparse.issparse(X) else X * scale
+    return replace(problem, X=X.tocsr() if sparse.issparse(X) else X)
+
+
+def _alpha_max_beside(free, problem, loss, fit_intercept, grouped):
+    """The same for ``l1_ratio=1``, where the columns `free` are not penalised."""
+    if has_kinks(loss):
+        raise ValueError(
+            "It is not known where a path of the hinge begins with a penalty_factor of "
+            "zero: give alphas as a list."
+        )
+    from ._certificate import Certifier
+    from ._objective import Objective
+    from ._solvers._common import Options, Progress
+
+    f = Objective(
+        design_of(free if sparse.issparse(free) else np.ascontiguousarray(free)),
+        problem.codes,
+        problem.weight,
+        loss=loss,
+        penalty=ElasticNet(0.0, 0.0),
+        n_classes=problem.n_classes,
+        fit_intercept=fit_intercept,
+        dtype=np.float64,
+    )
+    newton = loss.code is not None and f.size <= LIMITS.newton_largest
+    solver = "newton" if newton else "gd"
+    options = Options(tol=RULES.free_tol, max_iter=RULES.free_steps)
+    progress = Progress(solver, options)
+    solve, zero = SOLVERS[solver].solve, np.zeros(f.size)
+    theta = solve(f, zero, Certifier(f), options, progress).theta
+    _, pull = f.loss_gradient(f.scores(theta))
+    X = problem.X
+    mass_of_pull = np.abs(pull).sum(axis=0).max()
+    slopes = _dense((X.T @ pull).T)
+    largest = _largest_slope(slopes, X, mass_of_pull, grouped)
+    return largest * (1.0 + RULES.rounding_of_lp)
 
 
 def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept, grouped):

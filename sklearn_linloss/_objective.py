@@ -82,7 +82,7 @@ class Objective:
         self.dtype = np.dtype(dtype)
 
         self.n_rows = 1 if n_classes == 2 else n_classes
-        self.penalty = penalty.laid_out(self.n_rows, design.features_first)
+        self.penalty = self._laid_out(penalty)
         self._take_shape()
         # What is kept for the next fit of the same data.
         self.workspace = {}
@@ -109,6 +109,7 @@ class Objective:
         """
         other = copy(self)
         other.design = self.design.on_features(features)
+        other.penalty = self.penalty.on_features(features)
         other._take_shape()
         other.columns, other.workspace = None, {}
         mean, variance = self._moments
@@ -121,9 +122,20 @@ class Objective:
         """The objective of the same data with another loss and penalty."""
         other = copy(self)
         other.loss = loss
-        other.penalty = penalty.laid_out(self.n_rows, self.design.features_first)
+        other.penalty = self._laid_out(penalty)
         other.__dict__.pop("value_at_zero", None)
         return other
+
+    def _laid_out(self, penalty):
+        """A penalty for the coefficients in `theta`."""
+        penalty = penalty.laid_out(self.n_rows, self.design.features_first)
+        free = penalty.free_features
+        if len(free) and self.fit_intercept:
+            # Constant features are the intercept's: they need no coefficient.
+            mean, variance = self._moments
+            constant = variance[free] <= _ROUNDING_OF_SINGLE * mean[free] ** 2
+            penalty = penalty.holding(free[constant])
+        return penalty
 
     def with_precision(self, dtype):
         """The same objective with products in another precision."""
@@ -166,7 +178,8 @@ class Objective:
 
     def pack(self, W, b):
         """Flat vector of the user's coefficients and intercepts (n_rows,)."""
-        return self.join(W if self.columns is None else W[:, self.columns.places], b)
+        W = W if self.columns is None else W[:, self.columns.places]
+        return self.join(W if self.design.scale is None else W / self.design.scale, b)
 
     def join(self, W, b):
         """The same from the coefficients (n_rows, n_features) of the columns of X."""
@@ -181,6 +194,11 @@ class Objective:
     def unpack(self, theta):
         """Coefficients and intercepts, as the user knows them."""
         W, b = self.parts(theta)
+        free = self.penalty.free_features
+        if len(free) and self.n_rows > 1:
+            W = W.copy()
+            W[:, free] -= W[:, free].mean(axis=0)  # a common part changes no loss
+        W = W if self.design.scale is None else W * self.design.scale
         return (W if self.columns is None else self.columns.fill(W)), b
 
     def parts(self, theta):
@@ -348,6 +366,14 @@ class Objective:
         return scores.reshape(-1) if self.n_rows == 1 else scores
 
     # -- what certificates ask ------------------------------------------------------
+
+    @property
+    def free_part(self):
+        """The objective on the features that are not penalised, in double precision."""
+        if "free" not in self.workspace:
+            part = self.on_features(self.penalty.free_features)
+            self.workspace["free"] = part.with_precision(np.float64)
+        return self.workspace["free"]
 
     def dual_value(self, pull):
         """-sum_i pi_i L_i*(scale * a_i) and its derivative, as a function of the scale.

@@ -13,7 +13,6 @@ from sklearn.utils.extmath import safe_sparse_dot
 from ._base import options_of, settings_of
 from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
-from ._penalty import penalty_of
 from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
 from ._solvers._clock import Clock
@@ -217,7 +216,8 @@ def linear_path(
         Strengths of the penalty: a list, or how many to take. A number takes them at
         equal ratios, from `alpha_max` down to ``eps * alpha_max``. `alpha_max` is the
         smallest strength at which the L1 part of the penalty makes every coefficient
-        zero. If there is no L1 part, it is that of pure L1, since no strength of L2
+        zero, but those whose `penalty_factor` is 0; the hinge with such needs a list.
+        If there is no L1 part, it is that of pure L1, since no strength of L2
         does so. If the features are constant, it is 1. For the hinge on large data
         (more than 20000 pairs of a sample and a class whose hinge has a kink at zero)
         it is an upper bound of that strength.
@@ -278,8 +278,14 @@ def linear_path(
     problem = check_problem(model, X, y, sample_weight)
     start, loss = None, settings_of(model).loss
     if np.ndim(alphas) == 0:
-        grouped = model.penalty == "grouped"
-        largest, b = alpha_max(problem, loss, l1_ratio, model.fit_intercept, grouped)
+        largest, b = alpha_max(
+            problem,
+            loss,
+            l1_ratio,
+            model.fit_intercept,
+            model.penalty == "grouped",
+            model.penalty_factor,
+        )
         alphas = strengths(largest, alphas, eps)
         start = b if model.fit_intercept else None
     alphas = np.sort(alphas)[::-1]
@@ -298,9 +304,10 @@ def linear_path(
     }
     penalties = []
     for alpha, fit in zip(alphas, fits, strict=True):
-        penalty = penalty_of(model.penalty, alpha, l1_ratio)
-        penalty = penalty.laid_out(len(fit.coef), features_first=False)
-        penalties.append(penalty.value(fit.coef.astype(np.float64)))
+        model.set_params(alpha=float(alpha))
+        penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
+        W = W if penalty.scale is None else W / penalty.scale
+        penalties.append(penalty.laid_out(len(W), features_first=False).value(W))
     empty = loss_without_coefficients(problem, loss, model.fit_intercept, start)
     return LinearPath(
         alphas,
@@ -390,9 +397,11 @@ class PathFollower:
         """
         settings, problem = settings_of(self._model), self._problem
         solver = problem.choose_solver(settings)
-        if solver not in self._objectives:
-            self._objectives[solver] = problem.objective_for(solver, settings)
-        f = self._objectives[solver].with_terms(settings.loss, settings.penalty)
+        kind = solver, settings.penalty.power
+        if kind not in self._objectives:
+            self._objectives[kind] = problem.objective_for(solver, settings)
+        penalty = problem.penalty(settings)
+        f = self._objectives[kind].with_terms(settings.loss, penalty)
         alpha = self._model.alpha
         log_alpha = np.log(alpha) if alpha > 0.0 else -np.inf
         theta, pull = self._predict(f, log_alpha)

@@ -24,13 +24,41 @@ class Penalty:
         Whether H is zero.
     convexity : float
         The largest c for which R - c/2 |w|_2^2 is convex.
+    is_elementwise : bool
+        Whether it is a sum over single coefficients.
+    is_uniform : bool
+        Whether all features are penalised alike.
+    free_features : ndarray of int
+        Those that are not penalised.
+    scale : ndarray of shape (n_features,) or None
+        What the columns of X are multiplied by, so that solvers see this penalty as it
+        is laid out.
+    power : float
+        That of a factor for each feature, of which the scale consists.
     """
 
     is_zero = is_smooth = False
+    is_elementwise = is_uniform = True
     convexity = 0.0
+    free_features = np.empty(0, dtype=np.intp)
+    scale = None
+    power = 0.0
+
+    @property
+    def curvature(self):
+        """Second derivatives of G: a number, or one for each coefficient."""
+        return self.convexity
 
     def laid_out(self, n_rows, features_first):
         """This penalty for coefficients in the order of an objective."""
+        return self
+
+    def on_features(self, features):
+        """The penalty of some features."""
+        return self
+
+    def at(self, places):
+        """The penalty of some coefficients."""
         return self
 
     def value(self, w):
@@ -206,6 +234,8 @@ class GroupedElasticNet(_Mix):
 
     n_rows: int = 1
     features_first: bool = True
+
+    is_elementwise = False
 
     def laid_out(self, n_rows, features_first):
         if n_rows == 1:

@@ -1,6 +1,7 @@
 """A problem: data and labels, checked once, and the objective on them."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
@@ -17,7 +18,8 @@ from ._compat import (
     threads_of,
     without_gradient,
 )
-from ._design import Columns, canonical, design_of, like, take_rows
+from ._design import Columns, Scaled, canonical, design_of, like, take_rows
+from ._factor import check_factor
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Rules:
     # Gap that products in float32 can reach. They are off by about 1e-7 of the
     # objective, times how many deviations the features are away from zero.
     smallest_float32_tol: float = 1e-6
+    # Times that where features have factors: coefficients are rounded twice, or free.
+    factored: float = 100.0
 
 
 RULES = Rules()
@@ -42,7 +46,7 @@ class Settings:
     Attributes
     ----------
     loss : sklearn_linloss._losses.Loss
-    penalty : ElasticNet or GroupedElasticNet
+    penalty : ElasticNet, GroupedElasticNet or Factored
     fit_intercept, early_stopping : bool
     solver, learning_rate : str
     tol : float
@@ -72,6 +76,11 @@ class Settings:
             raise ValueError(
                 f"early_stopping=True does not work with solver={self.solver!r}; use "
                 "solver='sgd' or 'auto'."
+            )
+        if self.penalty.power and self.learning_rate != "auto":
+            raise ValueError(
+                'penalty_factor needs learning_rate="auto", as steps are those of '
+                "scaled features."
             )
         solver = "sgd" if self.early_stopping else self.solver
         request = self.request(n_samples, n_features, n_rows)
@@ -134,11 +143,20 @@ class Problem:
     def choose_solver(self, settings):
         """The name of the solver."""
         by_products = namespace_of(self.X) is not None
+        settings = replace(settings, penalty=self.penalty(settings))
+        if len(settings.penalty.free_features):
+            refuse_arrays(self.X, "A penalty_factor of zero")
         return settings.choose_solver(*self.X.shape, self.n_rows, by_products)
 
     def design(self, n_threads=1):
         """X as solvers see it."""
         return design_of(self.X, n_threads)
+
+    def penalty(self, settings):
+        """That of the columns of X."""
+        if self.columns is None:
+            return settings.penalty
+        return settings.penalty.on_features(self.columns.places)
 
     def objective(self, settings, design=None, dtype=None, centre=True):
         """F with products in a precision, by default that of X."""
@@ -147,13 +165,19 @@ class Problem:
         from ._objective import Objective
 
         design = self.design() if design is None else design
+        penalty = self.penalty(settings)
+        if penalty.scale is not None:
+            scaled = (
+                design.multiplied if design.only_products else partial(Scaled, design)
+            )
+            design = scaled(penalty.scale)
         kind = ArrayObjective if design.only_products else Objective
         return kind(
             design,
             self.codes,
             self.weight,
             loss=settings.loss,
-            penalty=settings.penalty,
+            penalty=penalty,
             n_classes=self.n_classes,
             fit_intercept=settings.fit_intercept,
             dtype=design.dtype if dtype is None else dtype,
@@ -211,6 +235,8 @@ def smallest_tol(f):
     which a weak penalty does not look down.
     """
     of_scores = RULES.smallest_float32_tol * max(f.largest_offset, 1.0)
+    if f.design.scale is not None or len(f.penalty.free_features):
+        of_scores *= RULES.factored
     if f.penalty.convexity == 0.0:
         return of_scores
     slopes = np.finfo(np.float32).eps ** 2 * f.n_rows * f.second_moment.sum()
@@ -243,6 +269,7 @@ def check_data(estimator, X, y, reset=True, dtype=None):
         order="C",
     )
     check_classification_targets(y)
+    check_factor(estimator.penalty_factor, X.shape[1])
     return X, y
 
 

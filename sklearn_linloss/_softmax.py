@@ -11,6 +11,7 @@ from ._losses.softmax import Softmax, probabilities
 from ._predictor import LinearPredictor
 from ._typing import (
     Array,
+    ArrayLike,
     ClassWeight,
     LearningRate,
     Matrix,
@@ -106,6 +107,13 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         Euclidean norm of its coefficients, so that a feature is used for all classes
         or for none; for two classes the same as "elementwise". It is supported by
         "newton" (smooth losses), "sdca" and "gd".
+    penalty_factor : array-like of shape (n_features,), default=None
+        A factor of `alpha` for each feature, not negative: with 2 the coefficients of a
+        feature are penalised twice as much, and with 0 never, like the intercept. None
+        means 1 for all. The factors are not rescaled, unlike in glmnet. "sdca", "saga"
+        and "sgd" need factors above 0, and an `l1_ratio` of 0 or 1;
+        :meth:`partial_fit` and rates of your own, ``learning_rate != "auto"``, take
+        none.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
     solver : {"auto", "gd", "lbfgs", "newton", "saga", "sdca", "sgd"}, default="auto"
@@ -297,6 +305,7 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         alpha: float = 1e-4,
         l1_ratio: float = 0.0,
         penalty: PenaltyName = "elementwise",
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         solver: SolverName = "auto",
         tol: float = 1e-4,
@@ -321,6 +330,7 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty = penalty
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

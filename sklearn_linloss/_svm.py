@@ -7,7 +7,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._base import LinearLossClassifier
 from ._losses import Hinge, SquaredHinge
-from ._typing import ClassWeight, HingeName, LearningRate, PenaltyName, Seed, SolverName
+from ._typing import (
+    ArrayLike,
+    ClassWeight,
+    HingeName,
+    LearningRate,
+    PenaltyName,
+    Seed,
+    SolverName,
+)
 
 
 class SVMClassifier(LinearLossClassifier):
@@ -50,6 +58,13 @@ class SVMClassifier(LinearLossClassifier):
         Euclidean norm of its coefficients, so that a feature is used for all classes
         or for none; for two classes the same as "elementwise". It is supported by
         "newton" (smooth losses), "sdca" and "gd".
+    penalty_factor : array-like of shape (n_features,), default=None
+        A factor of `alpha` for each feature, not negative: with 2 the coefficients of a
+        feature are penalised twice as much, and with 0 never, like the intercept. None
+        means 1 for all. The factors are not rescaled, unlike in glmnet. "sdca", "saga"
+        and "sgd" need factors above 0, and an `l1_ratio` of 0 or 1;
+        :meth:`partial_fit` and rates of your own, ``learning_rate != "auto"``, take
+        none.
     fit_intercept : bool, default=True
         Whether to fit an intercept. It is never penalised.
     solver : {"auto", "gd", "lbfgs", "newton", "saga", "sdca", "sgd"}, default="auto"
@@ -249,6 +264,7 @@ class SVMClassifier(LinearLossClassifier):
         alpha: float = 1e-4,
         l1_ratio: float = 0.0,
         penalty: PenaltyName = "elementwise",
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         solver: SolverName = "auto",
         tol: float = 1e-4,
@@ -275,6 +291,7 @@ class SVMClassifier(LinearLossClassifier):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty = penalty
+        self.penalty_factor = penalty_factor
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

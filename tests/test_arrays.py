@@ -323,6 +323,19 @@ def test_small_losses_keep_their_digits(xp):
 # -- everything follows X ------------------------------------------------------------
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_factors_of_features(iris, loss, l1_ratio, xp):
+    X, y = iris
+    model = make(
+        loss, solver="gd", l1_ratio=l1_ratio, penalty_factor=[0.5, 1.0, 2.0, 3.0]
+    ).set_params(alpha=0.1, tol=1e-2)
+    there = sklearn.clone(model).fit(xp.asarray(X), y)
+    here = model.fit(X, y)
+    np.testing.assert_allclose(host(there.coef_), here.coef_, atol=1e-8)
+    assert there.gap_ == pytest.approx(here.gap_, abs=1e-9)
+
+
 def test_labels_and_weights_come_from_anywhere(iris):
     X, y = iris
     device = strict.Device("device1")
@@ -486,6 +499,7 @@ def test_what_takes_numpy_only_says_so(iris):
     model = make("softmax", alpha=0.1)
     calls = [
         lambda: model.partial_fit(X, y, classes=[0, 1, 2]),
+        lambda: make("softmax", penalty_factor=[0.0, 1.0, 1.0, 1.0]).fit(X, y),
         lambda: linear_path(X, y, loss="softmax"),
         lambda: SoftmaxClassifierCV().fit(X, y),
         lambda: make("softmax").fit(iris[0], y).certify(X, y),

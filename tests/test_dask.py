@@ -542,6 +542,7 @@ def test_invalid_data(client, change, message):
         ({"solver": "sdca"}, "'sdca' does not support Dask collections"),
         ({"solver": "newton", "l1_ratio": 0.5}, "does not support an L1 penalty"),
         ({"early_stopping": True}, "early_stopping"),
+        ({"penalty_factor": [1.0] * 6}, "penalty_factor"),
         ({"alpha": -1.0}, "alpha"),
     ],
 )

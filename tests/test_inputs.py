@@ -369,6 +369,7 @@ BAD_PARAMETERS = {
     "alpha": [-1.0, "strong", None, np.nan],
     "l1_ratio": [-0.1, 1.1, None],
     "penalty": ["l1", None],
+    "penalty_factor": ["low", 1.0],
     "max_time": [0.0, -1.0, "forever"],
     "fit_intercept": ["yes", 2],
     "solver": ["adam", None],

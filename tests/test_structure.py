@@ -14,7 +14,7 @@ ROOMS = [
     {"_jit"},
     {"_kernels"},
     {"_losses", "_penalty", "_compat", "_orbits", "_warn", "_log", "_laplacian"},
-    {"losses", "_design", "_diagram"},
+    {"losses", "_design", "_diagram", "_factor", "_free_features"},
     {"_objective"},
     {"_arrays", "_certificate", "_intercept"},
     {"_solvers"},

@@ -8,10 +8,12 @@ from scipy import sparse
 from .._compat import namespace_of
 from ._base import Design, readonly
 from ._columns import Columns, canonical, like, take_rows
+from ._scaled import Scaled
 
 __all__ = [
     "Columns",
     "Design",
+    "Scaled",
     "canonical",
     "design_of",
     "like",

@@ -54,11 +54,14 @@ class Design:
         Whether X offers no rows, as it is not on the host.
     n_stored : int
         Numbers that a pass over the rows reads.
+    scale : ndarray of shape (n_features,) or None
+        What the columns of the user's data were multiplied by.
     """
 
     only_products = False
     features_first = False
     counts_from_centre = True
+    scale = None
 
     def __init__(self, shape, dtype, n_threads=1):
         self.n_samples, self.n_features = shape
@@ -138,6 +141,10 @@ class Design:
     def on_features(self, features):
         """A design of some of the columns, whose numbers ascend."""
         raise self._lacks("on_features")
+
+    def multiplied(self, scale):
+        """A design of a copy whose columns are multiplied by numbers."""
+        raise self._lacks("multiplied")
 
     def squared_norms(self, centre, metric=None):
         """|x_i - centre|^2 of each sample, or |x_i|^2 where rows know no centre.

@@ -53,6 +53,9 @@ class Arrays(Design):
             adjoint = adjoint + self.xp.astype(part, self.xp.float64)
         total += self.host(adjoint)
 
+    def multiplied(self, scale):
+        return Arrays(self._X * self.own(scale.astype(self.dtype)), self.n_threads)
+
     def moments(self, weight):
         xp, weight = self.xp, self.own(weight)
         # Around the first row, a large mean costs no digits.

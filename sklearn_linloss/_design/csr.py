@@ -168,6 +168,11 @@ class Csr(Design):
         some._by_columns = X
         return some
 
+    def multiplied(self, scale):
+        data = self._X.data * scale.astype(self.dtype)[self._X.indices]
+        parts = data, self._X.indices, self._X.indptr
+        return Csr(sparse.csr_matrix(parts, self._X.shape), self.n_threads)
+
     @cached_property
     def _by_columns(self):
         return self._X.tocsc()

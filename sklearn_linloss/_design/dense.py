@@ -152,6 +152,9 @@ class Dense(Design):
     def on_features(self, features):
         return Dense(np.ascontiguousarray(self._X[:, features]), self.n_threads)
 
+    def multiplied(self, scale):
+        return Dense(self._X * scale.astype(self.dtype), self.n_threads)
+
     def squared_norms(self, centre, metric=None):
         norms = np.empty(self.n_samples)
         root = None if metric is None else np.sqrt(metric)

@@ -84,10 +84,10 @@ class Loss:
         return 1.0 + (self.curvature(2) * spread if self.smooth else 0.0)
 
     def leeway(self, dual):
-        """By how much dual variables of a loss that is not smooth can move, where they
-        do so for next to nothing: 0 for those that are held at an end of the domain.
+        """By how much dual variables can move, where they do so for next to nothing: 0
+        for those that are held at an end of the domain.
         """
-        return np.zeros_like(dual)
+        return dual if self.smooth else np.zeros_like(dual)
 
     def in_namespace(self, xp):
         """The loss as operations of an array API namespace.

@@ -46,6 +46,10 @@ class Softmax(CompiledLoss):
     def dual_size(self, largest, largest_sum):
         return largest_sum
 
+    def leeway(self, dual):
+        rest = 1.0 - dual.sum(axis=1, keepdims=True)
+        return dual * np.maximum(rest, 0.0)
+
     def dual_value(self, pull, y, share):
         return lambda scale: kernels().entropy(pull, y, share, scale)
 

@@ -28,7 +28,7 @@ def solve(objective, theta, certifier, options, progress):
     """
     f = objective
     curvature = f.loss.curvature(f.n_classes) * feature_metric(f)
-    f.penalised(curvature)[:] += f.penalty.convexity
+    f.penalised(curvature)[:] += f.penalty.curvature
     scale = 1.0 / np.sqrt(curvature)
     due = Checkpoints()
     certified_result = None

@@ -316,6 +316,8 @@ def _ascent_pays(f, warm):
     """Whether to start with stage 1."""
     if f.penalty.convexity == 0.0 or f.design.only_products:
         return False
+    if not f.penalty.is_uniform:
+        return False
     if not f.loss.smooth:
         return f.n_samples >= RULES.ascent_from or _only_by_pairs(f)
     if warm and _iterations_pay(f):
@@ -438,7 +440,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
         )
         zeros = landing == 0.0
     else:
-        f.penalised(ridge)[:] += f.penalty.convexity
+        f.penalised(ridge)[:] += f.penalty.curvature
         move = -_solve_system(f, second, ridge, residual, iterations)
         zeros = np.zeros(f.n_penalised, dtype=bool)
     change = f.penalty.value(w + f.penalised(move)) - f.penalty.value(w)

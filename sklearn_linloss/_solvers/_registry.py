@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+from .._factor import Weighted
 from .._penalty import ElasticNet, GroupedElasticNet
 from . import _costs
 
@@ -126,6 +127,8 @@ def _kernels_lack(request, known=(ElasticNet,)):
         return None
     if isinstance(request.penalty, GroupedElasticNet):
         return "penalty='grouped'"
+    if isinstance(request.penalty, Weighted):
+        return "a penalty_factor with zeros, or with l1_ratio between 0 and 1"
     return f"the penalty {type(request.penalty).__name__}"
 
 
@@ -158,7 +161,7 @@ def _newton_iterates(request):
 
 def _newton_selects(request):
     """Whether Newton's method works on the coefficients that are not zero."""
-    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet))
+    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet, Weighted))
     return mixed and request.loss.smooth and not request.penalty.is_smooth
 
 
@@ -176,14 +179,16 @@ def too_large(n_coefficients, n_pairs):
 
 
 def _newton_lacks(request):
-    known = (ElasticNet, GroupedElasticNet) if _newton_selects(request) else ()
-    reason = _kernels_lack(request, (ElasticNet, *known))
+    by_rows, selects = not request.by_products, _newton_selects(request)
+    if by_rows and selects and request.loss.code is not None:
+        return None
+    grouped = (GroupedElasticNet,) if selects else ()
+    reason = _kernels_lack(request, (ElasticNet, Weighted, *grouped))
     if reason is not None:
         return reason
-    if _newton_iterates(request):
-        return None
-    by_rows = not request.by_products
-    if by_rows and (_newton_selects(request) or _newton_finishes(request)):
+    if not (request.penalty.is_elementwise or selects):
+        return "penalty='grouped'"
+    if _newton_iterates(request) or (by_rows and _newton_finishes(request)):
         return None
     largest = RULES.newton_largest
     by_pairs = by_rows and request.loss.of_slacks and request.penalty.is_smooth

@@ -1,6 +1,6 @@
 """The linear algebra of Newton's method, by coefficients or by active pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -298,9 +298,36 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
     move, landing : ndarrays
         d, and the leading coordinates of w + d with exact zeros.
     """
+    if not penalty.is_uniform:
+        return _minimize_weighted(H, gradient, w, penalty, ridge)
     elementwise = isinstance(penalty, ElasticNet)
     minimize = _minimize_elementwise if elementwise else _minimize_grouped
     return minimize(H, gradient, w, penalty, ridge)
+
+
+def _minimize_weighted(H, gradient, w, penalty, ridge):
+    """The same with coefficients times their weights, those without one at the end."""
+    held = np.flatnonzero(penalty.weights > 0.0)
+    rest = np.flatnonzero(penalty.weights == 0.0)
+    order = np.concatenate([held, rest, np.arange(len(w), len(gradient))])
+    weights = penalty.weights[held]
+    unit = np.append(weights, np.ones(len(gradient) - len(held)))
+    # The L2 part goes to the quadratic.
+    gradient, ridge = gradient.copy(), ridge.copy()
+    gradient[: len(w)] += penalty.smooth_gradient(w)
+    ridge[: len(w)] += penalty.curvature
+    move, landing = np.empty(len(gradient)), w.copy()
+    of_held, landed = minimize_quadratic(
+        H[np.ix_(order, order)] / np.multiply.outer(unit, unit),
+        gradient[order] / unit,
+        weights * w[held],
+        replace(penalty.base, alpha=penalty.l1, l1_ratio=1.0),
+        ridge[order] / unit**2,
+    )
+    move[order] = of_held / unit
+    landing[held] = landed / weights
+    landing[rest] += move[rest]
+    return move, landing
 
 
 def _minimize_elementwise(H, gradient, w, penalty, ridge):

@@ -277,7 +277,11 @@ class _Steps:
             index = np.append(chosen, np.arange(f.n_penalised, f.size))
             step, target = np.zeros(f.size), w.copy()
             step[index], target[chosen] = minimize_quadratic(
-                H, gradient[index], w[chosen], f.penalty, self._ridge(gradient)[index]
+                H,
+                gradient[index],
+                w[chosen],
+                f.penalty.at(chosen),
+                self._ridge(gradient)[index],
             )
         change = f.scores(step).astype(np.float64, copy=False)
         rise = f.penalty.value(target) - f.penalty.value(w)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from .._softmax import SoftmaxClassifier as LocalSoftmaxClassifier
 from .._svm import SVMClassifier as LocalSVMClassifier
 from .._typing import (
+    ArrayLike,
     ClassWeight,
     HingeName,
     LearningRate,
@@ -50,6 +51,8 @@ class SVMClassifier(OnDask, LocalSVMClassifier):
         As in the local class.
     penalty : {"elementwise", "grouped"}, default="elementwise"
         As in the local class.
+    penalty_factor : array-like of shape (n_features,), default=None
+        As in the local class, for local data; fits to collections need None.
     fit_intercept : bool, default=True
         As in the local class.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd"}, default="auto"
@@ -144,6 +147,7 @@ class SVMClassifier(OnDask, LocalSVMClassifier):
         alpha: float = 1e-4,
         l1_ratio: float = 0.0,
         penalty: PenaltyName = "elementwise",
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         solver: SolverName = "auto",
         tol: float = 1e-4,
@@ -171,6 +175,7 @@ class SVMClassifier(OnDask, LocalSVMClassifier):
             alpha=alpha,
             l1_ratio=l1_ratio,
             penalty=penalty,
+            penalty_factor=penalty_factor,
             fit_intercept=fit_intercept,
             solver=solver,
             tol=tol,
@@ -214,6 +219,8 @@ class SoftmaxClassifier(ProbabilitiesOnDask, LocalSoftmaxClassifier):
         As in the local class.
     penalty : {"elementwise", "grouped"}, default="elementwise"
         As in the local class.
+    penalty_factor : array-like of shape (n_features,), default=None
+        As in the local class, for local data; fits to collections need None.
     fit_intercept : bool, default=True
         As in the local class.
     solver : {"auto", "newton", "lbfgs", "gd", "sgd"}, default="auto"
@@ -306,6 +313,7 @@ class SoftmaxClassifier(ProbabilitiesOnDask, LocalSoftmaxClassifier):
         alpha: float = 1e-4,
         l1_ratio: float = 0.0,
         penalty: PenaltyName = "elementwise",
+        penalty_factor: ArrayLike | None = None,
         fit_intercept: bool = True,
         solver: SolverName = "auto",
         tol: float = 1e-4,
@@ -331,6 +339,7 @@ class SoftmaxClassifier(ProbabilitiesOnDask, LocalSoftmaxClassifier):
             alpha=alpha,
             l1_ratio=l1_ratio,
             penalty=penalty,
+            penalty_factor=penalty_factor,
             fit_intercept=fit_intercept,
             solver=solver,
             tol=tol,

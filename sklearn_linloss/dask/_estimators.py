@@ -173,6 +173,8 @@ class OnDask(LinearLossClassifier):
 
     def _fit_collection(self, X, y, sample_weight, coef_init, intercept_init):
         previous, clock = self.__dict__.copy(), Clock(self.max_time)
+        if self.penalty_factor is not None:
+            raise ValueError("penalty_factor is not supported for Dask collections.")
         validate_data(self, stand_in(X), reset=True)
         settings = settings_of(self)
         client = client_of(self.client)

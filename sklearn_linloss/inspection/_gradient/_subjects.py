@@ -13,7 +13,7 @@ from ..._base import settings_of
 from ..._compat import check_sample_weight
 from ..._design import canonical, design_of
 from ..._losses import Loss
-from ..._penalty import ElasticNet, GroupedElasticNet
+from ..._penalty import ElasticNet, GroupedElasticNet, penalty_of
 from ..._problem import check_problem
 from ._differences import one_number
 
@@ -68,8 +68,9 @@ def of_estimator(estimator, X, y, W, b, loss, options):
         problem.codes,
         problem.weight,
         settings.loss,
-        settings.penalty,
+        penalty_of(model.penalty, model.alpha, model.l1_ratio),
         problem.n_classes,
+        1.0 if model.penalty_factor is None else np.asarray(model.penalty_factor),
     )
     return _Compiled(problem.objective(settings, dtype=np.float64)), reference
 
@@ -124,10 +125,14 @@ class _Compiled:
         if f.mean is not None:
             # theta has centred features: its intercepts are b + W mean.
             grad_W = grad_W + np.outer(grad_b, f.mean)
+        slope = f.penalty.min_norm_subgradient(f.penalised(theta), 0.0)
+        slope_W = f.coefficients(slope)
+        if f.design.scale is not None:
+            # theta has coefficients W / scale.
+            grad_W, slope_W = grad_W / f.design.scale, slope_W / f.design.scale
         data = np.concatenate([grad_W.ravel(), grad_b])
         penalty = np.zeros_like(data)
-        slope = f.penalty.min_norm_subgradient(f.penalised(theta), 0.0)
-        penalty[: W.size] = f.coefficients(slope).ravel()
+        penalty[: W.size] = slope_W.ravel()
         return [value, f.penalty_value(theta)], [data, penalty]
 
     def _theta(self, W, b):
@@ -161,6 +166,7 @@ class _Reference:
     loss: Loss
     penalty: ElasticNet
     n_classes: int
+    factor: float | np.ndarray = 1.0
 
     def scores(self, W, b):
         """Scores of all classes; one row W is that of class 1 against zero."""
@@ -173,7 +179,8 @@ class _Reference:
     def values(self, W, b):
         values = self.loss.value(self.scores(W, b), self.y)
         alpha, l1_ratio = self.penalty.alpha, self.penalty.l1_ratio
-        mix = l1_ratio * self._norms(W).sum() + (1.0 - l1_ratio) / 2.0 * (W**2).sum()
+        norms, squares = (self.factor * terms for terms in (self._norms(W), W**2))
+        mix = l1_ratio * norms.sum() + (1.0 - l1_ratio) / 2.0 * squares.sum()
         return [self.weight @ values / self.weight.sum(), alpha * mix]
 
     def _norms(self, W):
@@ -192,9 +199,10 @@ class _Reference:
         if self.loss.of_slacks:
             margins = np.abs(self.loss.slacks(self.scores(W, b), self.y))
         norms = np.broadcast_to(self._norms(W), W.shape)
+        l1 = np.broadcast_to(self.penalty.l1 * self.factor, W.shape[1])
         for i, (k, feature) in enumerate(indices):
             if feature is not None and norms[k, feature] <= h:
-                moved[1, i] = self.penalty.l1
+                moved[1, i] = l1[feature]
             if margins is not None:
                 moved[0, i] = self._data_kinks(
                     margins, k + (len(W) == 1), self._column(feature), h

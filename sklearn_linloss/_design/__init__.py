@@ -7,7 +7,7 @@ from scipy import sparse
 
 from .._compat import namespace_of
 from ._base import Design, readonly
-from ._columns import Columns, canonical, like, take_rows
+from ._columns import Columns, canonical, like, stacked, take_rows
 
 __all__ = [
     "Columns",
@@ -16,6 +16,7 @@ __all__ = [
     "design_of",
     "like",
     "readonly",
+    "stacked",
     "take_rows",
 ]
 

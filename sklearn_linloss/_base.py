@@ -42,7 +42,7 @@ from ._problem import (
 )
 from ._solvers._clock import Clock
 from ._solvers._common import Options, Progress
-from ._solvers._sgd_state import Stream
+from ._solvers._sgd_stream import Stream
 from ._typing import Array, ArrayLike, Matrix
 from ._warn import warn
 from ._watch import Validation, begin_callbacks
@@ -182,13 +182,16 @@ class LinearLossClassifier(
         """Update the model by one pass of SGD over a chunk of data.
 
         The random generator, the schedule of the learning rate, the momentum and the
-        average live on from call to call, and in a pickle. The first chunk sets the
-        automatic learning rate and, if it is dense, the mean from which features are
-        measured. Parameters that you change between two calls count from the next chunk
+        average live on from call to call, and in a pickle. The automatic learning rate
+        and the mean from which dense features are measured come from a sample of at
+        most 512 of the rows so far, which is kept with the model, and are set anew
+        when the rows have doubled. Rows of chunks that are smaller than a batch then
+        join those of the next ones, and the model shows the step of those that wait.
+        Parameters that you change between two calls count from the next chunk
         on, and the automatic rate is set anew where it depends on them. `fit_intercept`
         and `learning_rate` cannot be changed, and `random_state` is read for the first
         chunk only. With ``learning_rate="auto"`` the rate falls in proportion to one
-        over the square root of the number of updates; with "adaptive" it stays at
+        over the square root of the number of full batches; with "adaptive" it stays at
         `eta0`, as a stream has no plateaus. After a call to `fit`, a stream starts from
         the coefficients of that fit.
 
@@ -389,11 +392,11 @@ class LinearLossClassifier(
             stream = deepcopy(stream)
             # Its generator goes on: there is no seed to draw.
             stream.follow(f, options_of(self, seed=0))
-        batch_losses = advance(f, stream, chunk.weight, self.shuffle)
+        batch_losses = advance(f, stream, chunk.weight)
         for name in (*_OF_A_FIT, *_OF_SOME_FITS):
             self.__dict__.pop(name, None)
         self._stream = stream
-        self.coef_, self.intercept_ = unpack(f, stream.state.model())
+        self.coef_, self.intercept_ = unpack(*stream.model(f))
         self.batch_loss_curve_ = batch_losses
         self.t_ = stream.state.updates
         self.n_iter_ = 1

@@ -118,6 +118,25 @@ class Objective:
             other.mean = self.mean[features]
         return other
 
+    def on_samples(self, design, y, weight):
+        """The same objective of other samples of the same features."""
+        other = copy(self)
+        other.design, other.y, other.share = design, y, weight / weight.sum()
+        other.n_samples, other.workspace = design.n_samples, {}
+        for name in ("_moments", "value_at_zero"):
+            other.__dict__.pop(name, None)
+        return other.with_own_centre()
+
+    def with_own_centre(self):
+        """The same objective with features that count from their mean, if from any."""
+        return self.counted_from(self.mean if self.mean is None else self._moments[0])
+
+    def counted_from(self, centre):
+        """The same objective with features that count from `centre`, or None."""
+        other = copy(self)
+        other.mean, other.workspace = centre, {}
+        return other
+
     def with_terms(self, loss, penalty):
         """The objective of the same data with another loss and penalty."""
         other = copy(self)

@@ -132,8 +132,12 @@ class SVMClassifier(LinearLossClassifier):
         - "auto" needs no number from you. "sgd" starts from a rate that follows from
           the curvature of the loss and the size of the samples, raises it while the
           objective falls, and then lets it fall to zero in cycles, each longer than the
-          one before. On dense data it takes shorter steps along the few directions in
-          which the features vary most. "gd" tries step sizes until the objective falls.
+          one before. It falls early where the objective rests. A row that is much
+          longer than the others has a bound of its own. On dense data features of small
+          variance have longer steps, and the few directions in which the features vary
+          most have shorter ones. In a stream (`partial_fit`) the rate falls from the
+          start, like one over the square root of the number of samples. "gd" tries step
+          sizes until the objective falls.
         - "constant" is `eta0` throughout.
         - "invscaling" is ``eta0 / t ** power_t`` in update t.
         - "adaptive" is `eta0`, divided by 5 at each plateau of the objective.

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from .._compat import namespace_of
 from ._base import Design, readonly
-from ._columns import Columns, canonical, like, take_rows
+from ._columns import Columns, canonical, like, stacked, take_rows
 from ._scaled import Scaled
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "design_of",
     "like",
     "readonly",
+    "stacked",
     "take_rows",
 ]
 

@@ -54,6 +54,13 @@ def take_rows(X, kept):
     return xp.take(X, xp.asarray(places, device=device_of(X)), axis=0)
 
 
+def stacked(X, other):
+    """The rows of X, and below them those of another one of its kind."""
+    if sparse.issparse(X):
+        return sparse.vstack([X, other], format="csr")
+    return np.concatenate([X, other])
+
+
 def like(X, other):
     """X of the kind of another one."""
     if sparse.issparse(other):

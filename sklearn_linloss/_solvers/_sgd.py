@@ -3,8 +3,10 @@
 import numpy as np
 
 from .. import _kernels
-from ._common import SolverResult, diverged, snapshot
+from .._design import design_of
+from ._common import SolverResult, diverged
 from ._sgd_state import SCHEDULES, State
+from ._sgd_stream import Rows
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -20,10 +22,11 @@ def solve(objective, theta, certifier, options, progress):
     while not converged and progress.proceeds(options.max_iter):
         epoch = progress.n_iter + 1
         order = f.order(rng, options.shuffle)
-        before = snapshot(state, "theta", "velocity", "mean", "response")
+        before = state.frozen()
         updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
         rates = schedule.rates(updates, epoch)
-        batch_losses = run_epoch(f, state, weight, order, rates)
+        size = min(state.batch_size, f.n_samples)
+        batch_losses = run_epoch(f, state, weight, order, rates, size)
         theta, value = state.model(), np.inf
         if np.isfinite(theta).all():
             value, pull = f.loss_gradient(f.scores(theta))
@@ -48,19 +51,84 @@ def solve(objective, theta, certifier, options, progress):
     return SolverResult(theta, converged, by_gap=False)
 
 
-def advance(f, stream, weight, shuffle):
+def advance(f, stream, weight):
     """One pass over the chunk of data in `f`; returns the loss of each batch."""
-    state = stream.state
-    updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
-    rates = stream.schedule.stream_rates(f, updates)
-    order = f.order(stream.rng, shuffle)
-    batch_losses = run_epoch(f, state, weight, order, rates)
-    if not np.isfinite(state.model()).all():
-        raise diverged("sgd", updates[-1], rates.max())
+    if stream.sample is None:
+        return _pass(f, stream, weight)
+    updates = stream.state.updates + stream.state.updates_in(f.n_samples)
+    f = _measured(f, stream, weight)
+    if f.n_samples < stream.full_batch:
+        rows = Rows.of(f, weight, stream.order(f))
+        batch_losses = _wait_for_batches(rows, f, stream)
+    else:
+        if stream.waiting is not None:
+            _pass_over(stream.waiting, f, stream)
+            stream.wait(None)
+        batch_losses = _pass(f, stream, weight)
+    stream.state.updates = updates
     return batch_losses
 
 
-def run_epoch(f, state, weight, order, rates):
+def _wait_for_batches(rows, f, stream):
+    """Steps by the rows of a small chunk, and by those before that waited for them.
+
+    What does not fill a batch waits for the next chunk, and the model shows its step.
+    """
+    if stream.waiting is not None:
+        rows = stream.waiting.and_then(rows)
+    size, batch_losses = stream.full_batch, []
+    if len(rows.y) >= size:
+        batch_losses.append(_pass_over(rows.at(slice(size)), f, stream))
+        rows = rows.at(slice(size, None))
+    stream.wait(None)
+    if len(rows.y):
+        settled = stream.state.frozen()
+        batch_losses.append(_pass_over(rows, f, stream))
+        stream.wait(rows, settled)
+    return np.concatenate(batch_losses)
+
+
+def _measured(f, stream, weight):
+    """The chunk in `f`, from the centre that a stream has when its rows are known, too.
+
+    Each time that the rows have doubled, the stream measures a sample of them anew. As
+    long as that holds all rows before this chunk, they are learned from again.
+    """
+    if stream.is_misled(f):
+        stream.forget(f)
+    before = stream.sample
+    stream.take(f, weight)
+    if stream.is_due:
+        sample = _objective_of(stream.sample.rows, f)
+        if before.is_whole:
+            stream.begin_again(sample)
+            _pass_over(before.rows, f, stream)
+        else:
+            stream.measure(sample)
+    return f.counted_from(stream.centre)
+
+
+def _objective_of(rows, f):
+    """That of `f` on some rows of a stream."""
+    return f.on_samples(design_of(rows.X), rows.y, rows.weight)
+
+
+def _pass_over(rows, f, stream):
+    """A pass over some rows of a stream; returns the loss of each batch."""
+    g = _objective_of(rows, f).counted_from(stream.centre)
+    return _pass(g, stream, rows.weight)
+
+
+def _pass(f, stream, weight):
+    """A pass over the rows of `f`; returns the loss of each batch."""
+    state, rates, order = stream.state, stream.rates(f), stream.order(f)
+    batch_losses = run_epoch(f, state, weight, order, rates, stream.batch_size(f))
+    if not np.isfinite(state.model()).all():
+        raise diverged("sgd", state.updates, rates.max())
+    return batch_losses
+
+
+def run_epoch(f, state, weight, order, rates, batch_size):
     """One pass over the rows of `f` in `order`, with one rate a batch.
 
     Returns the objective as estimated by each batch.
@@ -73,7 +141,7 @@ def run_epoch(f, state, weight, order, rates):
         weight,
         _kernels.SgdPass(
             order,
-            min(state.batch_size, f.n_samples),
+            batch_size,
             rates,
             blends,
             state.momentum,

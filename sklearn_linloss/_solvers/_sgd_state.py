@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._common import curvature_scales, leading_directions
+from ._common import curvature_scales, leading_directions, snapshot
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,13 @@ class Rules:
     # Squared norm of the first rows, over that of later ones, below which the first say
     # nothing of the scale of the features.
     says_nothing: float = 1e-6
-    half_life: int = 1000  # updates until the rate has fallen by sqrt 2
+    half_life: int = 1200  # full batches until the rate has fallen by sqrt 2
+    kept_rows: int = 512  # of a sample of a stream's rows, at most, and
+    kept_entries: int = 1 << 22  # numbers in them; 0032 tells why they are kept
+    # A median squared length, over that of the first rows at most so many, that shows
+    # them to have been of another scale (0032).
+    other_scale: float = 9.0
+    first_rows: int = 2048
     unknown_length: int = np.iinfo(np.int64).max  # samples of a stream
     # -- learning_rate="adaptive" ------------------------------------------------------
     adaptive_shrink: float = 0.2  # of the rate, at a plateau
@@ -70,10 +76,13 @@ class State:
         How much longer than the weights' the steps of the intercepts are.
     response, updates : ndarray of one number, int
         The velocity that a constant slope has brought about, and the updates so far.
+    part, passed : float
+        Of a full batch, what one is now, and how many full ones they have made so far.
     """
 
     def __init__(self, f, theta, options, n_samples):
         self.updates = 0
+        self.part, self.passed = 1.0, 0.0
         self._unaveraged = None
         self.is_stream = n_samples == RULES.unknown_length
         self.follow(options, n_samples)
@@ -82,8 +91,7 @@ class State:
         self.theta = theta.astype(f.dtype)
         self.velocity = np.zeros_like(self.theta)
         self.mean = self.theta.copy()
-        zeros = np.zeros(f.n_features)
-        self.centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
+        self.centre = _centre(f)
         self.bounds_rows = False
         self.metric = np.ones(f.n_features, f.dtype)
         self.basis = np.empty((0, f.n_features), f.dtype)
@@ -95,18 +103,52 @@ class State:
         An averaging that was not there before starts with the next update.
         """
         self.batch_size = resolve_batch_size(options.batch_size, n_samples)
-        self.momentum = options.momentum
+        self._momentum = options.momentum
         unaveraged = _unaveraged_samples(options.average)
         if unaveraged != self._unaveraged:
             self._unaveraged = unaveraged
             first = np.ceil(unaveraged / self.batch_size)
             self._average_from = max(first, self.updates + 1.0)
 
+    def frozen(self):
+        """A copy of this state as it is now."""
+        return snapshot(self, "theta", "velocity", "mean", "response")
+
     def at_rest(self):
         """This state, without velocity."""
         self.velocity[:] = 0.0
         self.response[:] = 0.0
         return self
+
+    def take_part(self, part):
+        """Let batches be such a part of full ones, with velocities to suit."""
+        self.slow_down(part / self.part)
+        self.part = part
+
+    def slow_down(self, factor):
+        """Keep such a part of the velocity."""
+        self.velocity *= self.velocity.dtype.type(factor)
+        self.response *= factor
+
+    def count_from(self, f, before):
+        """Let features count from the centre of `f`, instead of that of `before`."""
+        for name in ("theta", "velocity", "mean"):
+            moved = f.pack(*before.unpack(getattr(self, name)))
+            setattr(self, name, moved.astype(f.dtype))
+        self.centre = _centre(f)
+
+    @property
+    def momentum(self):
+        """What is left of a velocity after one batch."""
+        return self._momentum**self.part
+
+    def step(self, rate):
+        """What a rate for full batches is for parts of them.
+
+        Many small steps go as far as one, and a velocity lives as long: SGD counts
+        samples, not batches.
+        """
+        return rate * self.part * (1.0 - self.momentum) / (1.0 - self._momentum)
 
     def model(self):
         """The model that a fit would return now."""
@@ -137,46 +179,9 @@ class State:
         return -(-n_samples // self.batch_size)
 
 
-class Stream:
-    """What a stream of chunks of unknown length carries from one to the next.
-
-    Parameters
-    ----------
-    f : Objective
-        Of the first chunk: the automatic rate is taken from it, and what the features
-        count from.
-    theta : ndarray
-        The model to start from.
-    options : Options
-
-    Attributes
-    ----------
-    fixed : dict
-        The parameters that the coordinates and the kind of schedule were made from;
-        no later chunk may have others.
-    """
-
-    def __init__(self, f, theta, options):
-        self.counts_from_centre = f.design.counts_from_centre
-        self.centre = f.mean
-        self.fixed = {
-            "fit_intercept": f.fit_intercept,
-            "learning_rate": options.learning_rate,
-        }
-        self.rng = np.random.default_rng(options.seed)
-        self.state = State(f, theta, options, RULES.unknown_length)
-        schedule = SCHEDULES[options.learning_rate]
-        self.schedule = schedule(f, self.state, options, self.rng)
-
-    def follow(self, f, options):
-        """Take the parameters of the next chunk, all but those in `fixed`."""
-        self.state.follow(options, RULES.unknown_length)
-        self.schedule.follow(f, self.state, options)
-
-    @property
-    def dtype(self):
-        """The precision of the chunks; not kept, as skops would not trust it."""
-        return self.state.theta.dtype
+def _centre(f):
+    """What the features of a model count from, in the precision of X."""
+    return (f.mean if f.mean is not None else np.zeros(f.n_features)).astype(f.dtype)
 
 
 def resolve_batch_size(batch_size, n_samples):
@@ -203,9 +208,12 @@ class Constant:
     ----------
     cycle : tuple of int, or None
         The epochs before and at the end of the present cycle, if the rate has cycles.
+    measures : bool
+        Whether the rate is taken from the data.
     """
 
     cycle = None
+    measures = False
 
     def __init__(self, f, state, options, rng):
         self._options = options
@@ -278,8 +286,24 @@ class Automatic(Constant):
     sparse.
     """
 
+    measures = True
+
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
+        self.measure(f, state, rng)
+        self._growth = RULES.growth
+        n_updates = state.updates_in(f.n_samples)
+        epochs = max(
+            RULES.first_cycle_epochs,
+            -(-RULES.first_cycle_updates // n_updates),
+            options.n_iter_no_change,
+        )
+        self._start, self._length = 0, self._fit_cycle(0, epochs)
+        self._last = self._lowest = np.inf
+        self._retreats = self._idle = 0
+
+    def measure(self, f, state, rng):
+        """Take the curvatures from the rows of `f`, and what to damp."""
         state.bounds_rows = True
         metric, basis, damping = None, state.basis, state.damping
         if f.design.counts_from_centre:
@@ -300,32 +324,28 @@ class Automatic(Constant):
         self._rate = self._safe_rate(f)
         lengths = f.design.host(f.design.squared_norms(state.centre))
         self._longest_row = lengths.mean()
-        self._growth = RULES.growth
-        n_updates = state.updates_in(f.n_samples)
-        epochs = max(
-            RULES.first_cycle_epochs,
-            -(-RULES.first_cycle_updates // n_updates),
-            options.n_iter_no_change,
-        )
-        self._start, self._length = 0, self._fit_cycle(0, epochs)
-        self._last = self._lowest = np.inf
-        self._retreats = self._idle = 0
 
     def rates(self, updates, epoch):
         left = 1.0 - np.arange(len(updates)) / len(updates)
         return self._rate * (self._start + self._length - epoch + left) / self._length
 
     def stream_rates(self, f, updates):
-        row = f.design.squared_norms(f.mean if f.mean is not None else 0.0).mean()
-        if row > self._longest_row:
-            if self._longest_row > RULES.says_nothing * row:
-                longer = row / self._longest_row
-                self._whole, self._row = longer * self._whole, longer * self._row
-            else:
-                # The first chunk was a single row, or constant.
-                self._whole = self._row = row
-            self._longest_row = row
         return self._safe_rate(f) / np.sqrt(1.0 + updates / RULES.half_life)
+
+    def follow_rows(self, f, state):
+        """Lower the rate where the rows of `f` are longer than any before."""
+        row = f.design.squared_norms(state.centre).mean()
+        if row <= self._longest_row:
+            return
+        if self._longest_row > RULES.says_nothing * row:
+            longer = row / self._longest_row
+            self._whole, self._row = longer * self._whole, longer * self._row
+            state.slow_down(1.0 / longer)
+        else:
+            # The first chunk was a single row, or constant.
+            self._whole = self._row = row
+            state.at_rest()
+        self._longest_row = row
 
     def follow(self, f, state, options):
         self._batch_size = state.batch_size

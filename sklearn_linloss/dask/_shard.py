@@ -14,7 +14,7 @@ from joblib import effective_n_jobs
 from .._design import design_of
 from .._objective import Objective
 from .._solvers._sgd import advance
-from .._solvers._sgd_state import Stream
+from .._solvers._sgd_stream import Stream
 from ._blocks import survey
 
 
@@ -179,8 +179,9 @@ class Shard:
             stream = Stream(f, f.pack(*start), options)
         else:
             stream.follow(f, options)
-        advance(f, stream, weight / self._plan.mean_weight, options.shuffle)
-        return stream, f.unpack(stream.state.model())
+        advance(f, stream, weight / self._plan.mean_weight)
+        f, theta = stream.model(f)
+        return stream, f.unpack(theta)
 
     def execute(self, calls):
         """Carry out calls in turn, and return the answers of those that have one."""

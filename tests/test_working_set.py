@@ -270,6 +270,16 @@ def test_gap_and_excess_on_digits(standardised):
     assert model.gap_ <= 20.0 * excess
 
 
+def test_a_fit_that_ends_early_with_more_than_a_matrix_holds(monkeypatch):
+    """Only columns in turn are left then, whose steps have no dual point."""
+    rules = replace(_working_set.RULES, most=5, by_columns=0)
+    monkeypatch.setattr(_working_set, "RULES", rules)
+    X, y = sparse_data(300, 4000, 3)
+    with pytest.warns(ConvergenceWarning):
+        model = SoftmaxClassifier(alpha=2e-3, l1_ratio=1.0, max_iter=3).fit(X, y)
+    assert 1e-4 < model.gap_ <= 1.0
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_dual_point_of_a_step_is_feasible(loss, n_classes):

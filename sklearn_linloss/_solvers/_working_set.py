@@ -163,7 +163,8 @@ def _tighten(f, theta, certifier, seed):
     steps = _Steps(_Part(f, features), theta, scores, (loss, pull), Curvature(), seed)
     for _ in range(RULES.beyond):
         steps.forget()
-        if steps.take(settled=True, samples=False) is None:
+        steps.take(settled=True, samples=False)
+        if not steps.knows_dual_point:
             return
         certifier.raise_bound(steps.dual_point(), value)
         if value - certifier.bound <= RULES.loose * (value - steps.value):

@@ -161,7 +161,7 @@ class Certifier:
             theta = theta.copy()
             f.intercepts(theta)[:] += shift
         objective = value + f.penalty_value(theta)
-        self._raise_bound(gradient if pull is None else pull, objective)
+        self.raise_bound(gradient if pull is None else pull, objective)
         return Certificate(theta, objective, float(self.gap(objective)))
 
     def criterion(self, theta, value=None, **known):
@@ -224,8 +224,11 @@ class Certifier:
             scores, value, gradient = trial, trial_value, trial_gradient
         return total, value, gradient
 
-    def _raise_bound(self, pull, objective):
-        """Make a feasible point of `pull`, in place, and keep the better bound."""
+    def raise_bound(self, pull, objective):
+        """Make a feasible point of `pull`, in place, and keep the better bound.
+
+        `pull` is as in `certify`, and `objective` that of some model.
+        """
         f = self.objective
         domain = make_feasible(f, pull)
         V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))

@@ -464,6 +464,16 @@ class Objective:
         size = self.loss.dual_size(largest, largest_sum)
         return 1.0 / size if size > 0.0 else np.inf
 
+    def in_domain(self, pull):
+        """Which samples have an a_i in the domain of L_i*; `pull` holds pi_i * a_i."""
+        dual = pull / self.share[:, None]
+        if self.n_rows == 1:
+            dual[self.y == 1] *= -1.0
+        else:
+            dual[np.arange(self.n_samples), self.y] = 0.0
+        size = self.loss.dual_size(dual.max(axis=1), dual.sum(axis=1))
+        return (dual.min(axis=1) >= 0.0) & (size <= 1.0)
+
     def intercept_hessian(self, pull):
         """Hessian of the mean of a smooth loss in the intercepts.
 

@@ -248,12 +248,13 @@ def linear_path(
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_linloss import linear_path
     >>> X, y = load_iris(return_X_y=True)
-    >>> path = linear_path(X - X.mean(axis=0), y, l1_ratio=1.0, alphas=4, eps=1e-3)
+    >>> X = X - X.mean(axis=0)
+    >>> path = linear_path(X, y, l1_ratio=1.0, alphas=4, eps=1e-3, tol=1e-6)
     >>> path.df
     array([0, 1, 3, 4])
     >>> path.deviance_ratio[1:].round(2)
     array([0.72, 0.91, 0.96])
-    >>> path.predict(X[:3] - X.mean(axis=0), alpha=path.alphas[-1])
+    >>> path.predict(X[:3], alpha=path.alphas[-1])
     array([0, 0, 0])
     """
     if "alpha" in params:

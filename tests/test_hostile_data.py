@@ -312,13 +312,13 @@ def test_columns_that_only_validation_data_have():
 
 @losses
 def test_a_bound_above_the_objective_raises(loss, monkeypatch):
-    raise_bound = Certifier._raise_bound
+    raise_bound = Certifier.raise_bound
 
     def too_high(self, *args):
         raise_bound(self, *args)
         self.bound += 0.5 * abs(self.bound) + 1.0
 
-    monkeypatch.setattr(Certifier, "_raise_bound", too_high)
+    monkeypatch.setattr(Certifier, "raise_bound", too_high)
     X, y = load_wine(return_X_y=True)
     with pytest.raises(RuntimeError, match="lower bound"):
         make(loss, alpha=0.1).fit(X, y)

@@ -1,5 +1,6 @@
 """Newton's method under an L1 penalty, its matrices and descents written out."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from _models import make
 from _objectives import make_objective
 from scipy import optimize, sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_linloss import SoftmaxClassifier, _kernels, linear_path
@@ -223,6 +225,89 @@ def test_a_sampled_matrix(monkeypatch):
         X, y
     )
     np.testing.assert_array_equal(model.coef_, again.coef_)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("data", ["dense", "wide and sparse"])
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_fit_that_ends_early_has_a_gap_like_its_excess(
+    loss, n_classes, data, fit_intercept
+):
+    """It was a multiple of the root of the excess, hundreds of times as large."""
+    X, y = sparse_data(300, 4000, n_classes)
+    if data == "dense":
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(400, 15))
+        y = (X[:, :n_classes] + rng.normal(size=(400, n_classes))).argmax(axis=1)
+    parameters = {"alpha": 3e-3, "l1_ratio": 1.0, "fit_intercept": fit_intercept}
+    lowest = make(loss, tol=1e-10, **parameters).fit(X, y).objective_
+    for max_iter in range(1, 30):
+        model = make(loss, tol=1e-12, max_iter=max_iter, **parameters)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, y)
+        excess = model.objective_ / lowest - 1.0
+        if excess < 1e-7:
+            break
+        if excess <= 2e-5:
+            assert model.gap_ <= 20.0 * excess
+    assert excess < 1e-7  # so that it came by
+
+
+def test_gap_and_excess_on_digits(standardised):
+    X, y = standardised("digits")
+    parameters = {"alpha": 1e-2, "l1_ratio": 1.0}
+    lowest = SoftmaxClassifier(tol=1e-9, **parameters).fit(X, y).objective_
+    for max_iter in range(2, 15):
+        model = SoftmaxClassifier(tol=1e-12, max_iter=max_iter, **parameters)
+        with pytest.warns(ConvergenceWarning):
+            model.fit(X, y)
+        excess = model.objective_ / lowest - 1.0
+        if excess <= 5e-5:
+            break
+    assert 1e-8 < excess <= 5e-5
+    assert model.gap_ <= 20.0 * excess
+
+
+def test_a_fit_that_ends_early_with_more_than_a_matrix_holds(monkeypatch):
+    """Only columns in turn are left then, whose steps have no dual point."""
+    rules = replace(_working_set.RULES, most=5, by_columns=0)
+    monkeypatch.setattr(_working_set, "RULES", rules)
+    X, y = sparse_data(300, 4000, 3)
+    with pytest.warns(ConvergenceWarning):
+        model = SoftmaxClassifier(alpha=2e-3, l1_ratio=1.0, max_iter=3).fit(X, y)
+    assert 1e-4 < model.gap_ <= 1.0
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_dual_point_of_a_step_is_feasible(loss, n_classes):
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(60, 5))
+    y = np.arange(60) % n_classes
+    f = make_objective(X, y, loss, alpha=0.01, l1_ratio=1.0)
+    theta = np.zeros(f.size)
+    scores = f.scores(theta)
+    value, pull = f.loss_gradient(scores)
+    steps = _working_set._Steps(
+        _working_set._Part(f, None),
+        theta,
+        scores,
+        (value, pull),
+        _working_set.Curvature(),
+        0,
+    )
+    steps.take(settled=True, samples=False)
+    dual = steps.dual_point() / f.share[:, None]
+    if n_classes == 2:
+        wrong = np.where(y == 1, -dual[:, 0], dual[:, 0])[:, None]
+    else:
+        assert dual.sum(axis=1) == pytest.approx(0.0, abs=1e-12)
+        wrong = np.where(np.arange(n_classes) == y[:, None], 0.0, dual)
+    assert wrong.min() >= 0.0
+    if loss == "softmax":
+        assert wrong.sum(axis=1).max() <= 1.0
 
 
 def test_more_coefficients_than_a_matrix_holds(monkeypatch):

@@ -8,6 +8,9 @@
    matrix is kept while steps by it are good, from one strength to the next too.
 4. Step: all of it, if the objective then falls; else a line search.
 5. Stop: a certificate over all features, once the steps on the working set are small.
+   Under pure L1 its dual point is the gradient to first order in the last step. The
+   quadratic model makes that feasible, where the gradient itself is off in proportion
+   to the step and its gap to the root of the excess.
 
 2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M. A. Saunders, "Proximal
 Newton-type methods for minimizing composite functions", SIAM J. Optimization 2014). A
@@ -21,6 +24,7 @@ import numpy as np
 
 from .. import _kernels
 from .._penalty import ElasticNet
+from . import _costs
 from ._common import Best, SolverResult, feature_metric
 from ._models import Anchor, SmoothModel, line_search
 from ._newton_rules import RULES as STEPS
@@ -30,7 +34,7 @@ from ._systems import hessian_on, minimize_quadratic
 
 @dataclass(frozen=True)
 class Rules:
-    """Numbers of the working set; 0023 is a decision in docs/adr/."""
+    """Numbers of the working set; 0023 and 0035 are decisions in docs/adr/."""
 
     # -- 1. and 2. coefficients ------------------------------------------------------
     least: int = 200  # that may enter an empty model; later as many as are in use
@@ -49,6 +53,7 @@ class Rules:
     least_rows: int = 2000
     fewer: float = 0.35
     more: float = 2.0
+    damping: float = 1e-4  # ridge over the norm of the gradient, without L2 (0035)
     quadratic: float = 1e-2  # predicted descent over the objective, near the end
     # -- 4. the step, and 5. the stop ------------------------------------------------
     # Predicted descent over that of the step before, above which the matrix is stale.
@@ -58,6 +63,13 @@ class Rules:
     # the gap that is asked for.
     solved: float = 0.1
     accuracy: float = 0.1
+    # The latter from which, under pure L1, the dual point of a step is looked at.
+    closes: float = 20.0
+    # Steps beyond the end of a fit that ends early, for their dual points; the gap over
+    # what they gain that is good enough; passes over dense data that a matrix may cost.
+    beyond: int = 3
+    loose: float = 10.0
+    dear: float = 100.0
     closing: int = 8  # exact steps on settled sets: more are slower than columns
     failures: int = 3  # steps that rounding hides, after which a fit ends
 
@@ -67,6 +79,15 @@ RULES = Rules()
 
 def solve(f, theta, certifier, options, progress):
     """Minimise from `theta`."""
+    result = _solve(f, theta, certifier, options, progress)
+    ended_early = not (result.converged or result.stalled or progress.out_of_time)
+    if ended_early and f.penalty.convexity == 0.0:
+        _tighten(f, result.theta, certifier, options.seed)
+    return result
+
+
+def _solve(f, theta, certifier, options, progress):
+    """The same; a fit that ends early has a gap far above its excess."""
     progress.enter("working set")
     scores = f.scores(theta, np.float64)
     loss, pull = f.loss_gradient(scores)
@@ -76,7 +97,8 @@ def solve(f, theta, certifier, options, progress):
     small = f.size <= LIMITS.newton_largest
     kind = type(f.penalty).__name__
     curvature = f.workspace.setdefault(("curvature", f.loss.name, kind), Curvature())
-    accuracy = 1.0 if f.penalty.convexity > 0.0 else RULES.accuracy**2
+    strict = f.penalty.convexity == 0.0
+    accuracy = RULES.accuracy**2 if strict else 1.0
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
     failures = closing = 0
     while progress.proceeds(options.max_iter):
@@ -93,6 +115,11 @@ def solve(f, theta, certifier, options, progress):
                 return SolverResult(best.theta, converged=False, stalled=True)
             best.consider(steps.whole, steps.value)
             progress.record(best.value, best.theta)
+            close = strict and decrement <= RULES.closes * options.tol * best.value
+            if close and steps.knows_dual_point:
+                certifier.raise_bound(steps.dual_point(), best.value)
+                if options.reached(certifier.gap(best.value)):
+                    return SolverResult(best.theta, converged=True)
             target = accuracy * options.tol * best.value
             first = decrement if first == np.inf else first
             exact = (whole and steps.exact) or settled
@@ -114,6 +141,34 @@ def solve(f, theta, certifier, options, progress):
             # Rounding of the products may be what is left.
             f = f.with_precision(np.float64)
     return SolverResult(best.theta, converged=False)
+
+
+def _tighten(f, theta, certifier, seed):
+    """Raise the bound under pure L1 by the dual points of steps from a model.
+
+    The steps are not kept. They end once the gap is like what they gain. Nothing
+    happens where their matrix would cost much.
+    """
+    f = f.with_precision(np.float64)
+    scores = f.scores(theta)
+    loss, pull = f.loss_gradient(scores)
+    value = loss + f.penalty_value(theta)
+    slope = f.penalised(f.backward(pull))
+    near = np.count_nonzero(f.penalty.pulls(slope) >= RULES.near * f.penalty.l1)
+    if not f.design.has_few_products:
+        if near**2 > RULES.dear * _costs.gradient(1, f.size):
+            return
+    small = f.size <= LIMITS.newton_largest
+    features = None if small else _features(f, theta, slope)[0]
+    steps = _Steps(_Part(f, features), theta, scores, (loss, pull), Curvature(), seed)
+    for _ in range(RULES.beyond):
+        steps.forget()
+        steps.take(settled=True, samples=False)
+        if not steps.knows_dual_point:
+            return
+        certifier.raise_bound(steps.dual_point(), value)
+        if value - certifier.bound <= RULES.loose * (value - steps.value):
+            return
 
 
 def _features(f, theta, slope):
@@ -233,6 +288,7 @@ class _Steps:
         self._damping = 0.0
         self._last = np.inf
         self.exact = self.stuck = False
+        self._before = None
         self._rows, self._seed = RULES.rows, seed
 
     @property
@@ -246,15 +302,37 @@ class _Steps:
         return self._loss, self._pull
 
     @property
+    def knows_dual_point(self):
+        """Whether the last step had the second derivatives of all samples."""
+        return self._before is not None
+
+    def forget(self):
+        """Make the matrix of the next step anew."""
+        self._curvature.forget()
+
+    def dual_point(self):
+        """pi_i a_i: the gradient in the scores, to first order in the last step.
+
+        Samples that leave the domain of the conjugates have the gradient itself.
+        """
+        f, (scores, pull, change) = self._f, self._before
+        _, point = f.loss_gradient(scores + change)
+        linear = pull + f.loss_hessian(scores, change)
+        inside = f.in_domain(linear)
+        point[inside] = linear[inside]
+        return point
+
+    @property
     def whole(self):
         """The model, on all features."""
         return self._part.whole(self.theta)
 
-    def take(self, settled):
+    def take(self, settled, samples=True):
         """One step; returns the descent that it predicted.
 
-        It is an exact one where that costs little, or where the working set is settled.
-        None where that needs a matrix that is too large.
+        It is an exact one where that costs little, or where the working set is settled,
+        but for a matrix that `samples` of dense data may estimate. None where that
+        needs a matrix that is too large.
         """
         f, w = self._f, self._f.penalised(self.theta)
         gradient = f.backward(self._pull.astype(f.dtype, copy=False))
@@ -273,7 +351,7 @@ class _Steps:
         if not self.exact:
             step, target = self._descend(gradient, chosen)
         else:
-            chosen, H = self._second_derivatives(chosen) if fresh else known
+            chosen, H = self._second_derivatives(chosen, samples) if fresh else known
             index = np.append(chosen, np.arange(f.n_penalised, f.size))
             step, target = np.zeros(f.size), w.copy()
             step[index], target[chosen] = minimize_quadratic(
@@ -286,6 +364,8 @@ class _Steps:
         change = f.scores(step).astype(np.float64, copy=False)
         rise = f.penalty.value(target) - f.penalty.value(w)
         decrement = -(gradient @ step + rise)
+        known = self.exact and fresh and not self._curvature.sampled
+        self._before = (self.scores, self._pull, change) if known else None
         length = self._go(step, change, target, decrement)
         self.stuck = length == 0.0
         if f.n_rows > 1 and f.penalty.convexity == 0.0:
@@ -354,11 +434,11 @@ class _Steps:
             if self._damping < STEPS.least_damping:
                 self._damping = 0.0
 
-    def _second_derivatives(self, chosen):
+    def _second_derivatives(self, chosen, samples):
         """The matrix of those between some coefficients, which is kept."""
         f = self._f
         second = f.second(self._pull)
-        rows = self._sample(len(chosen))
+        rows = self._sample(len(chosen)) if samples else None
         H = hessian_on(f, second, chosen, rows)
         places, total = self._part.places(chosen), f.total_curvature(second)
         self._curvature.keep(places, H, total, rows is not None)
@@ -387,7 +467,7 @@ class _Steps:
         unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
         size = np.sqrt((residual**2 / self._metric).sum())
         least = max(STEPS.smallest_damping, self._damping) * bend
-        return max(STEPS.damping * size / unit, least) * self._metric
+        return max(RULES.damping * size / unit, least) * self._metric
 
     def _go(self, step, change, target, decrement):
         """Stage 4: move along a step to a target, and say how far.

@@ -210,7 +210,7 @@ def test_next_to_no_penalty_on_many_classes(loss, standardised):
 
 
 def test_a_fit_with_a_sampled_matrix(monkeypatch):
-    """It sees some of the rows, other ones for another seed, and ends at the optimum."""
+    """It sees some rows, others for another seed, and ends at the optimum."""
     rng = np.random.default_rng(4)
     X, y = rng.normal(size=(2000, 12)), rng.integers(0, 4, 2000)
     X[:, 0] += y

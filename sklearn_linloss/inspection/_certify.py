@@ -179,7 +179,8 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
     missing = [name for name in ("loss", "alpha") if given[name] is None]
     if missing:
         raise ValueError(
-            f"Of arrays nothing is known: say {' and '.join(missing)} of the objective."
+            "Arrays do not tell which objective they were fitted to: pass "
+            f"{' and '.join(missing)}."
         )
     X, y = _check(X, y)
     coef, intercept = arrays
@@ -190,7 +191,8 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
     n_rows = 1 if len(classes) == 2 else len(classes)
     if coef.shape != (n_rows, X.shape[1]) or intercept.shape != (n_rows,):
         of_two = (
-            " Of two rows take the second minus the first, and for L2 half of alpha."
+            " Of two rows of coefficients pass the second minus the first; under L2 "
+            "that is the same problem with half of alpha."
         )
         remedy = of_two * (n_rows == 1)
         raise ValueError(
@@ -205,7 +207,7 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
         delta=1.0 if given["delta"] is None else given["delta"],
     )
     if not 0.0 <= given["alpha"] < np.inf or not 0.0 <= terms.l1_ratio <= 1.0:
-        raise ValueError("alpha must not be negative, and l1_ratio lie in [0, 1].")
+        raise ValueError("alpha must not be negative, and l1_ratio must be in [0, 1].")
     if not terms.fit_intercept and intercept.any():
         raise ValueError("With fit_intercept=False the intercept must be zero.")
     name = f"(coef, intercept) of {len(coef)} x {X.shape[1]}"
@@ -263,9 +265,9 @@ def _case_of_known(model, X, y, sample_weight):
     terms_of = [of for kind, of in _KNOWN.items() if isinstance(model, kind)]
     if not terms_of:
         raise ValueError(
-            f"What {type(model).__name__} minimises is not known: certify takes "
-            f"{_TAKEN}, or the classifiers of this package. Of others give the "
-            "arrays (coef_, intercept_), the loss and alpha."
+            f"certify does not know what {type(model).__name__} minimises. It takes "
+            f"{_TAKEN}, and the classifiers of this package. For any other linear "
+            "model pass the arrays (coef_, intercept_), the loss and alpha."
         )
     X, y = _check(X, y)
     terms = terms_of[0](model)
@@ -307,8 +309,8 @@ def _of_logistic_regression(model):
         raise _one_against_the_rest(model, "softmax")
     if not several and getattr(model, "multi_class", None) == "multinomial":
         raise ValueError(
-            "Two classes with multi_class='multinomial' have another penalty than one "
-            "row of coefficients; fit them with the default."
+            "With multi_class='multinomial' two classes have two rows of coefficients, "
+            "whose penalty is not that of one row; fit the model with the default."
         )
     C = np.unique(getattr(model, "C_", model.C if hasattr(model, "C") else None))
     ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", None))
@@ -316,7 +318,10 @@ def _of_logistic_regression(model):
     penalty = getattr(model, "penalty", "deprecated")
     ratio = ratios.get(penalty, ratio)
     if len(C) > 1 or len(np.unique(ratio)) > 1:
-        raise ValueError("Each class has its own C or l1_ratio: no one objective has.")
+        raise ValueError(
+            "Each class was fitted with a C or l1_ratio of its own, so that there is "
+            "no one objective to certify."
+        )
     ratio = np.ravel(ratio)[0]
     return _Terms(
         "softmax",

@@ -88,7 +88,6 @@ def twin(model, X):
     return ours, X
 
 
-@pytest.mark.every_case
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", DATA)
 def test_fits_of_scikit_learn(name, model):

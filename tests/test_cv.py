@@ -937,7 +937,7 @@ def test_bad_parameters_leave_no_trace(params, error, iris):
 def test_check_estimator(loss):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = make_cv(loss, alphas=3, cv=3)
+        model = make_cv(loss, alphas=2, cv=2)
         results = check_estimator(model, on_skip=None, on_fail=None)
     failed = [
         f"{r['check_name']}: {r['exception']}"

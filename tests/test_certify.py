@@ -343,7 +343,7 @@ def fitted(model, X, y):
         (RidgeClassifier(), "squared differences"),
         (LinearSVC(), "one by one"),
         (SGDClassifier(), "one by one"),
-        (Perceptron(), "is not known"),
+        (Perceptron(), "does not know what"),
         (SGDClassifier("modified_huber"), "not certified"),
     ],
     ids=lambda value: type(value).__name__,

@@ -159,6 +159,7 @@ def test_classes_that_are_told_apart(data, limit):
     assert auto.objective_ == pytest.approx(sdca.objective_, rel=2e-4)
 
 
+@pytest.mark.slow
 def test_more_features_than_samples_by_an_elastic_net():
     model = SVMClassifier("squared_hinge", l1_ratio=0.5, random_state=0)
     assert model.fit(*wider_than_long()).gap_ <= 1e-4

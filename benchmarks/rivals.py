@@ -263,7 +263,7 @@ def main():
                 )
                 mine, our_text = within(solve=case.ours, settings=OURS)
                 other, their_text = within(solve=case.theirs, settings=case.settings)
-                ratio = "" if np.isnan(mine / other) else f"{mine / other:.2f}"
+                ratio = "" if np.isnan(mine / other) else f"{mine / other:.2g}"
                 cells = rival, case.title, our_text, their_text, ratio
                 print("|", " | ".join(cells), "|", flush=True)
 

@@ -93,9 +93,7 @@ class Rules:
     # -- 5. the stop, and 6. the multipliers -----------------------------------------
     exact: float = 1e-13  # predicted descent over the objective, where tiny data end
     tiny: float = 1e4  # samples times coefficients, below which data are tiny
-    inner_accuracy: float = (
-        0.1  # predicted descent over the gap; smaller is worse (0014)
-    )
+    inner_accuracy: float = 0.1  # predicted descent over the gap; less is worse (0014)
     inner_steps: int = 20  # Newton steps after which the multipliers move in any case
     widening: float = 2.0  # factor of the width after a short step
     # Quasi-Newton steps between moves of the multipliers, and the power of the ratio

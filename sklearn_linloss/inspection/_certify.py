@@ -48,10 +48,10 @@ def certify(
         sum_i w_i L(W x_i + b, y_i) / sum_i w_i
             + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
 
-    as the classifiers of this package minimise it. That of a known classifier of
-    scikit-learn follows from its parameters; arrays need it to be said. The lower bound
-    comes from a dual point [1]_, for which a model near the optimum is found: it takes
-    about as long as a fit.
+    as the classifiers of this package minimise it. For a classifier of scikit-learn it
+    follows from its parameters; for arrays, `loss` and `alpha` tell it. The lower bound
+    comes from a dual point [1]_. To find a good one, a model near the optimum is
+    fitted, so that a certificate takes about as long as a fit.
 
     Parameters
     ----------
@@ -61,22 +61,22 @@ def certify(
         ends in one. Or ``(coef, intercept)`` of any origin, of the shapes (n_classes,
         n_features) and (n_classes,), and for two classes (1, n_features) and (1,).
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data that it was fitted to. They go through a pipeline's other steps.
+        The data that it was fitted to; for a pipeline, what its first step was given.
     y : array-like of shape (n_samples,)
-        The labels. Rows of arrays are in their sorted order.
+        The labels. The rows of a `coef` belong to them in sorted order.
     loss : {"hinge", "squared_hinge", "softmax"}, default=None
-        The loss. Arrays need it; of a known model it follows.
+        The loss. Required for arrays; for a classifier it follows from its parameters.
     alpha : float, default=None
         Strength of the penalty against the mean loss, ``1 / (C * sum(sample_weight))``
-        for a C. Arrays need it; of a known model it follows.
+        for a C. Required for arrays; for a classifier it follows from its parameters.
     l1_ratio : float, default=None
         Mix of the penalty; None is that of the model, and for arrays 0, an L2 penalty.
     delta : float, default=None
         Margin of the hinges; None is that of the model, and for arrays 1.
     fit_intercept : bool, default=None
         Whether the model has an intercept without a penalty; None is what the model
-        says, and for arrays True. A penalised intercept of arrays is a coefficient, of
-        a column of ones in X.
+        says, and for arrays True. Pass a penalised intercept as the coefficient of a
+        column of ones in X.
     sample_weight : array-like of shape (n_samples,), default=None
         The weights it was fitted with. Those of a model's `class_weight` multiply them.
     improve : bool, default=False
@@ -85,13 +85,13 @@ def certify(
     Returns
     -------
     certificate : Certificate
-        The objective, the lower bound, the relative gap and more; printed it is a text.
+        The objective, the lower bound, the relative gap and more. It prints as a text.
 
     Raises
     ------
     ValueError
-        If the objective of the model is none of these, if a parameter contradicts what
-        the model says of itself, or if the data are invalid.
+        If the model minimises another kind of objective, if a parameter contradicts
+        those of the model, or if the data are invalid.
 
     References
     ----------

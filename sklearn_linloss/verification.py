@@ -41,7 +41,7 @@ _SEAL = "seal"
 
 
 class CertificateError(ValueError):
-    """A certificate that does not hold, or is not of these data."""
+    """Raised where a certificate does not hold, or is one of other data."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def verify(certificate: Any, X: Any, y: ArrayLike) -> Verified:
     """
     c = read(certificate)
     if str(c["format"]) != FORMAT:
-        raise CertificateError(f"The format is {c['format']}, and not {FORMAT!r}.")
+        raise CertificateError(
+            f"The certificate has the format {c['format']!s}; this reads {FORMAT!r}."
+        )
     if str(c[_SEAL]) != seal(c):
         raise CertificateError("The certificate was changed after it was made.")
     problem, data = given(c, X, y)
@@ -125,7 +127,9 @@ def verify(certificate: Any, X: Any, y: ArrayLike) -> Verified:
 def compare(name, claimed, found, allowed):
     """Raise if a number is not what was claimed, or no number."""
     if not abs(claimed - found) <= allowed:
-        raise CertificateError(f"The {name} is {found}, and not {claimed}.")
+        raise CertificateError(
+            f"The {name} is {found}, but the certificate claims {claimed}."
+        )
 
 
 # -- what was certified ----------------------------------------------------------------
@@ -227,7 +231,9 @@ def codes(c, y):
     known = np.isin(y, c["classes"])
     counted = known | (c["sample_weight"] == 0.0 if len(c["sample_weight"]) else False)
     if not counted.all():
-        raise CertificateError("There are labels that are not among the classes.")
+        raise CertificateError(
+            "The data have labels that are not among the classes of the certificate."
+        )
     return np.where(known, np.searchsorted(c["classes"], y), 0)
 
 
@@ -237,12 +243,18 @@ def check(c, y, weight):
     if not ((weight >= 0.0).all() and (mass > 0.0).all()):
         raise CertificateError("A weight is below zero, or a class has no samples.")
     if str(c["loss"]) not in LOSSES:
-        raise CertificateError(f"The loss {c['loss']} is none of {LOSSES}.")
+        raise CertificateError(
+            f"The loss is {c['loss']!s}, which is not one of {LOSSES}."
+        )
     at_least_0 = "delta", "alpha", "l1_ratio", "intercept_scaling"
     if not all(c[name] >= 0.0 for name in at_least_0) or c["l1_ratio"] > 1.0:
-        raise CertificateError("A parameter of the objective is out of its range.")
+        raise CertificateError(
+            "A parameter of the objective is negative, or l1_ratio is above 1."
+        )
     if not c["fit_intercept"] and np.any(c["intercept"]):
-        raise CertificateError("There is an intercept where there must be none.")
+        raise CertificateError(
+            "The model has an intercept, but its objective has none."
+        )
 
 
 def fingerprint(X, y):
@@ -346,7 +358,9 @@ def dual_point(problem, c):
             a = sparse.csr_array(parts, shape=shape)
             a.check_format()
         except ValueError as error:
-            raise CertificateError("The dual variables are no matrix.") from error
+            raise CertificateError(
+                "The dual variables are not the parts of a matrix."
+            ) from error
         a = a.toarray()
     else:
         model = model_of(c, c["dual_coef"], c["dual_intercept"])

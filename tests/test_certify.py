@@ -88,7 +88,6 @@ def twin(model, X):
     return ours, X
 
 
-@pytest.mark.every_case
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("name", DATA)
 def test_fits_of_scikit_learn(name, model):
@@ -344,7 +343,7 @@ def fitted(model, X, y):
         (RidgeClassifier(), "squared differences"),
         (LinearSVC(), "one by one"),
         (SGDClassifier(), "one by one"),
-        (Perceptron(), "is not known"),
+        (Perceptron(), "does not know what"),
         (SGDClassifier("modified_huber"), "not certified"),
     ],
     ids=lambda value: type(value).__name__,

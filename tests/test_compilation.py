@@ -149,7 +149,8 @@ def copy_of_the_package(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the folder is asked of Windows")
-@pytest.mark.parametrize("xdg", [pytest.param("relative", marks=slow), None])
+@slow
+@pytest.mark.parametrize("xdg", ["relative", None])
 def test_the_package_is_not_written_to(tmp_path, xdg):
     site, home = copy_of_the_package(tmp_path / "site"), tmp_path / "home"
     home.mkdir()
@@ -289,7 +290,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY))
 """
 
 
-@pytest.mark.parametrize("limit", [pytest.param(0, marks=slow), 5000])
+@slow
+@pytest.mark.parametrize("limit", [0, 5000])
 def test_no_space_is_left(tmp_path, filled, limit):
     pytest.importorskip("resource", reason="limits of a process, on Unix only")
     code = QUOTA.format(limit=limit)
@@ -329,12 +331,13 @@ def break_files(cache, suffix, broken):
         path.write_bytes(broken(path.read_bytes()))
 
 
+@slow
 @pytest.mark.parametrize(
     ("suffix", "broken"),
     [
-        pytest.param(".nbi", emptied, marks=slow),
-        pytest.param(".nbc", cut, marks=slow),
-        pytest.param(".nbc", overwritten, marks=slow),
+        (".nbi", emptied),
+        (".nbc", cut),
+        (".nbc", overwritten),
         (".nbc", one_bit_flipped),
     ],
 )

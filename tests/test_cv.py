@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import sklearn
 from _models import LOSSES, make
-from _tiers import slow_where
+from _tiers import only_where, slow_where
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -44,6 +44,12 @@ from sklearn_linloss._orbits import at_unit_margin, objective_scale
 
 ALPHAS = np.logspace(-4, 1, 6)
 DELTAS = np.logspace(-1, 1, 3)
+
+
+def since_scikit_learn(version):
+    return only_where(
+        lambda: parse_version(sklearn.__version__) >= parse_version(version)
+    )
 
 
 def make_cv(loss, **params):
@@ -305,10 +311,7 @@ def test_each_point_is_the_optimum_of_its_own_problem(loss, l1_ratio, n_classes,
 # -- data ----------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.7"),
-    reason="GridSearchCV did not weigh its scores",
-)
+@since_scikit_learn("1.7")  # before, GridSearchCV did not weigh its scores
 @pytest.mark.parametrize("loss", LOSSES)
 def test_weights_and_groups(loss, iris):
     X, y = iris
@@ -607,10 +610,7 @@ def test_a_scorer_that_fails(iris):
             mine.fit(X, y)
 
 
-@pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.7"),
-    reason="GridSearchCV did not weigh its scores",
-)
+@since_scikit_learn("1.7")  # before, GridSearchCV did not weigh its scores
 @pytest.mark.parametrize("scoring", [None, "roc_auc"])
 def test_a_test_part_without_weight(scoring, breast_cancer):
     X, y = breast_cancer
@@ -644,10 +644,7 @@ RARE = np.arange(10.0)[:, None], np.array(["a"] * 5 + ["b"] * 4 + ["c"])
 TWO = RARE[0], np.array(["a"] * 8 + ["b"] * 2)
 
 
-@pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.9"),
-    reason="LogisticRegressionCV did not tell the labels",
-)
+@since_scikit_learn("1.9")  # before, LogisticRegressionCV did not tell the labels
 @pytest.mark.parametrize("data", [RARE, TWO], ids=["three", "two"])
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_brier_score"])
 def test_probabilities_of_all_classes(scoring, data):
@@ -937,7 +934,7 @@ def test_bad_parameters_leave_no_trace(params, error, iris):
 def test_check_estimator(loss):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = make_cv(loss, alphas=3, cv=3)
+        model = make_cv(loss, alphas=2, cv=2)
         results = check_estimator(model, on_skip=None, on_fail=None)
     failed = [
         f"{r['check_name']}: {r['exception']}"

@@ -325,6 +325,7 @@ print(json.dumps([numba.config.DISABLE_JIT, results]))
 """
 
 
+@pytest.mark.slow
 def test_kernels_run_as_plain_python():
     tests = Path(__file__).parent
     disabled, plain = json.loads(run_python(PLAIN_PYTHON, tests, NUMBA_DISABLE_JIT="1"))

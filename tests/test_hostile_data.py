@@ -139,30 +139,40 @@ def test_counts_beside_small_numbers(loss, alpha):
     assert fit.n_iter_ < 300
 
 
-def test_more_features_than_samples_that_are_told_apart():
+def wider_than_long():
+    return np.random.default_rng(0).normal(size=(12, 300)), np.arange(12) % 5
+
+
+def raw_digits():
+    X, y = load_digits(return_X_y=True)
+    return 16 * X, y
+
+
+@slow_where(lambda data: data is raw_digits)
+@pytest.mark.parametrize(("data", "limit"), [(wider_than_long, 100), (raw_digits, 500)])
+def test_classes_that_are_told_apart(data, limit):
     """The squared hinge near zero, where plain Newton steps meet kinks at once."""
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(12, 300)), np.arange(12) % 5
-    digits, labels = load_digits(return_X_y=True)
-    for data, limit in (((X, y), 100), ((16 * digits, labels), 500)):
-        auto = SVMClassifier("squared_hinge", random_state=0).fit(*data)
-        sdca = SVMClassifier("squared_hinge", solver="sdca", random_state=0).fit(*data)
-        assert auto.gap_ <= 1e-4
-        assert auto.n_iter_ <= limit
-        assert auto.objective_ == pytest.approx(sdca.objective_, rel=2e-4)
-    elastic = SVMClassifier("squared_hinge", l1_ratio=0.5, random_state=0).fit(X, y)
-    assert elastic.gap_ <= 1e-4
+    auto = SVMClassifier("squared_hinge", random_state=0).fit(*data())
+    sdca = SVMClassifier("squared_hinge", solver="sdca", random_state=0).fit(*data())
+    assert auto.gap_ <= 1e-4
+    assert auto.n_iter_ <= limit
+    assert auto.objective_ == pytest.approx(sdca.objective_, rel=2e-4)
 
 
-@pytest.mark.parametrize(
-    ("loss", "l1_ratio"), [("softmax", 0.5), ("squared_hinge", 0.5), ("hinge", 0.5)]
-)
-def test_a_solver_that_stalls_hands_over(loss, l1_ratio):
+@pytest.mark.slow
+def test_more_features_than_samples_by_an_elastic_net():
+    model = SVMClassifier("squared_hinge", l1_ratio=0.5, random_state=0)
+    assert model.fit(*wider_than_long()).gap_ <= 1e-4
+
+
+@slow_where(lambda loss: loss != "hinge")
+@losses
+def test_a_solver_that_stalls_hands_over(loss):
     """Dual ascent makes nothing of features with all of the variance."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 400)) * np.logspace(-1, 3, 400)
     y = rng.integers(0, 9, 600)
-    settings = {"alpha": 1e-3, "l1_ratio": l1_ratio, "max_iter": 400}
+    settings = {"alpha": 1e-3, "l1_ratio": 0.5, "max_iter": 400}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         auto = make(loss, **settings).fit(X, y)

@@ -54,6 +54,7 @@ def test_one_seed_gives_one_model_bit_for_bit():
     assert fits[0].coef_.tobytes() != fits[3].coef_.tobytes()
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_model_compiled_now_or_before(tmp_path):
     # The first process compiles, the second one finds the compiled code on disk.
     models = [

@@ -1,7 +1,14 @@
-"""What other tools make of the classifiers; each needs the extra `tools`."""
+"""What other tools make of the classifiers.
+
+The tests of a tool exist where it is installed, as by the extra `tools`.
+"""
+
+from importlib.util import find_spec
+from shutil import which
 
 import numpy as np
 import pytest
+from _tiers import only_where
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -11,7 +18,6 @@ from sklearn.svm import LinearSVC
 
 from sklearn_linloss import SoftmaxClassifier, SoftmaxClassifierCV, SVMClassifier
 
-EXTRA = "needs the extra tools"
 MODELS = {
     "softmax": lambda: SoftmaxClassifier(alpha=0.01),
     "hinge": lambda: SVMClassifier(alpha=0.01),
@@ -20,6 +26,10 @@ MODELS = {
 
 all_models = pytest.mark.parametrize("model", MODELS)
 all_counts = pytest.mark.parametrize("n_classes", [2, 3])
+
+
+def where_there_is(module):
+    return only_where(lambda: find_spec(module) is not None)
 
 
 def problem(n_classes):
@@ -55,9 +65,7 @@ def test_to_sklearn_predicts_the_same(model, n_classes):
 
 
 def test_to_sklearn_of_sparse_coefficients_and_names():
-    pandas = pytest.importorskip("pandas")
     X, y = load_iris(return_X_y=True, as_frame=True)
-    assert isinstance(X, pandas.DataFrame)
     ours = SVMClassifier(alpha=0.1, l1_ratio=1.0, fit_intercept=False).fit(X, y)
     theirs = ours.sparsify().to_sklearn()
     assert list(theirs.feature_names_in_) == list(X.columns)
@@ -82,11 +90,13 @@ def test_to_sklearn_needs_a_fit():
 # -- tools that know classifiers by their class ----------------------------------------
 
 
+@where_there_is("m2cgen")
 @all_models
 @all_counts
 def test_m2cgen(model, n_classes):
     """Source code without dependencies, of the scores."""
-    m2cgen = pytest.importorskip("m2cgen", reason=EXTRA)
+    import m2cgen
+
     ours, X = fitted(model, n_classes)
     names = {}
     exec(m2cgen.export_to_python(ours.to_sklearn()), names)
@@ -94,11 +104,13 @@ def test_m2cgen(model, n_classes):
     np.testing.assert_allclose(scores, ours.decision_function(X), rtol=1e-9, atol=1e-9)
 
 
+@where_there_is("eli5")
 @all_models
 @all_counts
 def test_eli5(model, n_classes):
     """The weights that it explains are the coefficients."""
-    eli5 = pytest.importorskip("eli5", reason=EXTRA)
+    import eli5
+
     ours, _ = fitted(model, n_classes)
     explained = eli5.explain_weights(ours.to_sklearn(), top=None)
     assert explained.error is None
@@ -110,20 +122,23 @@ def test_eli5(model, n_classes):
         np.testing.assert_allclose(sorted(known), sorted(row))
 
 
+@only_where(lambda: which("java") is not None)
+@where_there_is("sklearn2pmml")
 @all_models
 @all_counts
 def test_sklearn2pmml(model, n_classes, tmp_path):
     """The tables of the PMML file have the coefficients."""
-    sklearn2pmml = pytest.importorskip("sklearn2pmml", reason=EXTRA)
     from xml.etree import ElementTree
+
+    import sklearn2pmml
 
     ours, _ = fitted(model, n_classes)
     path = tmp_path / "model.pmml"
+    pipeline = sklearn2pmml.make_pmml_pipeline(ours.to_sklearn())
     try:
-        pipeline = sklearn2pmml.make_pmml_pipeline(ours.to_sklearn())
         sklearn2pmml.sklearn2pmml(pipeline, str(path))
     except RuntimeError:
-        pytest.skip("sklearn2pmml lacks Java, or does not know this scikit-learn yet")
+        pytest.skip("sklearn2pmml does not know this scikit-learn yet")
     tree = ElementTree.parse(path)
     found = {
         float(node.attrib["coefficient"])
@@ -135,10 +150,12 @@ def test_sklearn2pmml(model, n_classes, tmp_path):
     assert distance.max() <= 1e-12
 
 
+@where_there_is("mlflow")
 @all_models
 def test_mlflow_with_skops(model, tmp_path):
     """MLflow's default format wants to be told which classes to trust."""
-    mlflow_sklearn = pytest.importorskip("mlflow.sklearn", reason=EXTRA)
+    from mlflow import sklearn as mlflow_sklearn
+
     ours, X = fitted(model, 3)
     kind = type(ours)
     mlflow_sklearn.save_model(

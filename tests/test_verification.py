@@ -165,7 +165,7 @@ def test_dual_variables_outside_of_the_domain():
     # Too large ones are made smaller in whole, and prove less.
     with pytest.raises(CertificateError, match="bound"):
         verify(resealed(arrays, dual_data=np.r_[3.0, a[1:]]), X, y)
-    with pytest.raises(CertificateError, match="no matrix"):
+    with pytest.raises(CertificateError, match="parts of a matrix"):
         verify(resealed(arrays, dual_indices=arrays["dual_indices"] + 9), X, y)
 
 

@@ -211,20 +211,54 @@ def test_next_to_no_penalty_on_many_classes(loss, standardised):
     assert model.gap_ <= 1e-4
 
 
-def test_a_sampled_matrix(monkeypatch):
-    rules = replace(_working_set.RULES, rows=0.0, least_rows=100)
-    monkeypatch.setattr(_working_set, "RULES", rules)
+def test_a_fit_with_a_sampled_matrix(monkeypatch):
+    """It sees some rows, others for another seed, and ends at the optimum."""
     rng = np.random.default_rng(4)
     X, y = rng.normal(size=(2000, 12)), rng.integers(0, 4, 2000)
     X[:, 0] += y
-    model = SoftmaxClassifier(alpha=1e-3, l1_ratio=1.0, tol=1e-6, random_state=0).fit(
-        X, y
-    )
-    assert model.gap_ <= 1e-6
-    again = SoftmaxClassifier(alpha=1e-3, l1_ratio=1.0, tol=1e-6, random_state=0).fit(
-        X, y
-    )
-    np.testing.assert_array_equal(model.coef_, again.coef_)
+    parameters = {"alpha": 1e-3, "l1_ratio": 1.0, "tol": 1e-6}
+    exact = SoftmaxClassifier(solver="saga", **parameters).fit(X, y)
+    sampled = replace(_working_set.RULES, rows=0.0, least_rows=100)
+    monkeypatch.setattr(_working_set, "RULES", sampled)
+    samples = []
+
+    def seen(f, second, chosen, rows=None):
+        samples.append(rows)
+        return _systems.hessian_on(f, second, chosen, rows)
+
+    monkeypatch.setattr(_working_set, "hessian_on", seen)
+
+    def fit(seed):
+        samples.clear()
+        model = SoftmaxClassifier(random_state=seed, **parameters).fit(X, y)
+        assert model.gap_ <= 1e-6
+        assert model.objective_ == pytest.approx(exact.objective_, rel=2e-6)
+        assert [len(np.unique(rows)) for rows in samples] == [100] * len(samples)
+        return model.coef_, samples[0]
+
+    (one, rows), (again, _), (_, other_rows) = fit(0), fit(0), fit(1)
+    np.testing.assert_array_equal(one, again)
+    assert (rows != other_rows).any()
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_samples_of_rows_estimate_the_hessian(loss, n_classes):
+    """On the average over the parts of a partition they are the Hessian itself."""
+    rng = np.random.default_rng(6)
+    X, y = rng.normal(size=(60, 5)), np.arange(60) % n_classes
+    f = make_objective(X, y, loss, weight=1.0 + y)
+    scores = f.scores(rng.normal(size=f.size))
+    second = f.loss.second(f.loss_gradient(scores)[1], f.y, f.share)
+    parts = rng.permutation(60).reshape(4, 15)
+    chosen = np.arange(f.n_penalised)
+    estimates = [_systems.hessian_on(f, second, chosen, part) for part in parts]
+    expected = jacobian_product(f, second_derivatives(f, scores))
+    if n_classes > 2:
+        corner = expected[f.n_penalised :, f.n_penalised :]
+        corner += corner.trace() / n_classes  # what makes it definite
+    np.testing.assert_allclose(np.mean(estimates, axis=0), expected, atol=1e-6)
+    assert abs(estimates[0] - expected).max() > 0.01
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

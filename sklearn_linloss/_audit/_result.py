@@ -48,18 +48,19 @@ class Certificate:
     Attributes
     ----------
     model : str
-        What was audited.
+        Name of the model that was audited.
     objective : float
         F at the model, on the data that were given.
     bound : float
-        A number below which no model of this objective is; nan without a penalty.
+        A number that no model of this problem has an objective below; nan without a
+        penalty.
     gap : float
         ``(objective - bound) / objective``: the part of the objective that can be saved
         at most.
     best_intercept : ndarray of shape (n_rows,)
-        The best one beside the same coefficients.
+        The best intercept for the same coefficients.
     intercept_gain : float
-        By how much the objective would fall with it.
+        By how much the objective would fall with that intercept.
     stationarity : float
         Largest entry of the smallest subgradient of F at the model; for the hinge that
         of the subgradient that the dual variables of the proof make. Zero at the

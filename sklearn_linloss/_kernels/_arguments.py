@@ -4,9 +4,9 @@ n samples have n_rows scores: one for two classes, else as many as classes. W is
 (n_rows, n_features), or (n_features, n_rows) for a CSR; b is (1, n_rows), or empty
 without intercepts. Numbers are in the precision of X where nothing else is said.
 
-A tuple costs a call most of a microsecond and its loops nothing: few are better than
-many. None stays an argument of its own: numba drops the code for the other case where
-an argument is asked for it, and not a field.
+Each tuple takes most of a microsecond of a call, and nothing of its loops, so that few
+tuples are better than many. What may be None stays an argument of its own: numba drops
+the code for the other case where an argument is None, and not where a field is.
 """
 
 from typing import NamedTuple

@@ -1,10 +1,10 @@
 """The integers by which kernels tell the losses apart.
 
-All codes come from `code_of`, and each kernel that takes one has `check_code` at its
-door: in its loops a raise would cost vectorisation. No loss is taken for another, then.
-A loss goes into the check when it has its branches: most places name every code, and
-NaN is for what they do not name, but `margin_loss` and `add_pair_grams` leave their
-last branch to what the door lets in.
+All codes come from `code_of`. Each kernel that takes one calls `check_code` first, so
+that no loss is taken for another; a check inside its loops would keep these from being
+vectorised. A new loss goes into `check_code` once the kernels have branches for it.
+Most branches name every code and give NaN for others; `margin_loss` and
+`add_pair_grams` have a last branch without a name, for the one code that is left.
 """
 
 from .._jit import inlined

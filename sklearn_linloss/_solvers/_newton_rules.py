@@ -13,55 +13,62 @@ class Rules:
     # Samples from which the hinge starts by ascent. With a few dozen, a fit of repeated
     # rows would differ from one of weighted rows (benchmarks/NOTES.md).
     ascent_from: int = 100
-    # Samples times coefficients, from which smooth losses start by ascent. From a warm
-    # start 30 times as many, where conjugate gradients gain more from it (0008).
+    # Samples times coefficients from which smooth losses start by ascent: without a
+    # model to start from, and with one, from which conjugate gradients gain more
+    # (0008).
     large: float = 1e5
     large_if_warm: float = 3e6
-    # A Newton step over two passes, up to which it needs no ascent before it: of the
-    # softmax, times the rows of coefficients, and of the squared hinge (0022).
+    # No ascent comes first where a Newton step costs at most so many times two passes
+    # over X: of the softmax, divided by the rows of coefficients, and of the squared
+    # hinge (0022).
     cheap: float = 55.0
     cheap_by_slacks: float = 200.0
-    # Mean squared weight of the samples over the squared mean, from which the ascent of
-    # a smooth loss pays only before quasi-Newton steps (0022).
+    # Where the mean squared weight of the samples is more than so many times the
+    # squared mean, the ascent of a smooth loss pays before quasi-Newton steps only
+    # (0022).
     heavy: float = 4.0
-    ascent_if_small: int = 10  # most iterations of the ascent, below `large`
-    ascent_if_large: int = 100  # and above
+    ascent_if_small: int = 10  # largest number of its iterations, below `large`
+    ascent_if_large: int = 100  # the same from `large` on
     # The ascent ends once the relative gap is below `gap` and `least` iterations are
-    # made, unless `patience` more, at its rate, lead to the tolerance. The gap of a
-    # smooth loss falls at a steadier rate, so that any will do (0009).
+    # made, unless `patience` more would lead to the tolerance at its present rate. The
+    # gap of a smooth loss falls so steadily that its size need not be asked for (0009).
     hinge_gap: float = 0.1
     hinge_least: int = 3
     hinge_patience: int = 20
     smooth_gap: float = np.inf
     smooth_least: int = 8
     smooth_patience: int = 30
-    # Where only pairs can be had: most active ones (their matrix takes 92 MB, 0013);
-    # `least` and `patience` in Newton steps' worth of ascent (0013); the time of an
-    # operation in the factor, over that of one in the ascent.
+    # Where the matrix of all coefficients is too large, and exact steps go by pairs:
+    # the largest number of active ones, whose matrix takes 92 MB; `least` and
+    # `patience`, in units of the ascent that takes as long as a step; and the time of
+    # an operation in the factor divided by that of one in the ascent (0013).
     most_pairs: int = 3400
     least_steps: float = 4.0
     patience_steps: float = 20.0
     flop: float = 0.5
-    # The same two for the hinge where quasi-Newton steps go on (0018).
+    # `least` and `patience` for the hinge where quasi-Newton steps go on (0018).
     secant_least: int = 5
     secant_patience: int = 150
-    # Where classes come apart the ascent of a smooth loss is not left for those: they
-    # meet a kink every few hundredths of their length (0018). That of the hinge then
-    # goes on to this gap, for so many iterations at least (0020).
+    # Where the classes can be separated, the ascent of a smooth loss is not left for
+    # quasi-Newton steps, which meet a kink every few hundredths of their length (0018).
+    # That of the hinge goes on to this gap, and for so many iterations at least (0020).
     separated_gap: float = 0.5
     separated_least: int = 20
-    # Of `most_pairs`: with so many active, exact steps go on (0018); with all of them
-    # where classes come apart (0021).
+    # Exact steps take over once the active pairs are fewer than this part of
+    # `most_pairs` (0018), or than all of them where the classes can be separated
+    # (0021).
     few: float = 0.3
-    least_if_failed: int = 100  # quasi-Newton steps, after exact ones met too many
+    least_if_failed: int = 100  # quasi-Newton steps after exact ones met too many pairs
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
-    # 0.1 to 1 are within noise but on usps, where 0.1 is best (benchmarks/NOTES.md).
+    # From 0.1 to 1 there is no difference beyond noise, except that on usps 0.1 is best
+    # (benchmarks/NOTES.md).
     width_after_ascent: float = 0.3
     width_after_fit: float = 0.03  # with the multipliers of an earlier fit
     smallest_width: float = 0.01
-    # Mean of the largest multiplier of a sample, below which widths grow as it falls,
-    # where no matrix of all coefficients is made (0021).
+    # Where no matrix of all coefficients is made, widths are larger the smaller the
+    # multipliers are: once the mean of the largest one of each sample is below this
+    # (0021).
     small_multipliers: float = 0.1
     # Proximal strength over width / delta^2: that is, at a width of one margin, the
     # curvature of the augmented hinge with all pairs active. With 1e-6 fewer fits of
@@ -75,8 +82,9 @@ class Rules:
     cg_steps: float = 25.0  # of conjugate gradients, about as many as solve a system
     by_pairs_below: float = 0.8  # active pairs a coefficient
     most_cancelled: float = 1e8  # largest entry of the matrix of pairs (0014)
-    # Ridge without L2, over the norm of the gradient: with 1 a free intercept took five
-    # times the steps (benchmarks/NOTES.md). Its least, over the total curvature.
+    # The ridge where there is no L2, divided by the norm of the gradient; with 1, a
+    # free intercept took five times the steps (benchmarks/NOTES.md). And its smallest
+    # value, divided by the total curvature.
     damping: float = 0.1
     smallest_damping: float = 1e-10
     least_damping: float = 1e-6  # after short steps, over the total curvature
@@ -84,7 +92,7 @@ class Rules:
     # -- 4. the step length ----------------------------------------------------------
     short: float = 0.2  # below it steps are damped, or the width grows (0009)
     long: float = 0.5  # below it the inner problem is not solved (0003)
-    rounding: float = 1e-12  # of the objective, and the least gap that is told from 0
+    rounding: float = 1e-12  # of the objective; a smaller gap is taken for zero
     # -- 5. the stop, and 6. the multipliers -----------------------------------------
     exact: float = 1e-13  # predicted descent over the objective, where tiny data end
     tiny: float = 1e4  # samples times coefficients, below which data are tiny
@@ -96,8 +104,8 @@ class Rules:
     least_balanced: int = 2
     most_balanced: int = 10
     balance: float = 0.1
-    # Short steps after which the squared hinge is stuck: many on tiny data, where plain
-    # steps end exactly.
+    # Number of short steps after which the squared hinge is stuck. On tiny data it is
+    # large, since plain steps end there at full precision.
     stuck: int = 20
     stuck_if_tiny: int = 200
 

@@ -48,10 +48,10 @@ def certify(
         sum_i w_i L(W x_i + b, y_i) / sum_i w_i
             + alpha * (l1_ratio * |W|_1 + (1 - l1_ratio) / 2 * |W|_2^2)
 
-    as the classifiers of this package minimise it. That of a known classifier of
-    scikit-learn follows from its parameters; arrays need it to be said. The lower bound
-    comes from a dual point [1]_, for which a model near the optimum is found: it takes
-    about as long as a fit.
+    as the classifiers of this package minimise it. For a classifier of scikit-learn it
+    follows from its parameters; for arrays, `loss` and `alpha` tell it. The lower bound
+    comes from a dual point [1]_. To find a good one, a model near the optimum is
+    fitted, so that a certificate takes about as long as a fit.
 
     Parameters
     ----------
@@ -61,22 +61,22 @@ def certify(
         ends in one. Or ``(coef, intercept)`` of any origin, of the shapes (n_classes,
         n_features) and (n_classes,), and for two classes (1, n_features) and (1,).
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        The data that it was fitted to. They go through a pipeline's other steps.
+        The data that it was fitted to; for a pipeline, what its first step was given.
     y : array-like of shape (n_samples,)
-        The labels. Rows of arrays are in their sorted order.
+        The labels. The rows of a `coef` belong to them in sorted order.
     loss : {"hinge", "squared_hinge", "softmax"}, default=None
-        The loss. Arrays need it; of a known model it follows.
+        The loss. Required for arrays; for a classifier it follows from its parameters.
     alpha : float, default=None
         Strength of the penalty against the mean loss, ``1 / (C * sum(sample_weight))``
-        for a C. Arrays need it; of a known model it follows.
+        for a C. Required for arrays; for a classifier it follows from its parameters.
     l1_ratio : float, default=None
         Mix of the penalty; None is that of the model, and for arrays 0, an L2 penalty.
     delta : float, default=None
         Margin of the hinges; None is that of the model, and for arrays 1.
     fit_intercept : bool, default=None
         Whether the model has an intercept without a penalty; None is what the model
-        says, and for arrays True. A penalised intercept of arrays is a coefficient, of
-        a column of ones in X.
+        says, and for arrays True. Pass a penalised intercept as the coefficient of a
+        column of ones in X.
     sample_weight : array-like of shape (n_samples,), default=None
         The weights it was fitted with. Those of a model's `class_weight` multiply them.
     improve : bool, default=False
@@ -85,13 +85,13 @@ def certify(
     Returns
     -------
     certificate : Certificate
-        The objective, the lower bound, the relative gap and more; printed it is a text.
+        The objective, the lower bound, the relative gap and more. It prints as a text.
 
     Raises
     ------
     ValueError
-        If the objective of the model is none of these, if a parameter contradicts what
-        the model says of itself, or if the data are invalid.
+        If the model minimises another kind of objective, if a parameter contradicts
+        those of the model, or if the data are invalid.
 
     References
     ----------
@@ -179,7 +179,8 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
     missing = [name for name in ("loss", "alpha") if given[name] is None]
     if missing:
         raise ValueError(
-            f"Of arrays nothing is known: say {' and '.join(missing)} of the objective."
+            "Arrays do not tell which objective they were fitted to: pass "
+            f"{' and '.join(missing)}."
         )
     X, y = _check(X, y)
     coef, intercept = arrays
@@ -190,7 +191,8 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
     n_rows = 1 if len(classes) == 2 else len(classes)
     if coef.shape != (n_rows, X.shape[1]) or intercept.shape != (n_rows,):
         of_two = (
-            " Of two rows take the second minus the first, and for L2 half of alpha."
+            " Of two rows of coefficients pass the second minus the first; under L2 "
+            "that is the same problem with half of alpha."
         )
         remedy = of_two * (n_rows == 1)
         raise ValueError(
@@ -205,7 +207,7 @@ def _case_of_arrays(arrays, X, y, sample_weight, given):
         delta=1.0 if given["delta"] is None else given["delta"],
     )
     if not 0.0 <= given["alpha"] < np.inf or not 0.0 <= terms.l1_ratio <= 1.0:
-        raise ValueError("alpha must not be negative, and l1_ratio lie in [0, 1].")
+        raise ValueError("alpha must not be negative, and l1_ratio must be in [0, 1].")
     if not terms.fit_intercept and intercept.any():
         raise ValueError("With fit_intercept=False the intercept must be zero.")
     name = f"(coef, intercept) of {len(coef)} x {X.shape[1]}"
@@ -263,9 +265,9 @@ def _case_of_known(model, X, y, sample_weight):
     terms_of = [of for kind, of in _KNOWN.items() if isinstance(model, kind)]
     if not terms_of:
         raise ValueError(
-            f"What {type(model).__name__} minimises is not known: certify takes "
-            f"{_TAKEN}, or the classifiers of this package. Of others give the "
-            "arrays (coef_, intercept_), the loss and alpha."
+            f"certify does not know what {type(model).__name__} minimises. It takes "
+            f"{_TAKEN}, and the classifiers of this package. For any other linear "
+            "model pass the arrays (coef_, intercept_), the loss and alpha."
         )
     X, y = _check(X, y)
     terms = terms_of[0](model)
@@ -307,8 +309,8 @@ def _of_logistic_regression(model):
         raise _one_against_the_rest(model, "softmax")
     if not several and getattr(model, "multi_class", None) == "multinomial":
         raise ValueError(
-            "Two classes with multi_class='multinomial' have another penalty than one "
-            "row of coefficients; fit them with the default."
+            "With multi_class='multinomial' two classes have two rows of coefficients, "
+            "whose penalty is not that of one row; fit the model with the default."
         )
     C = np.unique(getattr(model, "C_", model.C if hasattr(model, "C") else None))
     ratio = getattr(model, "l1_ratio_", getattr(model, "l1_ratio", None))
@@ -316,7 +318,10 @@ def _of_logistic_regression(model):
     penalty = getattr(model, "penalty", "deprecated")
     ratio = ratios.get(penalty, ratio)
     if len(C) > 1 or len(np.unique(ratio)) > 1:
-        raise ValueError("Each class has its own C or l1_ratio: no one objective has.")
+        raise ValueError(
+            "Each class was fitted with a C or l1_ratio of its own, so that there is "
+            "no one objective to certify."
+        )
     ratio = np.ravel(ratio)[0]
     return _Terms(
         "softmax",

@@ -24,11 +24,11 @@ class LossCurveDisplay:
         The full objective at the start and after each iteration, by the name of the
         fit; None for a stream, whose full objective is unknown.
     batch_loss_curves : dict of str to ndarray of shape (n_updates,), default=None
-        The objective as each mini-batch saw it, of the fits that have that.
+        The objective on each mini-batch, for the fits that recorded it.
     validation_loss_curves : dict of str to ndarray of shape (n_iter + 1,), default=None
-        The mean validation loss, of the fits that have that.
+        The mean validation loss, for the fits that recorded it.
     lower_bound : float, default=None
-        What to subtract from the objectives.
+        The number that is subtracted from the objectives.
     xlabel : str, default="iteration"
         What an iteration is.
 
@@ -37,7 +37,7 @@ class LossCurveDisplay:
     lines_ : dict of str to matplotlib Line2D
         The full objectives.
     batch_lines_ : dict of str to matplotlib Line2D
-        What the mini-batches saw.
+        The objectives on mini-batches.
     validation_lines_ : dict of str to matplotlib Line2D
         The validation losses.
     ax_ : matplotlib Axes
@@ -99,7 +99,7 @@ class LossCurveDisplay:
             Whether the losses are on a logarithmic axis; "auto" does that for an
             excess.
         batches : bool, default=True
-            Whether to draw what the mini-batches of "sgd" saw.
+            Whether to draw the objectives on the mini-batches of "sgd".
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 

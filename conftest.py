@@ -1,0 +1,7 @@
+"""Which doctests of the package are collected; the tests have a conftest.py as well."""
+
+from importlib.util import find_spec
+
+collect_ignore = []
+if find_spec("distributed") is None:  # the dask extra
+    collect_ignore.append("sklearn_linloss/dask")

@@ -8,13 +8,13 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _solvers
+from ._advice import warn_not_converged, warn_of_unread
 from ._audited import AuditedClassifier
 from ._compat import (
     CallbackSupportMixin,
@@ -28,7 +28,7 @@ from ._compat import (
 from ._design import canonical
 from ._diagram import box
 from ._factor import penalty_by_feature
-from ._fit import Fit, scaling_applies, unpack
+from ._fit import Fit, unpack
 from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
@@ -44,23 +44,11 @@ from ._solvers._clock import Clock
 from ._solvers._common import Options, Progress
 from ._solvers._sgd_stream import Stream
 from ._typing import Array, ArrayLike, Matrix
-from ._warn import warn
 from ._watch import Validation, begin_callbacks
 
 # Attributes of a fit that a stream has not, and those that not every fit has.
 _OF_A_FIT = ("objective_", "gap_", "loss_curve_")
 _OF_SOME_FITS = ("batch_loss_curve_", "validation_loss_curve_", "t_", "_stream")
-# The defaults of what only some solvers read.
-_OF_STEPS = {
-    "eta0": 0.01,
-    "power_t": 0.5,
-    "momentum": 0.9,
-    "batch_size": "auto",
-    "average": False,
-    "shuffle": True,
-}
-# Warnings of them that this process has had.
-_SAID: set[tuple] = set()
 
 
 def _can_stream(estimator):
@@ -286,7 +274,7 @@ class LinearLossClassifier(
         problem = problem.without_empty_columns()
         W, b = self._start(previous, problem.classes, shape, coef_init, intercept_init)
         solver = problem.choose_solver(settings)
-        self._warn_of_unread(solver)
+        warn_of_unread(self, solver)
         options = replace(options_of(self), clock=clock)
         held_out = check_held_out(self, problem, *validation)
         if held_out is None and self.early_stopping:
@@ -322,7 +310,7 @@ class LinearLossClassifier(
             self.validation_loss_curve_ = own(np.array(progress.validation.curve))
         wanted = progress.stopped and not progress.out_of_time
         if not (fit.converged or wanted or self.tol == 0.0):
-            self._warn(objective, progress.out_of_time)
+            warn_not_converged(self, objective, progress.out_of_time)
 
     def _partial_fit(self, X, y, classes, sample_weight):
         if self.class_weight == "balanced":
@@ -495,68 +483,6 @@ class LinearLossClassifier(
 
             callbacks.attributes = attributes
         return Progress(solver, options, validation, callbacks)
-
-    def _warn(self, objective, out_of_time):
-        """Warn that the solver did not meet its rule, with remedies that apply."""
-        by_plateau = not _solvers.SOLVERS[self.solver_].ends_by_gap or (
-            self.learning_rate == "constant" and not objective.loss.smooth
-        )
-        if self.early_stopping:
-            state = "before the validation loss stopped falling"
-        elif by_plateau:
-            state = "before the objective reached a plateau"
-        elif self.alpha == 0.0:
-            state = "before the subgradient was small"
-        else:
-            state = f"at a relative duality gap of {self.gap_:.1e}"
-        if out_of_time:
-            limit = f"max_time={self.max_time:g}"
-            remedies = ["increase max_time or tol"]
-        elif self.n_iter_ >= self.max_iter:
-            limit, remedies = f"max_iter={self.max_iter}", ["increase max_iter or tol"]
-        else:
-            limit, remedies = "limit of precision", ["increase tol"]
-            if objective.design.dtype == np.float32:
-                remedies.append("give X in float64")
-        if self.learning_rate != "auto":
-            remedies.append("use another eta0")
-        if scaling_applies(objective):
-            remedies.append("scale the features, for example with StandardScaler")
-        remedy = ", or ".join(remedies)
-        warn(
-            f"The solver {self.solver_!r} stopped after {self.n_iter_} iterations "
-            f"({limit}) {state} (tol={self.tol:g}). {remedy[0].upper()}{remedy[1:]}.",
-            ConvergenceWarning,
-        )
-
-    def _warn_of_unread(self, solver):
-        """Warn of parameters set by the user that have no effect.
-
-        Only where "auto" chose the solver: who names one knows what it reads; and once
-        a process, as the filters of Python would show it for each fit of a search.
-        """
-        if self.solver != "auto":
-            return
-        rate = self.learning_rate
-        unread = set(_OF_STEPS) - set(_solvers.SOLVERS[solver].reads)
-        if rate != "auto":
-            unread.discard("eta0")
-        if rate == "invscaling":
-            unread.discard("power_t")
-        names = [
-            name
-            for name, default in _OF_STEPS.items()
-            if name in unread and getattr(self, name, default) != default
-        ]
-        said = (*names, solver, rate)
-        if names and said not in _SAID:
-            _SAID.add(said)
-            warn(
-                f"{', '.join(names)} had no effect: solver='auto' picked {solver!r}, "
-                f"with learning_rate={rate!r}. Mini-batches need solver='sgd'; eta0 "
-                "needs learning_rate='constant', 'invscaling' or 'adaptive'.",
-                UserWarning,
-            )
 
 
 def _labels(classes, own):

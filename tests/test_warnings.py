@@ -12,12 +12,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_linloss import _base
+from sklearn_linloss import _advice
 
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch):
-    monkeypatch.setattr(_base, "_SAID", set())
+    monkeypatch.setattr(_advice, "_SAID", set())
 
 
 def said(model, X, y, **fit_params):

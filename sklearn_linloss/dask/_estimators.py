@@ -9,6 +9,7 @@ from dask import delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _solvers
+from .._advice import warn_of_unread
 from .._base import LinearLossClassifier, options_of, settings_of
 from .._compat import fit_context
 from .._fit import Fit
@@ -183,7 +184,7 @@ class OnDask(LinearLossClassifier):
             problem = survey(parts, self.class_weight, self.n_jobs)
             request = settings.request(*problem.shape)
             solver = choose(settings, request)
-            self._warn_of_unread(solver)
+            warn_of_unread(self, solver)
             classes, shape = problem.classes, problem.shape[:0:-1]
             W, b = self._start(previous, classes, shape, coef_init, intercept_init)
             f = problem.objective(settings)

@@ -230,3 +230,24 @@ class BlockSums(NamedTuple):
     part: np.ndarray
     total: np.ndarray
     b_total: np.ndarray
+
+
+class Pairs(NamedTuple):
+    """What an interior point method knows of the pairs of a sample and a wrong class.
+
+    All are float64 arrays of shape (n, n_rows), zero at the true class.
+
+    Attributes
+    ----------
+    a, u : ndarray
+        Dual variables, and the multipliers that keep them positive.
+    second : ndarray
+        Second derivatives in the slacks, times the weights.
+    target : ndarray
+        The changes of u * a that a step is to make.
+    """
+
+    a: np.ndarray
+    u: np.ndarray
+    second: np.ndarray
+    target: np.ndarray

@@ -18,6 +18,11 @@ def newton_matrix(n, d, n_rows, size):
     return size**3 / 3.0 + 2.0 * n * size * (d + 1) * pairs
 
 
+def slack_matrix(n, d, size):
+    """The same of the hinges, where each wrong class is coupled with the true one."""
+    return size**3 / 3.0 + 4.0 * n * size * (d + 1)
+
+
 def newton_matrix_by_products(n, n_stored, size):
     """That of two classes from the stored entries, whose products cost more each."""
     return size**3 / 3.0 + _SCATTERED * n_stored**2 / n

@@ -24,8 +24,9 @@ Lagrangian method for solving Lasso problems", SIAM J. Optimization 2018, where 
 are the inner algorithm.
 
 Smooth losses are their own model and need no multipliers: stage 1, on large data whose
-steps cost much, gives them a start. The squared hinge gets multipliers where steps stay
-short, or few pairs are active. Under next to no penalty the hinges go through stronger
+steps cost much, gives them a start. Where steps on the squared hinge stay short,
+interior points follow (`_interior.py`), and it gets multipliers where few pairs are
+active, or those fail. Under next to no penalty the hinges go through stronger
 ones first. Smooth losses with L1 have a way of their own, `_working_set.py`.
 """
 
@@ -34,7 +35,7 @@ from functools import partial
 
 import numpy as np
 
-from . import _costs, _secants, _working_set
+from . import _costs, _interior, _secants, _working_set
 from ._common import (
     Best,
     Checkpoints,
@@ -120,6 +121,7 @@ def _solve(f, theta, certifier, options, progress):
     by_slopes = f.loss.smooth and by_secants
     ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
     sent_back = False
+    goes_inside = _interior.pays(f) and not _lacks_matrix(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
     least = 0 if f.loss.of_slacks else np.inf
     while progress.proceeds(options.max_iter):
@@ -143,6 +145,11 @@ def _solve(f, theta, certifier, options, progress):
             result, ended = _take_steps(f, theta, pull, width, *common)
             if ended:
                 break
+            if goes_inside:
+                result = _interior.solve(f, result.theta, *common)
+                if result.converged or progress.stopped:
+                    return result
+                goes_inside = False
             least = max(2 * least, RULES.least_if_failed)
         theta, pull = result.theta, None if by_slopes else result.pull
         ascends = sent_back = stuck

@@ -11,7 +11,7 @@ from inspect import signature
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
-from sklearn import get_config
+from sklearn._config import get_config
 from sklearn.base import _fit_context
 from sklearn.utils import _array_api
 from sklearn.utils import _safe_indexing as safe_indexing

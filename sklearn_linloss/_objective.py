@@ -366,15 +366,19 @@ class Objective(Layout):
         size = self.loss.dual_size(largest, largest_sum)
         return 1.0 / size if size > 0.0 else np.inf
 
-    def in_domain(self, pull):
-        """Which samples have an a_i in the domain of L_i*; `pull` holds pi_i * a_i."""
+    def within_domain(self, pull, other):
+        """`pull` of the samples whose a_i is in the domain of L_i*, else `other`.
+
+        Both hold pi_i * a_i.
+        """
         dual = pull / self.share[:, None]
         if self.n_rows == 1:
             dual[self.y == 1] *= -1.0
         else:
             dual[np.arange(self.n_samples), self.y] = 0.0
         size = self.loss.dual_size(dual.max(axis=1), dual.sum(axis=1))
-        return (dual.min(axis=1) >= 0.0) & (size <= 1.0)
+        inside = (dual.min(axis=1) >= 0.0) & (size <= 1.0)
+        return np.where(inside[:, None], pull, other)
 
     def intercept_hessian(self, pull):
         """Hessian of the mean of a smooth loss in the intercepts.

@@ -221,6 +221,19 @@ def test_later_epochs_of_sgd_have_all_samples_in_other_orders(xp):
     assert len(set(after)) > 10
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
+def test_factors_of_the_penalty(iris, xp, l1_ratio):
+    """On arrays, where columns are scaled on the device, as on the host."""
+    X, y = StandardScaler().fit_transform(iris[0]), iris[1]
+    terms = {"alpha": 0.05, "l1_ratio": l1_ratio, "tol": 1e-8, "max_iter": 5000}
+    model = make("softmax", penalty_factor=[0.2, 1.0, 3.0, 0.5], **terms)
+    here = sklearn.clone(model).fit(X, y)
+    there = model.fit(xp.asarray(X), y)
+    np.testing.assert_allclose(there.objective_, here.objective_, rtol=1e-7)
+    np.testing.assert_allclose(host(there.coef_), here.coef_, atol=1e-3)
+    assert there.gap_ <= 1e-8
+
+
 def test_sgd_comes_near_the_optimum(iris, xp):
     X, y = StandardScaler().fit_transform(iris[0]), iris[1]
     model = make(

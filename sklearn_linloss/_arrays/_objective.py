@@ -62,6 +62,14 @@ class ArrayObjective(Objective):
         values, a = self._terms(scores, width)
         return self._mean(values), self._pull(a)
 
+    def loss_of_multiple(self, scores, t):
+        value, pull = self.loss_gradient(t * scores)
+        return value, np.vdot(pull, scores)
+
+    def loss_along(self, scores, change, t):
+        value, pull = self.loss_gradient(scores + t * change)
+        return value, np.vdot(pull, change)
+
     def loss_hessian(self, scores, direction, width=0.0):
         _, a = self._terms(scores, width)
         bent = self._ops.bent(a, self._true, self._both(direction), float(width))
@@ -93,6 +101,12 @@ class ArrayObjective(Objective):
         largest_sum = float(xp.max(xp.sum(a, axis=1)))
         size = self.loss.dual_size(float(xp.max(a)), largest_sum)
         return 1.0 / size if size > 0.0 else np.inf
+
+    def within_domain(self, pull, other):
+        xp, dual = self.design.xp, self._pairs(pull) / self._share
+        size = self.loss.dual_size(xp.max(dual, axis=1), xp.sum(dual, axis=1))
+        inside = (xp.min(dual, axis=1) >= 0.0) & (size <= 1.0)
+        return self._rows(xp.where(inside[:, None], pull.array, other.array))
 
     def intercept_hessian(self, pull):
         return self.coupling(self.second(pull))

@@ -89,8 +89,8 @@ class Scaled(Design):
     def dense_rows(self, rows, dtype):
         return self._design.dense_rows(rows, dtype) * self.scale.astype(dtype)
 
-    def dense_blocks(self):
-        for rows, X in self._design.dense_blocks():
+    def dense_blocks(self, part=slice(None)):
+        for rows, X in self._design.dense_blocks(part):
             yield rows, readonly(X * self.scale)
 
     def _scaled(self, W):

@@ -54,7 +54,9 @@ class Arrays(Design):
         total += self.host(adjoint)
 
     def multiplied(self, scale):
-        return Arrays(self._X * self.own(scale.astype(self.dtype)), self.n_threads)
+        other = Arrays(self._X * self.own(scale.astype(self.dtype)), self.n_threads)
+        other.scale = scale
+        return other
 
     def moments(self, weight):
         xp, weight = self.xp, self.own(weight)

@@ -317,10 +317,7 @@ class _Steps:
         """
         f, (scores, pull, change) = self._f, self._before
         _, point = f.loss_gradient(scores + change)
-        linear = pull + f.loss_hessian(scores, change)
-        inside = f.in_domain(linear)
-        point[inside] = linear[inside]
-        return point
+        return f.within_domain(pull + f.loss_hessian(scores, change), point)
 
     @property
     def whole(self):

@@ -404,9 +404,24 @@ class Objective(Layout):
 
     def total_curvature(self, second):
         """Sum of the second derivatives over samples and classes; 1 where it is 0."""
-        if self.loss.twice_differentiable:
-            second = self.loss.class_curvature(second, self.share)
-        return second.sum() or 1.0
+        return self.sum_of(_curvature, second) or 1.0
+
+    def first_order(self, scores, pull, change):
+        """pi_i times the gradient at scores + change, to first order from `pull`, that
+        at `scores`; the gradient itself where a_i would leave the domain of L_i*.
+        """
+        _, point = self.loss_gradient(scores + change)
+        linear = pull + self.loss_hessian(scores, change)
+        inside = self.in_domain(linear)
+        point[inside] = linear[inside]
+        return point
+
+    def sum_of(self, function, *args):
+        """What a function of an objective, and more, sums over the samples.
+
+        It is called in each place where some of them lie.
+        """
+        return function(self, *args)
 
     def zero_rows(self):
         """Zeros of the shape of the scores."""
@@ -577,3 +592,9 @@ class Objective(Layout):
         if self.fit_intercept:
             self.intercepts(flat)[:] = total
         return flat
+
+
+def _curvature(objective, second):
+    if objective.loss.twice_differentiable:
+        second = objective.loss.class_curvature(second, objective.share)
+    return second.sum()

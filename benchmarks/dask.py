@@ -5,13 +5,15 @@
 
 Data are made on the workers, part by part. Each loss is fitted once to warm up, on few
 rows, and then to the tolerance. A pass is one reading of all rows: the scores of a
-model or a step, or a gradient. Memory is the largest resident set so far, of this
-process and of the largest worker, above what both had before the data.
+model or a step, a gradient, or second derivatives. Memory is the largest resident set
+so far, of this process and of the largest worker, above what both had before the data.
+With ``--local`` the local class fits a tenth of the rows, made in the same way.
 """
 
 import argparse
 import resource
 import sys
+from pathlib import Path
 from time import perf_counter
 
 # This file has the name of a package that it needs.
@@ -23,7 +25,10 @@ import numpy as np
 from distributed import Client, LocalCluster, wait
 from scipy import sparse
 
-from sklearn_linloss.dask import SoftmaxClassifier, SVMClassifier, _parts
+import sklearn_linloss
+import sklearn_linloss.dask
+from sklearn_linloss._solvers._systems import hessian, hessian_on
+from sklearn_linloss.dask import _parts
 
 PASSES = {
     "scores": 1,
@@ -32,6 +37,13 @@ PASSES = {
     "covariance": 1,
     "covariance_times": 2,
 }
+
+
+def passes_of(call):
+    """How many times a call reads all rows."""
+    if call.what == "sum_of":
+        return any(each is hessian or each is hessian_on for each in call.args)
+    return PASSES.get(call.what, 0)
 
 
 def make_part(seed, n_samples, n_features, n_classes, csr):
@@ -83,7 +95,7 @@ class Counts:
             before = parts.n_sent, parts.n_received
             answers = original(parts, calls, wanted)
             self.rounds += 1
-            self.passes += sum(PASSES.get(call.what, 0) for call in calls)
+            self.passes += sum(map(passes_of, calls))
             self.sent += parts.n_sent - before[0]
             self.received += parts.n_received - before[1]
             return answers
@@ -99,10 +111,33 @@ def resident():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
-def estimator(loss, args):
+def estimator(loss, args, module=sklearn_linloss.dask):
+    parameters = {"alpha": args.alpha, "l1_ratio": args.l1_ratio, "tol": args.tol}
     if loss == "softmax":
-        return SoftmaxClassifier(alpha=args.alpha, tol=args.tol)
-    return SVMClassifier(loss, alpha=args.alpha, tol=args.tol)
+        return module.SoftmaxClassifier(**parameters)
+    return module.SVMClassifier(loss, **parameters)
+
+
+def fit_locally(args):
+    """The local class on a tenth of the rows."""
+    sys.path.append(str(Path(__file__).parent))
+    from passes import Passes
+
+    sizes = np.diff(np.linspace(0, args.rows // 10, args.partitions + 1).astype(int))
+    shape = args.features, args.classes, args.csr
+    parts = [make_part(seed, size, *shape) for seed, size in enumerate(sizes)]
+    X, y = zip(*parts, strict=True)
+    X, y = (sparse.vstack if args.csr else np.concatenate)(X), np.concatenate(y)
+    passes = Passes()
+    print("\n| loss | local solver | it. | gap | passes |\n|---|---|---|---|---|")
+    for loss in args.losses:
+        passes.count = 0
+        model = estimator(loss, args, sklearn_linloss).fit(X, y)
+        print(
+            f"| {loss} | {model.solver_} | {model.n_iter_} | {model.gap_:.1e} "
+            f"| {passes.count:.0f} |",
+            flush=True,
+        )
 
 
 def main():
@@ -114,7 +149,9 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--csr", action="store_true")
     parser.add_argument("--alpha", type=float, default=1e-3)
+    parser.add_argument("--l1-ratio", type=float, default=0.0)
     parser.add_argument("--tol", type=float, default=1e-4)
+    parser.add_argument("--local", action="store_true")
     parser.add_argument(
         "--losses", nargs="+", default=["softmax", "squared_hinge", "hinge"]
     )
@@ -150,6 +187,8 @@ def main():
         after = resident(), max(client.run(resident).values())
         driver, worker = np.subtract(after, before)
         print(f"\nMB more: driver {driver:.0f}, largest worker {worker:.0f}.")
+    if args.local:
+        fit_locally(args)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -282,13 +283,12 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             X = np.asarray(X)
         X, y, sample_weight = indexable(X, y, sample_weight)
         y = self._check_data(X, y, sample_weight)
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        shared = {name: getattr(self, name) for name in _SHARED}
-        model = self._model(random_state=seed, **shared)
-        grid = self._grid(model, X, y, sample_weight, preprocessor_params)
+        model = self._new_model()
+        data = X, y, sample_weight
+        largest = partial(self._largest_strengths, model, *data, preprocessor_params)
+        grid = self._grid(model, largest)
         cv = check_cv(self.cv, y, classifier=True)
         splits = list(cv.split(X, y, **split_params))
-        room = {"auto": _MOST_BYTES / max(len(splits), 1), True: np.inf, False: 0}
         run = Run(
             model,
             self.preprocessor,
@@ -298,25 +298,38 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             score_params,
             self.error_score,
             np.unique(y),
-            room[self.store_coefs_paths],
+            self._room(len(splits)),
         )
         # Processors go to the folds first; what is left over is the threads of a fit.
         spare = max(threads_of(self.n_jobs) // max(len(splits), 1), 1)
         folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-            delayed(with_threads)(
-                spare, run.fold, grid, X, y, sample_weight, train, test
-            )
-            for train, test in splits
+            delayed(with_threads)(spare, run.fold, grid, data, *split)
+            for split in splits
         )
+        self._take_folds(grid, folds, model)
+        if self.refit:
+            model.set_params(**self.best_params_, n_jobs=self.n_jobs)
+            self._refit(run, X, y, sample_weight)
+        return self
+
+    def _new_model(self):
+        """A classifier with the parameters that all fits share."""
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        shared = {name: getattr(self, name) for name in _SHARED}
+        return self._model(random_state=seed, **shared)
+
+    def _room(self, n_folds):
+        """Bytes for the models of a fold."""
+        most = {"auto": _MOST_BYTES / max(n_folds, 1), True: np.inf, False: 0}
+        return most[self.store_coefs_paths]
+
+    def _take_folds(self, grid, folds, model):
+        """The attributes of a search, and warnings where it fell short."""
         fits = [fit for fold in folds for fit in fold.fits if fit is not None]
         warn_of_gaps(fits, model)
         warn_of_failures(folds, self.error_score)
         self._record(grid, folds)
         self._warn_at_an_end(grid)
-        if self.refit:
-            model.set_params(**self.best_params_, n_jobs=self.n_jobs)
-            self._refit(run, X, y, sample_weight)
-        return self
 
     def _check_data(self, X, y, sample_weight):
         """What no fold could serve is said here; y as an array."""
@@ -357,7 +370,8 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
     def _scorer(self):
         return check_scoring(self, scoring=self.scoring or "accuracy")
 
-    def _grid(self, model, X, y, sample_weight, preprocessor_params):
+    def _grid(self, model, largest):
+        """The grid; `largest` finds where the paths of some `l1_ratios` begin."""
         l1_ratios = list_of(self.l1_ratios, "l1_ratios")
         deltas = list_of(self._margins(), "deltas")
         if np.ndim(self.alphas) > 0:
@@ -369,19 +383,23 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
                 )
         else:
             check_count(self.alphas, self.eps)
-            if self.preprocessor is not None:
-                X = clone(self.preprocessor).fit_transform(X, y, **preprocessor_params)
-            model = clone(model)
-            problem = check_problem(model, X, y, sample_weight)
-            loss = settings_of(model).loss
-            alphas = []
-            grouped = self.penalty == "grouped"
-            fixed = self.fit_intercept, grouped, self.penalty_factor
-            for l1_ratio in l1_ratios:
-                largest, _ = alpha_max(problem, loss, l1_ratio, *fixed)
-                alphas.append(strengths(largest, self.alphas, self.eps))
+            alphas = [
+                strengths(each, self.alphas, self.eps) for each in largest(l1_ratios)
+            ]
             alphas = np.array(alphas if len(alphas) > 1 else alphas[0])
         return Grid(model, alphas, deltas, l1_ratios)
+
+    def _largest_strengths(
+        self, model, X, y, sample_weight, preprocessor_params, l1_ratios
+    ):  # fmt: skip
+        """Where the paths of some `l1_ratios` begin."""
+        if self.preprocessor is not None:
+            X = clone(self.preprocessor).fit_transform(X, y, **preprocessor_params)
+        problem = check_problem(clone(model), X, y, sample_weight)
+        loss = settings_of(model).loss
+        grouped = self.penalty == "grouped"
+        fixed = self.fit_intercept, grouped, self.penalty_factor
+        return [alpha_max(problem, loss, each, *fixed)[0] for each in l1_ratios]
 
     def _record(self, grid, folds):
         self.n_splits_ = len(folds)
@@ -460,9 +478,13 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
             X = preprocessor.fit_transform(X, y, **run.preprocessor_params)
             steps = [("preprocessor", preprocessor)]
         model = run.model.fit(X, y, sample_weight)
+        self.refit_time_ = time.perf_counter() - start
+        self._take_best(model, steps)
+
+    def _take_best(self, model, steps=()):
+        """The attributes of the chosen model, behind the steps before it."""
         self.best_estimator_ = Pipeline([*steps, ("classifier", model)])
         if not steps:
             self.best_estimator_ = model
-        self.refit_time_ = time.perf_counter() - start
         for name in _OF_THE_MODEL:
             setattr(self, name, getattr(model, name))

@@ -1,6 +1,8 @@
 """The model without coefficients: its intercept, and where L1 leaves no other."""
 
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -38,6 +40,45 @@ class Rules:
 RULES = Rules()
 
 
+class Totals(NamedTuple):
+    """Sums over samples that the empty model, and where it ends, depend on.
+
+    Attributes
+    ----------
+    mass : ndarray of shape (n_classes,)
+        Sum of the weights of each class.
+    sums : ndarray of shape (n_classes, n_features)
+        Weighted sums of the samples of each class.
+    low, high : ndarrays of shape (n_features,)
+        Range of each feature.
+    """
+
+    mass: np.ndarray
+    sums: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @staticmethod
+    def of(X, codes, weight, n_classes):
+        """Those of some samples."""
+        n = len(codes)
+        shape = n_classes, n
+        of_class = sparse.csr_matrix((weight, (codes, np.arange(n))), shape)
+        low, high = (
+            min_max_axis(X, axis=0)
+            if sparse.issparse(X)
+            else (X.min(axis=0), X.max(axis=0))
+        )
+        mass = np.bincount(codes, weights=weight, minlength=n_classes)
+        return Totals(mass, _dense(of_class @ X), low, high)
+
+    @staticmethod
+    def pool(several):
+        """Those of all samples from those of disjoint ones."""
+        mass, sums, low, high = zip(*several, strict=True)
+        return Totals(sum(mass), sum(sums), np.min(low, axis=0), np.max(high, axis=0))
+
+
 def best_intercept(objective):
     """The best intercept without coefficients, of an objective that has one.
 
@@ -64,12 +105,12 @@ def best_intercept(objective):
     return b - b.mean() * (f.n_rows > 1)
 
 
-def loss_without_coefficients(problem, loss, fit_intercept, intercept=None):
+def loss_without_coefficients(mass, loss, fit_intercept, intercept=None):
     """The mean loss of the best model that has no coefficients.
 
-    `intercept` is its intercept, where that is known.
+    `mass` is the sum of the weights of each class, and `intercept` the intercept of
+    that model, where it is known.
     """
-    mass = np.bincount(problem.codes, weights=problem.weight)
     alone = _one_sample_a_class(mass, loss, fit_intercept)
     theta = np.zeros(alone.size)
     if fit_intercept:
@@ -135,12 +176,6 @@ def alpha_max(
     ValueError
         If it is not known.
     """
-    if not (loss.smooth or has_kinks(loss)):
-        raise ValueError(
-            f"It is not known where a path with loss={loss.name!r} begins: give alphas."
-        )
-    of_loss = _alpha_max_of_hinge if has_kinks(loss) else _alpha_max_of_others
-    grouped &= problem.n_classes > 2
     if factor is not None:
         factor = np.asarray(factor, dtype=np.float64)
         held = np.flatnonzero(factor > 0.0)
@@ -149,9 +184,42 @@ def alpha_max(
         if len(held) == 0:
             return 0.0, None
         if free.shape[1]:
+            grouped &= problem.n_classes > 2
             largest = _alpha_max_beside(free, problem, loss, fit_intercept, grouped)
             return largest / (l1_ratio or 1.0), None
-    largest, b = of_loss(problem, loss, l1_ratio, fit_intercept, grouped)
+    samples = problem.X, problem.codes, problem.weight
+    totals = Totals.of(*samples, problem.n_classes)
+    kinks = partial(_Kinks, *samples)
+    return alpha_max_of(totals, loss, l1_ratio, fit_intercept, grouped, kinks)
+
+
+def alpha_max_of(totals, loss, l1_ratio, fit_intercept, grouped=False, kinks=None):
+    """The same from sums over samples.
+
+    Parameters
+    ----------
+    totals : Totals
+    loss, l1_ratio, fit_intercept, grouped
+        As `alpha_max` takes them.
+    kinks : callable, default=None
+        Which pairs of classes have kinks -> `_Kinks` of the samples. Without the
+        samples the result for the hinge may be larger.
+
+    Returns
+    -------
+    alpha_max, intercept
+        As `alpha_max` returns them.
+    """
+    if not (loss.smooth or has_kinks(loss)):
+        raise ValueError(
+            f"It is not known where a path with loss={loss.name!r} begins: give alphas."
+        )
+    grouped &= len(totals.mass) > 2
+    if has_kinks(loss):
+        kinks = kinks if l1_ratio > 0.0 and not grouped else None
+        largest, b = _alpha_max_of_hinge(totals, loss, fit_intercept, grouped, kinks)
+    else:
+        largest, b = _alpha_max_of_others(totals, loss, fit_intercept, grouped)
     return largest / (l1_ratio or 1.0), b
 
 
@@ -190,85 +258,74 @@ def _alpha_max_beside(free, problem, loss, fit_intercept, grouped):
     solve, zero = SOLVERS[solver].solve, np.zeros(f.size)
     theta = solve(f, zero, Certifier(f), options, progress).theta
     _, pull = f.loss_gradient(f.scores(theta))
-    X = problem.X
+    totals = Totals.of(problem.X, problem.codes, problem.weight, problem.n_classes)
     mass_of_pull = np.abs(pull).sum(axis=0).max()
-    slopes = _dense((X.T @ pull).T)
-    largest = _largest_slope(slopes, X, mass_of_pull, grouped)
+    slopes = _dense((problem.X.T @ pull).T)
+    largest = _largest_slope(slopes, totals, mass_of_pull, grouped)
     return largest * (1.0 + RULES.rounding_of_lp)
 
 
-def _alpha_max_of_others(problem, loss, l1_ratio, fit_intercept, grouped):
+def _alpha_max_of_others(totals, loss, fit_intercept, grouped):
     """The same for ``l1_ratio=1``, where the loss has a gradient."""
-    X, codes, weight, n_classes = (
-        problem.X,
-        problem.codes,
-        problem.weight,
-        problem.n_classes,
-    )
-    mass = np.bincount(codes, weights=weight)
+    mass = totals.mass
     f = _one_sample_a_class(mass, loss, fit_intercept)
     b = best_intercept(f) if fit_intercept else np.zeros(f.n_rows)
-    _, pull = f.loss_gradient(np.tile(b, (n_classes, 1)))
-    means = _sums_by_class(X, codes, weight / mass[codes])
+    _, pull = f.loss_gradient(np.tile(b, (len(mass), 1)))
+    means = totals.sums / mass[:, None]
     if fit_intercept:
         # The pulls on the best intercept have sum zero: the features may be centred.
         means -= mass @ means / mass.sum()
     mass_of_pull = np.abs(pull).sum(axis=0).max()
-    largest = _largest_slope(pull.T @ means, X, mass_of_pull, grouped)
+    largest = _largest_slope(pull.T @ means, totals, mass_of_pull, grouped)
     return largest * (1.0 + RULES.rounding), b
 
 
-def _largest_slope(slopes, X, mass, grouped):
+def _largest_slope(slopes, totals, mass, grouped):
     """The largest of slopes (n_rows, n_features) that are sums over samples, or the
     largest length of those of a feature, where they are grouped.
 
     It is 0 where all of them may be what rounding left of terms of weight `mass`: of
     constant features, or of classes whose means are equal.
     """
-    if sparse.issparse(X):
-        low, high = min_max_axis(X, axis=0)
-    else:
-        low, high = X.min(axis=0), X.max(axis=0)
     size = np.abs(slopes)
-    least = RULES.nothing * mass * np.maximum(np.abs(low), np.abs(high))
+    farthest = np.maximum(np.abs(totals.low), np.abs(totals.high))
+    least = RULES.nothing * mass * farthest
     size[size <= least] = 0.0
     return float((np.linalg.norm(size, axis=0) if grouped else size).max(initial=0.0))
 
 
-def _alpha_max_of_hinge(problem, loss, l1_ratio, fit_intercept, grouped):
+def _alpha_max_of_hinge(totals, loss, fit_intercept, grouped, kinks):
     """The same for the hinge, whose slope at zero is not unique.
 
     The best dual variables of the empty model are a face of their domain; alpha_max is
     the smallest max-norm of their pull on the coefficients, a linear program over the
-    samples whose hinges have a kink there. Without an L1 part any point of the face
-    does. With more than `RULES.most_kinks` free variables the result may be larger, of
-    a point of the face that is not the best.
+    samples whose hinges have a kink there. Where those are None, as without an L1 part,
+    any point of the face does. With more than `RULES.most_kinks` free variables the
+    result may be larger, of a point of the face that is not the best.
     """
-    X, codes, weight = problem.X, problem.codes, problem.weight
-    weight = weight / weight.sum()
-    mass = np.bincount(codes, weights=weight)
+    total = totals.mass.sum()
+    mass, sums = totals.mass / total, totals.sums / total
     K = len(mass)
     b, flows = np.zeros(K), mass[:, None] * (1.0 - np.eye(K))
-    sums = _sums_by_class(X, codes, weight)
     if fit_intercept:
         b = best_levels(mass)
         flows = best_flows(mass, b)
         # As much flows into a class as out of it: the features may be centred.
-        sums -= np.outer(mass, sums.sum(axis=0))
+        sums = sums - np.outer(mass, sums.sum(axis=0))
 
     def pull_of(flows):
         share = flows / mass[:, None]
         return (share.T - np.diag(share.sum(axis=1))) @ sums
 
-    largest = _largest_slope(pull_of(flows), X, 2.0 * flows.sum(), grouped)
+    largest = _largest_slope(pull_of(flows), totals, 2.0 * flows.sum(), grouped)
     slack = 1.0 + b - b[:, None]
     np.fill_diagonal(slack, -1.0)
     at_kinks = np.abs(slack) <= RULES.kink
     solvable = 0 < np.count_nonzero(at_kinks) <= RULES.most_kinks
-    if largest > 0.0 and l1_ratio > 0.0 and solvable and not grouped:
+    if largest > 0.0 and solvable and kinks is not None:
         settled = np.where(at_kinks, 0.0, flows)
-        kinks = _Kinks(X, codes, weight, at_kinks)
-        largest = _smallest_pull(kinks, flows, settled, mass, pull_of(settled))
+        free = kinks(at_kinks)
+        largest = _smallest_pull(free, flows, settled, mass, pull_of(settled))
     return largest * (1.0 + RULES.rounding_of_lp), _levels_of_rows(b, loss.delta)
 
 
@@ -371,13 +428,6 @@ def _smooth_flows(mass, b):
     return RULES.width * float(value), flows, mass[:, None] * e * share**2 / RULES.width
 
 
-def _sums_by_class(X, codes, weight):
-    """Weighted sums of the rows of each class, of shape (n_classes, n_features)."""
-    n = len(codes)
-    of_class = sparse.csr_matrix((weight, (codes, np.arange(n))), (codes.max() + 1, n))
-    return _dense(of_class @ X)
-
-
 def _dense(matrix):
     return matrix.toarray() if sparse.issparse(matrix) else matrix
 
@@ -406,8 +456,8 @@ class _Kinks:
         self._group_of_kink = (
             first[source].repeat(count) + np.arange(self.n) - begin.repeat(count)
         )
-        self._X, self._weight, self._n_classes = X, weight, len(kinks)
-        self._mean = weight @ X
+        self._X, self._weight, self._n_classes = X, weight / weight.sum(), len(kinks)
+        self._mean = self._weight @ X
 
     def _row(self, k, values):
         """What each of them, at 1, adds to class k; values are those of samples."""

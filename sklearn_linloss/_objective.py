@@ -367,10 +367,7 @@ class Objective(Layout):
         return 1.0 / size if size > 0.0 else np.inf
 
     def within_domain(self, pull, other):
-        """`pull` of the samples whose a_i is in the domain of L_i*, else `other`.
-
-        Both hold pi_i * a_i.
-        """
+        """pi_i * a_i of `pull` where a_i is in the domain of L_i*, else of `other`."""
         dual = pull / self.share[:, None]
         if self.n_rows == 1:
             dual[self.y == 1] *= -1.0
@@ -408,9 +405,21 @@ class Objective(Layout):
 
     def total_curvature(self, second):
         """Sum of the second derivatives over samples and classes; 1 where it is 0."""
-        if self.loss.twice_differentiable:
-            second = self.loss.class_curvature(second, self.share)
-        return second.sum() or 1.0
+        return self.sum_of(_curvature, second) or 1.0
+
+    def first_order(self, scores, pull, change):
+        """pi_i times the gradient at scores + change, to first order from `pull`, that
+        at `scores`; the gradient itself where a_i would leave the domain of L_i*.
+        """
+        _, point = self.loss_gradient(scores + change)
+        return self.within_domain(pull + self.loss_hessian(scores, change), point)
+
+    def sum_of(self, function, *args):
+        """What a function of an objective, and more, sums over the samples.
+
+        It is called in each place where some of them lie.
+        """
+        return function(self, *args)
 
     def zero_rows(self):
         """Zeros of the shape of the scores."""
@@ -581,3 +590,9 @@ class Objective(Layout):
         if self.fit_intercept:
             self.intercepts(flat)[:] = total
         return flat
+
+
+def _curvature(objective, second):
+    if objective.loss.twice_differentiable:
+        second = objective.loss.class_curvature(second, objective.share)
+    return second.sum()

@@ -15,6 +15,7 @@ from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
 from ._problem import check_problem
 from ._softmax import SoftmaxClassifier
+from ._solvers import run
 from ._solvers._clock import Clock
 from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
@@ -257,6 +258,27 @@ def linear_path(
     >>> path.predict(X[:3], alpha=path.alphas[-1])
     array([0, 0, 0])
     """
+    model = path_model(loss, delta, l1_ratio, params)
+    alphas = check_alphas(alphas, eps)
+    problem = check_problem(model, X, y, sample_weight)
+    intercept = None
+    if np.ndim(alphas) == 0:
+        grouped = model.penalty == "grouped"
+        fixed = model.fit_intercept, grouped, model.penalty_factor
+        loss = settings_of(model).loss
+        largest, intercept = alpha_max(problem, loss, l1_ratio, *fixed)
+        alphas = strengths(largest, alphas, eps)
+    return follow_path(PathFollower(model, problem), alphas, intercept)
+
+
+def path_model(loss, delta, l1_ratio, params):
+    """An estimator with the parameters of the fits of a path.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are invalid, or not those of a path.
+    """
     if "alpha" in params:
         raise TypeError("A path has many strengths: give them as alphas, not as alpha.")
     if loss not in ("softmax", "hinge", "squared_hinge"):
@@ -270,29 +292,45 @@ def linear_path(
     if model.early_stopping:
         raise ValueError("early_stopping=True is not supported along a path.")
     model._validate_params()
+    return model
+
+
+def check_alphas(alphas, eps):
+    """The strengths of a path, or their number, once they are valid.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
     if np.ndim(alphas) == 0:
         check_count(alphas, eps)
-    else:
-        alphas = check_strengths(alphas)
-        if alphas.ndim > 1:
-            raise ValueError(f"alphas must be a list, got the shape {alphas.shape}.")
-    problem = check_problem(model, X, y, sample_weight)
-    start, loss = None, settings_of(model).loss
-    if np.ndim(alphas) == 0:
-        largest, b = alpha_max(
-            problem,
-            loss,
-            l1_ratio,
-            model.fit_intercept,
-            model.penalty == "grouped",
-            model.penalty_factor,
-        )
-        alphas = strengths(largest, alphas, eps)
-        start = b if model.fit_intercept else None
+        return alphas
+    alphas = check_strengths(alphas)
+    if alphas.ndim > 1:
+        raise ValueError(f"alphas must be a list, got the shape {alphas.shape}.")
+    return alphas
+
+
+def follow_path(follower, alphas, intercept=None):
+    """The path of some strengths.
+
+    Parameters
+    ----------
+    follower : PathFollower
+    alphas : ndarray of shape (n_alphas,)
+    intercept : ndarray of shape (n_rows,), default=None
+        That of the best model without coefficients, where the path begins there.
+
+    Returns
+    -------
+    path : LinearPath
+    """
+    model, problem = follower.model, follower.problem
     alphas = np.sort(alphas)[::-1]
-    follower = PathFollower(model, problem)
-    if start is not None:
-        follower.start(start)
+    intercept = intercept if model.fit_intercept else None
+    if intercept is not None:
+        follower.start(intercept)
     fits = []
     for alpha in alphas:
         model.set_params(alpha=float(alpha))
@@ -309,7 +347,8 @@ def linear_path(
         penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
         W = W if penalty.scale is None else W / penalty.scale
         penalties.append(penalty.laid_out(len(W), features_first=False).value(W))
-    empty = loss_without_coefficients(problem, loss, model.fit_intercept, start)
+    loss, mass = settings_of(model).loss, problem.class_mass
+    empty = loss_without_coefficients(mass, loss, model.fit_intercept, intercept)
     return LinearPath(
         alphas,
         **of_fits,
@@ -370,11 +409,13 @@ class PathFollower:
     model : SVMClassifier or SoftmaxClassifier
         Whose parameters, as they are at each fit, are those of the fit.
     problem : Problem
+    run : callable, default=_solvers.run
+        What minimises.
     """
 
-    def __init__(self, model, problem):
-        self._model = model
-        self._n_features = problem.X.shape[1]
+    def __init__(self, model, problem, run=run):
+        self.model, self.problem = model, problem
+        self._run = run
         self._problem = problem.without_empty_columns()
         self._options = options_of(model)
         self._objectives = {}
@@ -382,12 +423,16 @@ class PathFollower:
 
     def start(self, intercept):
         """Start from an intercept without coefficients."""
-        coef = np.zeros((len(intercept), self._n_features))
+        coef = np.zeros((len(intercept), self.problem.n_features))
         self._known = [(np.inf, coef, intercept, None)]
 
     def forget(self):
         """Make the next fit on its own."""
         self._known = []
+
+    def forget_duals(self):
+        """Make it from the models alone."""
+        self._known = [(*known[:-1], None) for known in self._known]
 
     def fit(self):
         """The fit at the model's present parameters.
@@ -396,20 +441,20 @@ class PathFollower:
         -------
         fit : Fit
         """
-        settings, problem = settings_of(self._model), self._problem
+        settings, problem = settings_of(self.model), self._problem
         solver = problem.choose_solver(settings)
         kind = solver, settings.penalty.power
         if kind not in self._objectives:
             self._objectives[kind] = problem.objective_for(solver, settings)
         penalty = problem.penalty(settings)
         f = self._objectives[kind].with_terms(settings.loss, penalty)
-        alpha = self._model.alpha
+        alpha = self.model.alpha
         log_alpha = np.log(alpha) if alpha > 0.0 else -np.inf
         theta, pull = self._predict(f, log_alpha)
-        clock = Clock(self._model.max_time)
+        clock = Clock(self.model.max_time)
         options = replace(self._options, pull=pull, clock=clock)
         progress = Progress(solver, options)
-        fit = Fit(f, solver, theta, options, progress)
+        fit = Fit(f, solver, theta, options, progress, self._run)
         before = [(*known[:-1], None) for known in self._known[1 - _POINTS :]]
         pull = None if f.loss.smooth else fit.pull
         self._known = [*before, (log_alpha, fit.coef, fit.intercept, pull)]

@@ -124,9 +124,19 @@ class Problem:
         return len(self.classes)
 
     @property
+    def n_features(self):
+        """Number of features."""
+        return self.X.shape[1]
+
+    @property
     def n_rows(self):
         """Rows of coefficients: one for two classes."""
         return 1 if self.n_classes == 2 else self.n_classes
+
+    @property
+    def class_mass(self):
+        """Sum of the weights of each class."""
+        return np.bincount(self.codes, weights=self.weight)
 
     def without_empty_columns(self):
         """The problem without columns that have no entries, where those are many."""

@@ -5,6 +5,7 @@ from collections import Counter
 from copy import copy
 from dataclasses import dataclass
 from numbers import Number
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import rankdata
@@ -110,6 +111,9 @@ def _validate(model, **values):
 class Run:
     """What all folds have in common."""
 
+    # Errors that are those of all fits, and not of one.
+    hopeless: ClassVar[tuple] = ()
+
     model: LinearLossClassifier
     preprocessor: object
     scorer: object
@@ -120,23 +124,23 @@ class Run:
     labels: np.ndarray
     room: float  # bytes for the models of a fold
 
-    def fold(self, grid, X, y, sample_weight, train, test):
-        """Fit every orbit on one part of the data, and score every point on another."""
+    def fold(self, grid, data, train, test):
+        """Fit every orbit on one part of the data, and score every point on another.
+
+        The data are X, y and the weights.
+        """
         fold = Fold(grid, self.error_score)
-        prepared = self._attempt(
-            fold.fit_errors, self._prepare, X, y, sample_weight, train
-        )
+        prepared = self._attempt(fold.fit_errors, self._prepare, data, train)
         if prepared is None:
             fold.fit_errors *= len(fold.fits)
             return fold
         model, follower, preprocessor = prepared
         fold.classes = model.classes_
-        X_test = self._attempt(
-            fold.score_errors, self._test_part, model, preprocessor, X, test
+        held_out = self._attempt(
+            fold.score_errors, self._test_part, model, preprocessor, data, test
         )
-        if X_test is None:
+        if held_out is None:
             fold.score_errors *= len(fold.scores)
-        params = _part(self.score_params, test)
         for path in grid.paths:
             follower.forget()
             for orbit in path:
@@ -149,8 +153,8 @@ class Run:
                 if fit is None:
                     continue
                 fold.fits[orbit] = fit
-                if X_test is not None:
-                    self._score_orbit(fold, grid, orbit, model, X_test, y[test], params)
+                if held_out is not None:
+                    self._score_orbit(fold, grid, orbit, model, held_out)
                 fold.lighten(fit, self.room)
         return fold
 
@@ -159,13 +163,14 @@ class Run:
         try:
             return function(*args)
         except Exception as error:
-            if self.error_score == "raise":
+            if self.error_score == "raise" or isinstance(error, self.hopeless):
                 raise
             errors.append(f"{type(error).__name__}: {error}")
             return None
 
-    def _prepare(self, X, y, sample_weight, train):
+    def _prepare(self, data, train):
         """The model with its classes, what fits it, and the fitted preprocessor."""
+        X, y, sample_weight = data
         X, y, preprocessor = _rows(X, train), y[train], self.preprocessor
         if preprocessor is not None:
             preprocessor = clone(preprocessor)
@@ -176,16 +181,17 @@ class Run:
         model.classes_ = problem.classes
         return model, PathFollower(model, problem), preprocessor
 
-    def _test_part(self, model, preprocessor, X, test):
-        """The data to score on."""
+    def _test_part(self, model, preprocessor, data, test):
+        """The data to score on, and what else the scorer takes."""
+        X, y, _ = data
         X = _rows(X, test)
         if preprocessor is not None:
             X = preprocessor.transform(X)
         if self.counts_hits:
             X = validate_data(model, X, reset=False, accept_sparse="csr")
-        return X
+        return X, y[test], _part(self.score_params, test)
 
-    def _score_orbit(self, fold, grid, orbit, model, X_test, y_test, params):
+    def _score_orbit(self, fold, grid, orbit, model, held_out):
         """Score the points that share a fit."""
         points = np.flatnonzero(grid.orbit == orbit)
         for point in points:
@@ -196,9 +202,7 @@ class Run:
             fitted = grid.fitted(model, fold.fits[orbit], point)
             n_errors = len(fold.score_errors)
             start = time.perf_counter()
-            score = self._attempt(
-                fold.score_errors, self._score, fitted, X_test, y_test, params
-            )
+            score = self._attempt(fold.score_errors, self._score, fitted, *held_out)
             fold.score_times[point] = time.perf_counter() - start
             if len(fold.score_errors) == n_errors:
                 fold.scores[point] = _number(score)

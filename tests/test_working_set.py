@@ -222,11 +222,13 @@ def test_a_fit_with_a_sampled_matrix(monkeypatch):
     monkeypatch.setattr(_working_set, "RULES", sampled)
     samples = []
 
-    def seen(f, second, chosen, rows=None):
-        samples.append(rows)
-        return _systems.hessian_on(f, second, chosen, rows)
+    draw = _systems._equally_likely
 
-    monkeypatch.setattr(_working_set, "hessian_on", seen)
+    def seen(*args):
+        samples.append(draw(*args))
+        return samples[-1]
+
+    monkeypatch.setattr(_systems, "_equally_likely", seen)
 
     def fit(seed):
         samples.clear()
@@ -243,7 +245,7 @@ def test_a_fit_with_a_sampled_matrix(monkeypatch):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_samples_of_rows_estimate_the_hessian(loss, n_classes):
+def test_samples_of_rows_estimate_the_hessian(loss, n_classes, monkeypatch):
     """On the average over the parts of a partition they are the Hessian itself."""
     rng = np.random.default_rng(6)
     X, y = rng.normal(size=(60, 5)), np.arange(60) % n_classes
@@ -252,7 +254,8 @@ def test_samples_of_rows_estimate_the_hessian(loss, n_classes):
     second = f.loss.second(f.loss_gradient(scores)[1], f.y, f.share)
     parts = rng.permutation(60).reshape(4, 15)
     chosen = np.arange(f.n_penalised)
-    estimates = [_systems.hessian_on(f, second, chosen, part) for part in parts]
+    monkeypatch.setattr(_systems, "_equally_likely", lambda n, part, k: parts[k])
+    estimates = [_systems.hessian_on(f, second, chosen, (0.25, k)) for k in range(4)]
     expected = jacobian_product(f, second_derivatives(f, scores))
     if n_classes > 2:
         corner = expected[f.n_penalised :, f.n_penalised :]

@@ -56,12 +56,16 @@ class Design:
         Numbers that a pass over the rows reads.
     scale : ndarray of shape (n_features,) or None
         What the columns of the user's data were multiplied by.
+    in_parts : bool
+        Whether its rows lie in several places: there are sums over all of them, and
+        neither rows nor columns can be chosen.
     """
 
     only_products = False
     features_first = False
     counts_from_centre = True
     scale = None
+    in_parts = False
 
     def __init__(self, shape, dtype, n_threads=1):
         self.n_samples, self.n_features = shape

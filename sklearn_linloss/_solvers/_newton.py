@@ -57,7 +57,7 @@ from ._newton_rules import RULES
 from ._registry import RULES as LIMITS
 from ._registry import too_large
 from ._sdca import DualAscent, ascend
-from ._secants import descend
+from ._secants import descend, pairs_are_few
 from ._systems import (
     by_products,
     hessian,
@@ -105,7 +105,7 @@ def _solve_by_products(f, theta, certifier, options, progress):
         theta, pull = result.theta, result.pull
     best = Best(theta, f.value(theta, np.float64))
     common = best, certifier, options, progress
-    result, ended = _take_steps(f, theta, pull, RULES.width_after_fit, *common)
+    result, ended = take_steps(f, theta, pull, RULES.width_after_fit, *common)
     return replace(result, stalled=options.hands_over and not ended)
 
 
@@ -135,14 +135,15 @@ def _solve(f, theta, certifier, options, progress):
             width = RULES.width_after_ascent
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
-            result, ended = descend(f, theta, pull, width, *common, least)
+            leaves = partial(pairs_are_few, f, least)
+            result, ended = descend(f, theta, pull, width, *common, leaves)
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
             if by_slopes and not stuck:
                 _, pull = f.loss_gradient(f.scores(theta, np.float64))
         if not by_secants or not stuck:
-            result, ended = _take_steps(f, theta, pull, width, *common)
+            result, ended = take_steps(f, theta, pull, width, *common)
             if ended:
                 break
             if goes_inside:
@@ -187,7 +188,7 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
 
 
-def _take_steps(f, theta, pull, width, best, certifier, options, progress):
+def take_steps(f, theta, pull, width, best, certifier, options, progress):
     """Stages 2 to 6, and whether they end the fit.
 
     They do not where too many pairs are active, or where the squared hinge is stuck.
@@ -287,8 +288,9 @@ class _Steps:
 
 def _iterations_pay(f):
     """Whether conjugate gradients solve Newton's systems for less than a factor."""
-    twice = f.loss.twice_differentiable
-    if not twice or not f.penalty.is_smooth or f.penalty.convexity == 0.0:
+    if f.design.in_parts or not f.loss.twice_differentiable:
+        return False
+    if not f.penalty.is_smooth or f.penalty.convexity == 0.0:
         return False
     n, d, size = f.n_samples, f.n_features, f.size
     if size < RULES.small_system:
@@ -443,7 +445,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
             f.penalised(ridge)[:] = damping * bend * f.penalised(anchor.metric)
     if not f.penalty.is_smooth:
         move, landing = minimize_quadratic(
-            hessian(f, second), gradient, w, f.penalty, ridge
+            f.sum_of(hessian, second), gradient, w, f.penalty, ridge
         )
         zeros = landing == 0.0
     else:
@@ -456,7 +458,7 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
-    if f.loss.of_slacks and not f.design.only_products:
+    if f.loss.of_slacks and not (f.design.only_products or f.design.in_parts):
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled

@@ -20,6 +20,7 @@ next kinks cut to a fifth (docs/adr/0018).
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -191,9 +192,15 @@ class Descent:
         return direction
 
 
-def descend(f, theta, pull, width, best, certifier, options, progress, least):
-    """Steps until the tolerance is met, or, after `least` of them, exact steps are the
-    better ones.
+def descend(f, theta, pull, width, best, certifier, options, progress, leaves):
+    """Steps until the tolerance is met, or exact steps are the better ones.
+
+    Parameters
+    ----------
+    leaves : callable
+        (descent, steps so far, objective) -> whether they are.
+    f, theta, pull, width, best, certifier, options, progress
+        As `Descent` and solvers take them.
 
     Returns
     -------
@@ -225,9 +232,7 @@ def descend(f, theta, pull, width, best, certifier, options, progress, least):
         if gap < RULES.nearer * nearest or value < lowest - RULES.lower * target:
             lowest, nearest, since = min(lowest, value), min(nearest, gap), 0
         stuck = length == 0.0 or since >= RULES.patience
-        made = progress.n_iter - begun
-        few = made >= least and _pairs_are_few(f, descent.n_pairs, made, best.value)
-        if stuck or few:
+        if stuck or leaves(descent, progress.n_iter - begun, best.value):
             pull = descent.pull()
             return SolverResult(descent.theta, False, pull, stalled=stuck), False
     criterion = _certify(descent, best, certifier)
@@ -238,9 +243,10 @@ def solve(f, theta, certifier, options, progress):
     """These steps alone; stalled where double precision does not help either."""
     best = Best(theta, f.value(theta, np.float64))
     pull, width = options.pull, NEWTON_RULES.width_after_fit
+    leaves = partial(pairs_are_few, f, np.inf)
     while progress.proceeds(options.max_iter):
         result, ended = descend(
-            f, theta, pull, width, best, certifier, options, progress, np.inf
+            f, theta, pull, width, best, certifier, options, progress, leaves
         )
         if ended:
             return result
@@ -252,12 +258,17 @@ def solve(f, theta, certifier, options, progress):
     return SolverResult(best.theta, converged=False)
 
 
-def _pairs_are_few(f, n_pairs, made, value):
-    """Whether exact steps on the active pairs are the better ones, after so many."""
+def pairs_are_few(f, least, descent, made, value):
+    """Whether exact steps on the active pairs are the better ones, after so many steps
+    and at `least` some.
+    """
     rules = NEWTON_RULES
+    if made < least:
+        return False
     if is_separated(f, value):
-        return n_pairs <= rules.most_pairs and made >= rules.separated_least
-    return not f.loss.smooth and n_pairs <= rules.few * rules.most_pairs
+        few = descent.n_pairs <= rules.most_pairs
+        return few and made >= rules.separated_least
+    return not f.loss.smooth and descent.n_pairs <= rules.few * rules.most_pairs
 
 
 def _certify(descent, best, certifier):

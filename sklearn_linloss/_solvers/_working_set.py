@@ -94,7 +94,7 @@ def _solve(f, theta, certifier, options, progress):
     best = Best(theta, loss + f.penalty_value(theta))
     if progress.n_iter < 0:
         progress.record(best.value, theta)
-    small = f.size <= LIMITS.newton_largest
+    small = f.size <= LIMITS.newton_largest or f.design.in_parts
     kind = type(f.penalty).__name__
     curvature = f.workspace.setdefault(("curvature", f.loss.name, kind), Curvature())
     strict = f.penalty.convexity == 0.0
@@ -158,7 +158,7 @@ def _tighten(f, theta, certifier, seed):
     if not f.design.has_few_products:
         if near**2 > RULES.dear * _costs.gradient(1, f.size):
             return
-    small = f.size <= LIMITS.newton_largest
+    small = f.size <= LIMITS.newton_largest or f.design.in_parts
     features = None if small else _features(f, theta, slope)[0]
     steps = _Steps(_Part(f, features), theta, scores, (loss, pull), Curvature(), seed)
     for _ in range(RULES.beyond):
@@ -311,13 +311,8 @@ class _Steps:
         self._curvature.forget()
 
     def dual_point(self):
-        """pi_i a_i: the gradient in the scores, to first order in the last step.
-
-        Samples that leave the domain of the conjugates have the gradient itself.
-        """
-        f, (scores, pull, change) = self._f, self._before
-        _, point = f.loss_gradient(scores + change)
-        return f.within_domain(pull + f.loss_hessian(scores, change), point)
+        """pi_i a_i: the gradient in the scores, to first order in the last step."""
+        return self._f.first_order(*self._before)
 
     @property
     def whole(self):
@@ -435,21 +430,22 @@ class _Steps:
         """The matrix of those between some coefficients, which is kept."""
         f = self._f
         second = f.second(self._pull)
-        rows = self._sample(len(chosen)) if samples else None
-        H = hessian_on(f, second, chosen, rows)
+        sample = self._sample(len(chosen)) if samples else None
+        H = f.sum_of(hessian_on, second, chosen, sample)
         places, total = self._part.places(chosen), f.total_curvature(second)
-        self._curvature.keep(places, H, total, rows is not None)
+        self._curvature.keep(places, H, total, sample is not None)
         return chosen, H
 
     def _sample(self, count):
-        """Rows that say enough of the matrix; None for all of them."""
+        """The part of the rows that says enough of the matrix, and a seed to draw them
+        with; None for all of them.
+        """
         f = self._f
         enough = max(int(self._rows * count), RULES.least_rows)
         whole = f.design.has_few_products or f.design.only_products
         if whole or enough > RULES.fewer * f.n_samples:
             return None
-        rng = np.random.default_rng(self._seed)
-        return np.sort(rng.choice(f.n_samples, enough, replace=False))
+        return enough / f.n_samples, self._seed
 
     def _ridge(self, gradient):
         """What holds directions without curvature, in proportion to the gradient."""

@@ -7,6 +7,7 @@ from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from .._design import canonical
+from .._predictor import labels_of, scores_of
 from .._problem import check_weight
 
 
@@ -25,6 +26,28 @@ class Block(NamedTuple):
     X: object
     y: np.ndarray
     weight: np.ndarray
+
+
+class Pairs(NamedTuple):
+    """Labels of samples and those that a model predicts, each pair once.
+
+    Attributes
+    ----------
+    true, predicted : ndarrays of shape (n_pairs,)
+    count, weight : ndarrays of shape (n_pairs,)
+        Of the samples of each pair.
+    """
+
+    true: np.ndarray
+    predicted: np.ndarray
+    count: np.ndarray
+    weight: np.ndarray
+
+    @staticmethod
+    def join(several):
+        """Those of all samples from those of disjoint ones."""
+        several = [each for each in several if len(each.true) > 0]
+        return Pairs(*map(np.concatenate, zip(*several, strict=True)))
 
 
 class Survey(NamedTuple):
@@ -141,4 +164,20 @@ def survey(block):
         least=least,
         largest=largest,
         n_stored=X.nnz if sparse.issparse(X) else X.size,
+    )
+
+
+def pairs_of(block, model):
+    """The pairs of a label and a predicted one, of a fitted model of any class."""
+    if len(block.y) == 0:
+        return Pairs(block.y, block.y, np.empty(0, np.intp), np.empty(0))
+    labels, true = np.unique(block.y, return_inverse=True)
+    predicted = labels_of(model, scores_of(model, block.X))
+    known, predicted = np.unique(predicted, return_inverse=True)
+    pairs, pair = np.unique(true * len(known) + predicted, return_inverse=True)
+    return Pairs(
+        labels[pairs // len(known)],
+        known[pairs % len(known)],
+        np.bincount(pair),
+        np.bincount(pair, weights=block.weight),
     )

@@ -16,6 +16,11 @@ def nothing():
     """A check that finds nothing."""
 
 
+def _at_precision(objective, dtype, function, *args):
+    """What a function gives of the objective with products in a precision."""
+    return function(objective.with_precision(dtype), *args)
+
+
 class Summary(Design):
     """What the driver knows of X: its shape and kind, and no row.
 
@@ -31,6 +36,7 @@ class Summary(Design):
     def __init__(self, shape, dtype, n_stored, is_csr):
         super().__init__(shape, dtype)
         self.n_stored = n_stored
+        self.in_parts = True
         self.features_first = is_csr
         self.counts_from_centre = not is_csr
 
@@ -54,10 +60,19 @@ class DistributedObjective(Objective):
         self._moments = moments
         self._take_terms(design, columns=None, **terms)
 
+    def with_terms(self, loss, penalty):
+        if vars(loss) != vars(self.loss):
+            raise NotImplementedError("Shards keep the loss that they were told.")
+        return super().with_terms(loss, penalty)
+
     # -- the linear map ---------------------------------------------------------------
 
     def scores(self, theta, dtype=None):
-        return self._rows("scores", theta, self._or_own(dtype))
+        dtype = self._or_own(dtype)
+        if not theta.any():
+            # A fit that begins there reads no rows for it.
+            return self.zero_rows().astype(dtype)
+        return self._rows("scores", theta, dtype)
 
     def backward(self, gradient):
         return self._ask("backward", gradient)
@@ -120,6 +135,15 @@ class DistributedObjective(Objective):
         place = parts.want("expand", scores, keep={**pull.keep, **second.keep})
         parts.foresee("backward", pull.astype(self.dtype, copy=False))
         return parts.answers()[place], pull, second
+
+    def second(self, pull):
+        return self._rows("second", pull)
+
+    def first_order(self, scores, pull, change):
+        return self._rows("first_order", scores, pull, change)
+
+    def sum_of(self, function, *args):
+        return self._ask("sum_of", _at_precision, self.dtype, function, *args)
 
     def zero_rows(self):
         rows = self._rows("zero_rows")

@@ -11,6 +11,7 @@ from time import monotonic, sleep
 import numpy as np
 from distributed import Actor, CancelledError
 
+from ._collections import blocks_of, client_of
 from ._shard import Call, Kept, Shard, combine
 
 
@@ -27,8 +28,18 @@ class Rules:
 RULES = Rules()
 
 
+class ClusterError(RuntimeError):
+    """A fit cannot go on: workers are out of reach, or data are gone."""
+
+
 class PartsLostError(Exception):
     """A worker is gone, and with it arrays that had a number for each row."""
+
+
+def opened(client, X, y, sample_weight):
+    """The partitions of collections as `Parts`, to be closed."""
+    client = client_of(client)
+    return Parts(client, client.compute(blocks_of(X, y, sample_weight)))
 
 
 class Parts:
@@ -53,7 +64,8 @@ class Parts:
     def __init__(self, client, blocks):
         self._client, self._blocks = client, blocks
         self._shards, self._futures, self._in_order = {}, [], []
-        self._preparations = []
+        # Arguments by method, in the order of their first calls.
+        self._preparations = {}
         # Calls of the next round, those of them that want an answer, and the answers
         # that will be asked for later: their keys and places.
         self._waiting, self._wanted, self._expected = [], [], []
@@ -64,10 +76,17 @@ class Parts:
     # -- what fits ask -----------------------------------------------------------------
 
     def prepare(self, method, *args):
-        """Call a method of all shards; new shards will be told the same."""
-        result = self._safely(lambda: self._of_all(method, *args))
-        self._preparations.append((method, args))
-        return result
+        """Call a method of all shards; new ones will be told what it was told last."""
+        self.gather(method, *args)
+        self._preparations[method] = args
+
+    def gather(self, method, *args):
+        """What a method of each shard returns, which changes nothing there."""
+        return self._safely(lambda: self._of_all(method, *args))
+
+    def another(self):
+        """Other shards of the same blocks."""
+        return Parts(self._client, self._blocks)
 
     def new_number(self):
         """One under which shards keep nothing yet."""
@@ -146,6 +165,12 @@ class Parts:
             raise
         return first
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
     def close(self):
         """Leave nothing on the cluster."""
         # Released futures would wait for the garbage collector, as actors hold them.
@@ -218,7 +243,7 @@ class Parts:
         self._foreseen, self.epoch = {}, self.epoch + 1
         self._losses += 1
         if self._losses > RULES.losses:
-            raise RuntimeError(
+            raise ClusterError(
                 f"Workers were lost {self._losses} times in one fit; see their logs, "
                 "for example for a lack of memory."
             )
@@ -227,12 +252,12 @@ class Parts:
             self._client.cancel(self._futures)
             self._shards, self._futures = {}, []
             try:
-                for method, args in self._preparations:
+                for method, args in self._preparations.items():
                     self._of_all(method, *args)
                 return
             except PartsLostError:
                 if monotonic() > end:
-                    raise RuntimeError(
+                    raise ClusterError(
                         "Workers that have data of the fit are out of reach."
                     ) from None
                 sleep(RULES.pause)
@@ -242,8 +267,8 @@ class Parts:
         self._in_order = []
         self._await(self._blocks)
         holders = self._client.who_has(self._blocks)
-        of_worker = {}
-        for block in self._blocks:
+        of_worker, numbers = {}, {}
+        for number, block in enumerate(self._blocks):
             addresses = holders.get(block.key, ())
             if not addresses:
                 raise PartsLostError(block.key)
@@ -252,9 +277,15 @@ class Parts:
             blocks = of_worker.setdefault(address, [])
             self._in_order.append((address, len(blocks)))
             blocks.append(block)
+            numbers.setdefault(address, []).append(number)
         for address, blocks in of_worker.items():
             shard = self._client.submit(
-                Shard, *blocks, actor=True, pure=False, workers=[address]
+                Shard,
+                numbers[address],
+                *blocks,
+                actor=True,
+                pure=False,
+                workers=[address],
             )
             self._futures.append(shard)
         for address, future in zip(of_worker, self._futures, strict=True):
@@ -272,7 +303,7 @@ class Parts:
             self._await_one(future, address)
         for future in futures:
             if future.status in ("cancelled", "lost"):
-                raise RuntimeError(
+                raise ClusterError(
                     "Data of the fit are gone: the worker that had them was lost, and "
                     "they are not the result of tasks that can be repeated."
                 )
@@ -296,7 +327,7 @@ class Parts:
                 raise PartsLostError(address)
             seen = monotonic() if workers else seen
             if monotonic() - seen > RULES.patience:
-                raise RuntimeError("The cluster has no workers.")
+                raise ClusterError("The cluster has no workers.")
 
 
 def _kept(args):

@@ -12,10 +12,11 @@ from distributed import get_worker
 from joblib import effective_n_jobs
 
 from .._design import design_of
+from .._empty_model import Totals
 from .._objective import Objective
 from .._solvers._sgd import advance
 from .._solvers._sgd_stream import Stream
-from ._blocks import survey
+from ._blocks import Block, pairs_of, survey
 
 
 class Kept(NamedTuple):
@@ -54,6 +55,24 @@ class Call(NamedTuple):
     reduce: str
 
 
+class Selection(NamedTuple):
+    """Some of the folds that samples were divided into, or all samples.
+
+    Attributes
+    ----------
+    fold : int or None
+        None stands for all samples.
+    inside : bool
+        Whether it is the samples of this fold, and not those of the others.
+    """
+
+    fold: int | None = None
+    inside: bool = False
+
+
+ALL = Selection()
+
+
 class Plan(NamedTuple):
     """What all blocks of a fit have in common.
 
@@ -67,6 +86,8 @@ class Plan(NamedTuple):
         Of X.
     n_jobs : int or None
         Threads of each worker; None means those that Dask gives it.
+    rows : Selection
+        Which samples take part.
     """
 
     classes: np.ndarray
@@ -75,6 +96,7 @@ class Plan(NamedTuple):
     mean_weight: float
     dtype: np.dtype
     n_jobs: int | None
+    rows: Selection
 
 
 class Moments(NamedTuple):
@@ -105,24 +127,48 @@ class Shard:
 
     Parameters
     ----------
+    numbers : list of int
+        Places of the blocks among all.
     *blocks : Block
     """
 
-    def __init__(self, *blocks):
-        self._blocks = blocks
+    def __init__(self, numbers, *blocks):
+        self._numbers, self._blocks = numbers, blocks
+        self._folds = [None] * len(blocks)
         self._rows, self._objectives, self._kept = [], [], {}
 
-    def survey(self):
-        """What the driver has to know of each block."""
-        return [survey(block) for block in self._blocks]
+    def survey(self, rows):
+        """What the driver has to know of each block, and its number.
+
+        `rows` is a `Selection`.
+        """
+        blocks = map(survey, self._selected(rows))
+        return list(zip(self._numbers, blocks, strict=True))
+
+    def divide(self, labels, seen, folds_of):
+        """Divide the samples into folds.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n_labels,)
+            All that occur.
+        seen : ndarray of shape (n_blocks, n_labels)
+            How many samples of each label are in the blocks before each of all.
+        folds_of : callable
+            Places of samples among those of their label -> their folds.
+        """
+        self._folds = [
+            folds_of(_places_by_label(np.searchsorted(labels, block.y), seen[number]))
+            for number, block in zip(self._numbers, self._blocks, strict=True)
+        ]
 
     def prepare(self, plan):
         """Encode labels and weights, and leave out what does not count."""
-        self._rows, self._plan = [], plan
+        self._rows, self._plan, self._objectives, self._kept = [], plan, [], {}
         # An actor's methods run in one thread: the others are free.
         default = get_worker().state.nthreads
         n_threads = default if plan.n_jobs is None else effective_n_jobs(plan.n_jobs)
-        for X, y, weight in self._blocks:
+        for X, y, weight in self._selected(plan.rows):
             codes = np.searchsorted(plan.classes, y)
             known = plan.classes[np.minimum(codes, len(plan.classes) - 1)] == y
             if not known.all():
@@ -133,6 +179,22 @@ class Shard:
             design = design_of(X.astype(plan.dtype, copy=False), n_threads)
             weight = weight * plan.by_class[codes]
             self._rows.append((design, codes.astype(np.intp), weight))
+
+    def totals(self):
+        """What the empty model depends on; None without samples."""
+        blocks = [rows for rows in self._rows if rows is not None]
+        n_classes = len(self._plan.classes)
+        several = [
+            Totals.of(design.rows(slice(None)), codes, weight, n_classes)
+            for design, codes, weight in blocks
+        ]
+        return Totals.pool(several) if several else None
+
+    def hits(self, model, rows):
+        """Labels of samples of a `Selection`, those that a model predicts, and the
+        number and the weight of the samples of each such pair.
+        """
+        return [pairs_of(block, model) for block in self._selected(rows)]
 
     def moments(self):
         """Those of the features over all blocks; None without samples."""
@@ -183,6 +245,16 @@ class Shard:
         f, theta = stream.model(f)
         return stream, f.unpack(theta)
 
+    def _selected(self, rows):
+        """The blocks with some of their samples."""
+        if rows.fold is None:
+            return self._blocks
+        marks = [(folds == rows.fold) == rows.inside for folds in self._folds]
+        return [
+            Block(block.X[some], block.y[some], block.weight[some])
+            for block, some in zip(self._blocks, marks, strict=True)
+        ]
+
     def execute(self, calls):
         """Carry out calls in turn, and return the answers of those that have one."""
         answers = []
@@ -209,6 +281,17 @@ class Shard:
             self._kept.setdefault(number, {})[place] = results[which]
         rest = [each for k, each in enumerate(results) if k not in call.keep]
         return rest[0] if len(rest) == 1 else rest
+
+
+def _places_by_label(codes, first):
+    """The place of each sample among those of its label, the first of which has the
+    place `first`.
+    """
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=len(first))
+    places = np.empty(len(codes), np.intp)
+    places[order] = np.arange(len(codes)) - np.repeat(counts.cumsum() - counts, counts)
+    return places + first[codes]
 
 
 def _function(name, objective):

@@ -1,18 +1,35 @@
 """Solvers on rows that lie on workers."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from .. import _solvers
 from .._certificate import Certifier
-from .._solvers import _gd, _lbfgs, _secants
+from .._solvers import _costs, _gd, _lbfgs, _working_set
 from .._solvers._clock import OutOfTimeError
 from .._solvers._common import Best, SolverResult, diverged
+from .._solvers._newton import take_steps
+from .._solvers._newton_rules import RULES as NEWTON
 from .._solvers._registry import RULES as LIMITS
+from .._solvers._secants import descend
 from ._parts import PartsLostError
 
 __all__ = ["choose", "run"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What "newton" decides by, where its decisions are not those of local data."""
+
+    # Of an exact step: the quasi-Newton steps that it replaces take as long for their
+    # round trips alone.
+    negligible_flops: float = 3e9
+    far: int = 30  # quasi-Newton steps on the hinge, after which exact ones go on
+
+
+RULES = Rules()
 
 
 def choose(settings, request):
@@ -24,7 +41,12 @@ def choose(settings, request):
         If the one that was named cannot serve it.
     """
     if settings.early_stopping:
-        raise ValueError("early_stopping=True is not supported on Dask collections.")
+        if settings.solver not in ("auto", "sgd"):
+            raise ValueError(
+                f"early_stopping=True does not work with solver={settings.solver!r}; "
+                "use solver='sgd' or 'auto'."
+            )
+        settings = replace(settings, solver="sgd")
     able = [name for name in _SOLVERS if _refuses(name, request) is None]
     if settings.solver == "auto":
         rates = {"auto": ("newton", "lbfgs", "gd"), "constant": ("gd",)}
@@ -43,14 +65,29 @@ def choose(settings, request):
 
 def _refuses(name, request):
     """What in a request a solver cannot serve by sums over rows, or None."""
-    if name == "newton":
-        if not request.penalty.is_smooth:
-            return "an L1 penalty (l1_ratio > 0) on Dask collections"
-        if request.penalty.convexity == 0.0:
-            return "alpha=0 on Dask collections"
-        if request.n_features > LIMITS.newton_features:
-            return f"more than {LIMITS.newton_features} features on Dask collections"
+    if name == "newton" and not _has_newton_steps(request):
+        return f"more than {LIMITS.newton_largest} coefficients on Dask collections"
     return _solvers.SOLVERS[name].refuses(request)
+
+
+def _has_newton_steps(request):
+    """Whether one of the ways of `_newton` is open."""
+    few = request.n_coefficients <= LIMITS.newton_largest
+    return few or by_support(request) or by_metric(request)
+
+
+def by_support(problem):
+    """Whether the loss and penalty of a request, or an objective, are of those whose
+    steps are on the coefficients that are not zero.
+    """
+    return problem.loss.smooth and not problem.penalty.is_smooth
+
+
+def by_metric(problem):
+    """The same for steps in one metric of all features."""
+    penalty = problem.penalty
+    few = problem.n_features <= LIMITS.newton_features
+    return penalty.is_smooth and penalty.convexity > 0.0 and few
 
 
 def run(solver, objective, theta, options, progress):
@@ -65,6 +102,7 @@ def run(solver, objective, theta, options, progress):
             return _run(solver, objective, theta, certifier, options, progress)
         except PartsLostError:
             objective.workspace.clear()
+            options = replace(options, pull=None)
             if progress.model is not None:
                 theta = progress.model
                 progress.hand_over(solver)
@@ -85,12 +123,60 @@ def _run(solver, f, theta, certifier, options, progress):
 
 
 def _newton(f, theta, certifier, options, progress):
-    """Quasi-Newton steps in the shared metric, on the loss or on the augmented
-    Lagrangian of the hinge, whose multipliers stay on the workers.
+    """Quasi-Newton steps in the shared metric, and exact ones where those cost little,
+    on the loss or on the augmented Lagrangian of the hinge, whose multipliers stay on
+    the workers. With L1, proximal steps on the support.
     """
-    progress.record(f.value(theta, np.float64), theta)
-    result = _secants.solve(f, theta, certifier, options, progress)
-    return replace(result, stalled=result.stalled and options.hands_over)
+    if by_support(f):
+        return _working_set.solve(f, theta, certifier, options, progress)
+    best = Best(theta, f.value(theta, np.float64))
+    progress.record(best.value, best.theta)
+    common = best, certifier, options, progress
+    pull, width = options.pull, NEWTON.width_after_fit
+    exact = not by_metric(f) or (f.loss.smooth and _is_cheap(f, _most_pairs(f)))
+    while progress.proceeds(options.max_iter):
+        if exact:
+            result, ended = take_steps(f, theta, pull, width, *common)
+        else:
+            leaves = partial(_exact_steps_pay, f)
+            result, ended = descend(f, theta, pull, width, *common, leaves)
+        if ended:
+            return result
+        theta, pull, width = result.theta, result.pull, NEWTON.width_after_ascent
+        if exact:
+            # The squared hinge is stuck, and needs multipliers: its slopes.
+            _, pull = f.loss_gradient(f.scores(theta, np.float64))
+        elif f.size <= LIMITS.newton_largest:
+            exact = True
+        elif f.dtype == np.float64:
+            return replace(result, theta=best.theta, stalled=options.hands_over)
+        else:
+            # Rounding to single precision may be what keeps the steps short.
+            f = f.with_precision(np.float64)
+    return SolverResult(best.theta, converged=False)
+
+
+def _exact_steps_pay(f, descent, made, value):
+    """Whether exact steps on the hinge are the better ones now."""
+    near = descent.gap <= NEWTON.hinge_gap * value or made >= RULES.far
+    return near and not f.loss.smooth and _is_cheap(f, descent.n_pairs)
+
+
+def _is_cheap(f, n_pairs):
+    """Whether second derivatives over so many pairs of a sample and a class cost less
+    than the quasi-Newton steps that they replace.
+    """
+    if f.size > LIMITS.newton_largest:
+        return False
+    # The factor is the driver's work, and not shared.
+    matrix = f.size**3 / 3.0 + 2.0 * n_pairs * (f.n_features + 1) ** 2
+    gradients = LIMITS.replaced_steps * _costs.gradient(f.n_samples, f.size)
+    return matrix <= max(gradients, RULES.negligible_flops)
+
+
+def _most_pairs(f):
+    """All pairs of two classes of a sample."""
+    return f.n_samples * max(f.n_rows * (f.n_rows - 1) // 2, 1)
 
 
 def _sgd(f, theta, certifier, options, progress):
@@ -106,7 +192,9 @@ def _sgd(f, theta, certifier, options, progress):
         if not np.isfinite(value):
             raise diverged("sgd", progress.n_iter + 1)
         progress.record(value, theta)
-        converged = progress.plateaued(options.tol)
+        finished = progress.plateaued(options.tol)
+        converged = finished and not options.early_stopping
+    theta = progress.model
     if f.loss.smooth:
         certifier.certify(theta)
     else:

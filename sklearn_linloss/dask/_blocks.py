@@ -34,13 +34,13 @@ class Pairs(NamedTuple):
     Attributes
     ----------
     true, predicted : ndarrays of shape (n_pairs,)
-    count, weight : ndarrays of shape (n_pairs,)
+    number, weight : ndarrays of shape (n_pairs,)
         Of the samples of each pair.
     """
 
     true: np.ndarray
     predicted: np.ndarray
-    count: np.ndarray
+    number: np.ndarray
     weight: np.ndarray
 
     @staticmethod

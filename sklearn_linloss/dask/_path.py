@@ -79,7 +79,7 @@ def linear_path(
     --------
     sklearn_linloss.linear_path : The same on local data.
     """
-    of_path = {"loss": loss, "delta": delta, "l1_ratio": l1_ratio}
+    of_path: dict[str, Any] = {"loss": loss, "delta": delta, "l1_ratio": l1_ratio}
     if not is_dask_collection(X):
         of_path |= {"alphas": alphas, "eps": eps, "sample_weight": sample_weight}
         return local_path(X, y, **of_path, **params)

@@ -62,9 +62,8 @@ class PredictsOnDask:
         """
         names = self._local_class._get_param_names()
         model = self._local_class(**{name: getattr(self, name) for name in names})
-        fitted = {
-            k: v for k, v in vars(self).items() if k not in self.get_params(False)
-        }
+        given = {*names, "client"}
+        fitted = {k: v for k, v in vars(self).items() if k not in given}
         model.__dict__.update(fitted)
         return model
 

@@ -194,7 +194,7 @@ class _Echo(ClassifierMixin, BaseEstimator):
 
 def _score(scorer, pairs, weighted):
     """What a scorer of labels says of pairs of labels and predicted ones."""
-    weight = pairs.weight if weighted else pairs.count
+    weight = pairs.weight if weighted else pairs.number
     echo = _Echo(np.union1d(pairs.true, pairs.predicted))
     return scorer(echo, pairs.predicted, pairs.true, sample_weight=weight)
 

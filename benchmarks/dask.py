@@ -27,7 +27,8 @@ from scipy import sparse
 
 import sklearn_linloss
 import sklearn_linloss.dask
-from sklearn_linloss._solvers._systems import hessian, hessian_on
+from sklearn_linloss._solvers._systems import hessian
+from sklearn_linloss._solvers._working_set import matrix_on
 from sklearn_linloss.dask import _parts
 
 PASSES = {
@@ -42,7 +43,7 @@ PASSES = {
 def passes_of(call):
     """How many times a call reads all rows."""
     if call.what == "sum_of":
-        return any(each is hessian or each is hessian_on for each in call.args)
+        return any(each is hessian or each is matrix_on for each in call.args)
     return PASSES.get(call.what, 0)
 
 

@@ -407,13 +407,6 @@ class Objective(Layout):
         """Sum of the second derivatives over samples and classes; 1 where it is 0."""
         return self.sum_of(_curvature, second) or 1.0
 
-    def first_order(self, scores, pull, change):
-        """pi_i times the gradient at scores + change, to first order from `pull`, that
-        at `scores`; the gradient itself where a_i would leave the domain of L_i*.
-        """
-        _, point = self.loss_gradient(scores + change)
-        return self.within_domain(pull + self.loss_hessian(scores, change), point)
-
     def sum_of(self, function, *args):
         """What a function of an objective, and more, sums over the samples.
 

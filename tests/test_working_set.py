@@ -222,13 +222,11 @@ def test_a_fit_with_a_sampled_matrix(monkeypatch):
     monkeypatch.setattr(_working_set, "RULES", sampled)
     samples = []
 
-    draw = _systems._equally_likely
+    def seen(f, second, chosen, rows=None):
+        samples.append(rows)
+        return _systems.hessian_on(f, second, chosen, rows)
 
-    def seen(*args):
-        samples.append(draw(*args))
-        return samples[-1]
-
-    monkeypatch.setattr(_systems, "_equally_likely", seen)
+    monkeypatch.setattr(_working_set, "hessian_on", seen)
 
     def fit(seed):
         samples.clear()
@@ -245,7 +243,7 @@ def test_a_fit_with_a_sampled_matrix(monkeypatch):
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_samples_of_rows_estimate_the_hessian(loss, n_classes, monkeypatch):
+def test_samples_of_rows_estimate_the_hessian(loss, n_classes):
     """On the average over the parts of a partition they are the Hessian itself."""
     rng = np.random.default_rng(6)
     X, y = rng.normal(size=(60, 5)), np.arange(60) % n_classes
@@ -254,8 +252,7 @@ def test_samples_of_rows_estimate_the_hessian(loss, n_classes, monkeypatch):
     second = f.loss.second(f.loss_gradient(scores)[1], f.y, f.share)
     parts = rng.permutation(60).reshape(4, 15)
     chosen = np.arange(f.n_penalised)
-    monkeypatch.setattr(_systems, "_equally_likely", lambda n, part, k: parts[k])
-    estimates = [_systems.hessian_on(f, second, chosen, (0.25, k)) for k in range(4)]
+    estimates = [_systems.hessian_on(f, second, chosen, part) for part in parts]
     expected = jacobian_product(f, second_derivatives(f, scores))
     if n_classes > 2:
         corner = expected[f.n_penalised :, f.n_penalised :]

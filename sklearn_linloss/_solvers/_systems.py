@@ -101,11 +101,10 @@ def _blocks(f, second, sample):
     return grams
 
 
-def hessian_on(f, second, chosen, sample=None):
+def hessian_on(f, second, chosen, rows=None):
     """The same between some of the penalised coefficients, in order, and all of the
-    intercepts; a `sample`, (part of the rows, seed), estimates those of dense data.
+    intercepts; some rows, equally likely ones, estimate those of dense data.
     """
-    rows = None if sample is None else _equally_likely(f.n_samples, *sample)
     classes, features = f.coordinates(chosen)
     n_chosen, K = len(chosen), f.n_rows
     if f.design.has_few_products:
@@ -125,13 +124,6 @@ def hessian_on(f, second, chosen, sample=None):
     if K > 1:
         H[n_chosen:, n_chosen:] += H[n_chosen:, n_chosen:].trace() / K
     return H
-
-
-def _equally_likely(n_samples, part, seed):
-    """Such a part of the rows, in order."""
-    rng = np.random.default_rng(seed)
-    count = max(round(part * n_samples), 1)
-    return np.sort(rng.choice(n_samples, count, replace=False))
 
 
 def _dense_hessian_on(f, second, features, classes, rows):

@@ -198,6 +198,20 @@ def _largest(size, used, more, least):
     return np.flatnonzero(used | (size >= least))
 
 
+def matrix_on(f, second, chosen, sample):
+    """Second derivatives between some coefficients, and the intercepts.
+
+    A `sample`, (part of the rows, seed to draw them with), estimates them; None is all.
+    """
+    rows = None
+    if sample is not None:
+        part, seed = sample
+        count = max(round(part * f.n_samples), 1)
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.choice(f.n_samples, count, replace=False))
+    return hessian_on(f, second, chosen, rows)
+
+
 class _Part:
     """The objective on some of its features, all of them for None."""
 
@@ -311,8 +325,13 @@ class _Steps:
         self._curvature.forget()
 
     def dual_point(self):
-        """pi_i a_i: the gradient in the scores, to first order in the last step."""
-        return self._f.first_order(*self._before)
+        """pi_i a_i: the gradient in the scores, to first order in the last step.
+
+        Samples that leave the domain of the conjugates have the gradient itself.
+        """
+        f, (scores, pull, change) = self._f, self._before
+        _, point = f.loss_gradient(scores + change)
+        return f.within_domain(pull + f.loss_hessian(scores, change), point)
 
     @property
     def whole(self):
@@ -431,7 +450,7 @@ class _Steps:
         f = self._f
         second = f.second(self._pull)
         sample = self._sample(len(chosen)) if samples else None
-        H = f.sum_of(hessian_on, second, chosen, sample)
+        H = f.sum_of(matrix_on, second, chosen, sample)
         places, total = self._part.places(chosen), f.total_curvature(second)
         self._curvature.keep(places, H, total, sample is not None)
         return chosen, H

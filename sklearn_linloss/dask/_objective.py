@@ -121,6 +121,9 @@ class DistributedObjective(Objective):
         pull.changed()
         return largest
 
+    def within_domain(self, pull, other):
+        return self._rows("within_domain", pull, other)
+
     def intercept_hessian(self, pull):
         return self._ask("intercept_hessian", pull)
 
@@ -138,9 +141,6 @@ class DistributedObjective(Objective):
 
     def second(self, pull):
         return self._rows("second", pull)
-
-    def first_order(self, scores, pull, change):
-        return self._rows("first_order", scores, pull, change)
 
     def sum_of(self, function, *args):
         return self._ask("sum_of", _at_precision, self.dtype, function, *args)

@@ -288,8 +288,9 @@ def refuse_collections(**arguments):
     for name, value in arguments.items():
         if hasattr(value, "__dask_graph__"):
             raise TypeError(
-                f"{name} is a Dask collection: the classes of sklearn_linloss.dask "
-                "leave it on its workers, and this one takes what its compute() gives."
+                f"{name} is a Dask collection: fit of the classes of "
+                "sklearn_linloss.dask leaves it on its workers, and what was called "
+                "takes what its compute() gives."
             )
 
 

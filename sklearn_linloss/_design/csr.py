@@ -226,9 +226,11 @@ class Csr(Design):
         """Where rows begin and end in strips of the columns, one for each thread."""
         _, indices, indptr = self._rows
         count = self.n_threads if self.n_stored >= _STRIPS_FROM else 1
-        shares = np.arange(1, count) * self.n_stored // count
-        ends = [indptr[:-1]]
-        for column in np.partition(indices, shares)[shares]:
+        ends, cuts = [indptr[:-1]], ()
+        if count > 1:
+            shares = np.arange(1, count) * self.n_stored // count
+            cuts = np.partition(indices, shares)[shares]
+        for column in cuts:
             before = np.append(0, np.cumsum(indices < column, dtype=indptr.dtype))
             ends.append(indptr[:-1] + before[indptr[1:]] - before[indptr[:-1]])
         ends.append(indptr[1:])

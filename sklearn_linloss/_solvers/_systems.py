@@ -85,7 +85,8 @@ def _blocks(f, second, sample):
         grams = f.design.second_moments(second[:, 0], centre).reshape(shape)
     elif sample is None:
         work = f.n_samples * d * K
-        grams = sum(f.design.over_parts(of_part, work, np.prod(shape)))
+        # All results are held at once, beside a block of each thread.
+        grams = sum(f.design.over_parts(of_part, work, 8 * np.prod(shape)))
     else:
         rows, weights = sample
         share = f.share.copy()

@@ -65,6 +65,7 @@ class Rules:
     accuracy: float = 0.1
     # The latter from which, under pure L1, the dual point of a step is looked at.
     closes: float = 20.0
+    absurd: float = 1e12  # predicted descent over the objective, of no curvature
     # Steps beyond the end of a fit that ends early, for their dual points; the gap over
     # what they gain that is good enough; passes over dense data that a matrix may cost.
     beyond: int = 3
@@ -118,8 +119,6 @@ def _solve(f, theta, certifier, options, progress):
             close = strict and decrement <= RULES.closes * options.tol * best.value
             if close and steps.knows_dual_point:
                 certifier.raise_bound(steps.dual_point(), best.value)
-                if options.reached(certifier.gap(best.value)):
-                    return SolverResult(best.theta, converged=True)
             target = accuracy * options.tol * best.value
             first = decrement if first == np.inf else first
             exact = (whole and steps.exact) or settled
@@ -372,9 +371,12 @@ class _Steps:
                 f.penalty.at(chosen),
                 self._ridge(gradient)[index],
             )
-        change = f.scores(step).astype(np.float64, copy=False)
         rise = f.penalty.value(target) - f.penalty.value(w)
         decrement = -(gradient @ step + rise)
+        if not decrement <= RULES.absurd * self.value:
+            self.stuck, self._before = True, None
+            return decrement
+        change = f.scores(step).astype(np.float64, copy=False)
         known = self.exact and fresh and not self._curvature.sampled
         self._before = (self.scores, self._pull, change) if known else None
         length = self._go(step, change, target, decrement)

@@ -746,6 +746,36 @@ def test_workers_of_threads_that_join_and_leave(client, monkeypatch):
         assert await_no_tasks(here) == []
 
 
+def test_a_worker_that_is_known_to_be_lost(client, monkeypatch):
+    """The scheduler said so before the next call of its shard."""
+    X, y = data()
+    rounds = 0
+    original = _parts.Parts._round
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+
+        def with_a_loss(self, *args):
+            nonlocal rounds
+            rounds += 1
+            if rounds == 8:
+                cluster.scale(1)
+                end = time.monotonic() + 20.0
+                while all(each.status == "finished" for each in self._futures):
+                    assert time.monotonic() < end
+                    time.sleep(0.02)
+            return original(self, *args)
+
+        monkeypatch.setattr(_parts.Parts, "_round", with_a_loss)
+        local, model = estimators("squared_hinge", alpha=0.02)
+        model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
+        assert rounds > 8
+        assert_certified(model, optimum_of(local, X, y), X, y)
+
+
 def test_an_adaptive_cluster(client):
     """It begins without workers, and has more or fewer as it likes."""
     X, y = data()

@@ -158,7 +158,7 @@ class Parts:
         """
         try:
             for address, place in self._in_order:
-                future = getattr(self._shards[address], method)(place, first, *args)
+                future = self._begin(address, method, place, first, *args)
                 first = self._result(address, future)
         except PartsLostError:
             self._replace()
@@ -195,10 +195,18 @@ class Parts:
         if not self._shards:
             self._place()
         waiting = [
-            (address, getattr(shard, method)(*args))
-            for address, shard in self._shards.items()
+            (address, self._begin(address, method, *args)) for address in self._shards
         ]
         return [self._result(address, future) for address, future in waiting]
+
+    def _begin(self, address, method, *args):
+        """The future of a call of a shard."""
+        try:
+            call = getattr(self._shards[address], method)
+        except RuntimeError as error:
+            # The scheduler said that its worker is lost before it was asked.
+            raise PartsLostError(address) from error
+        return call(*args)
 
     def _result(self, address, future):
         while True:

@@ -1,5 +1,7 @@
 """A fit: a solver's model as it is stored, and its certificate."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from . import _solvers
@@ -47,11 +49,16 @@ class Fit:
         result, certifier, self.solver = run(
             solver, objective, theta, options, progress
         )
-        self.coef, self.intercept = unpack(objective, result.theta)
-        self.objective = self._value(objective)
+        self._store(objective, result.theta, certifier)
         if not np.isfinite(self.objective):
             raise diverged(solver, progress.n_iter)
-        self.gap = float(certifier.gap(self.objective))
+        tol = self._tolerance_before_rounding(objective, result, certifier, options)
+        if tol > 0.0:
+            closer = replace(options, tol=tol, pull=result.pull)
+            ended = run(self.solver, objective, result.theta, closer, progress)
+            if ended[0].converged:
+                result, certifier, self.solver = ended
+                self._store(objective, result.theta, certifier)
         failed = result.by_gap and self.gap > options.tol > 0.0
         if failed and options.hands_over and objective.fit_intercept:
             self._consider_no_coefficients(objective)
@@ -65,6 +72,22 @@ class Fit:
         far = self.gap > options.tol + _ROUNDING_OF_GAP
         self.converged = result.converged and not (result.by_gap and far)
         self.unscaled = not self.converged and scaling_applies(objective)
+
+    def _store(self, objective, theta, certifier):
+        """Take a model, in the precision of X."""
+        self.coef, self.intercept = unpack(objective, theta)
+        self.objective = self._value(objective)
+        self.gap = float(certifier.gap(self.objective))
+
+    def _tolerance_before_rounding(self, objective, result, certifier, options):
+        """What a solver must reach for its model to be within the tolerance once it is
+        stored: zero where that is so already, or rounding costs too much for it.
+        """
+        if not (result.converged and result.by_gap and self.gap > options.tol):
+            return 0.0
+        solved = certifier.gap(objective.value(result.theta, np.float64))
+        lost = self.gap - min(solved, options.tol)
+        return max(options.tol - 2.0 * lost, 0.0)
 
     def _value(self, objective):
         """The objective of the model as it is stored."""

@@ -287,8 +287,12 @@ def test_searches_and_classifiers_within_others(kind, n_classes, dtype):
     [
         (calibrated(svm(), method="isotonic"), 3, "method='sigmoid'"),
         (OneVsOneClassifier(svm()), 3, "encode them"),
-        (BaggingClassifier(scaled(svm()), 2), 3, "SoftmaxClassifier"),
-        (AdaBoostClassifier(svm(), n_estimators=2), 3, "SoftmaxClassifier"),
+        (BaggingClassifier(scaled(svm()), 2, random_state=0), 3, "SoftmaxClassifier"),
+        (
+            AdaBoostClassifier(svm(), n_estimators=2, random_state=0),
+            3,
+            "SoftmaxClassifier",
+        ),
         (TunedThresholdClassifierCV(svm(), cv=3), 2, "SoftmaxClassifier"),
         (stacking(svm(), softmax(), final=softmax()), 2, "all have probabilities"),
         (

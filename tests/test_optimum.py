@@ -9,7 +9,7 @@ import pytest
 from _models import LOSSES, make, models
 from _objectives import make_objective
 from scipy import optimize, sparse
-from sklearn.datasets import load_digits, make_classification
+from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import SVC
 
@@ -438,6 +438,17 @@ def test_float32_rows_end_close_to_float64(standardised):
     assert single.coef_.dtype == np.float32
     assert single.gap_ <= 1e-5
     assert single.objective_ == pytest.approx(double.objective_, rel=3e-5)
+
+
+@pytest.mark.parametrize("seed", [9, 394, 415, 539])
+def test_what_rounding_costs_a_float32_model_is_gained_before(seed):
+    """The optimum is at kinks, where rounding costs to first order: 3e-6 here."""
+    X, y = load_iris(return_X_y=True)
+    weight = np.ones(150)
+    weight[[70, 83]] = 148.0
+    model = make("hinge", alpha=1e-2, random_state=seed)
+    model.fit(X.astype(np.float32), y, weight)
+    assert model.gap_ <= model.tol
 
 
 @pytest.mark.parametrize("solver", ["gd", "lbfgs"])

@@ -55,12 +55,15 @@ def hessian(f, second, sample=None):
     return H
 
 
-def _blocks(f, second, sample):
-    """The same for each pair of classes, of the features and a constant 1."""
+def _blocks(f, second, sample, features=None):
+    """The same for each pair of classes, of the features, all or some, and a constant
+    1.
+    """
     if f.design.only_products:
         return f.hessian_blocks(second)
-    K, d = f.n_rows, f.n_features
-    centre = f.mean if f.mean is not None else np.zeros(d)
+    K, d = f.n_rows, f.n_features if features is None else len(features)
+    centre = f.mean if f.mean is not None else np.zeros(f.n_features)
+    centre = centre if features is None else centre[features]
     shape = K, K, d + 1, d + 1
 
     def of_blocks(blocks, share):
@@ -68,7 +71,7 @@ def _blocks(f, second, sample):
         for rows, X in blocks:
             _kernels.add_pair_grams(
                 f.loss.code,
-                X,
+                X if features is None else np.take(X, features, axis=1),
                 centre,
                 np.argsort(f.y[rows], kind="stable"),
                 np.bincount(f.y[rows], minlength=f.n_classes),
@@ -81,7 +84,7 @@ def _blocks(f, second, sample):
     def of_part(rows):
         return of_blocks(f.design.dense_blocks(rows), f.share)
 
-    if sample is None and by_products(f):
+    if sample is None and features is None and by_products(f):
         grams = f.design.second_moments(second[:, 0], centre).reshape(shape)
     elif sample is None:
         work = f.n_samples * d * K
@@ -113,11 +116,9 @@ def hessian_on(f, second, chosen, rows=None):
         centre = f.mean if f.mean is not None else np.zeros(f.n_features)
         _centre(H, centre[features], classes)
     elif (f.loss.of_slacks and K > 1) or f.design.only_products:
-        index = np.append(chosen, np.arange(f.n_penalised, f.size))
         sample = None if rows is None else (rows, np.ones(len(rows)))
-        H = hessian(f, second, sample)[np.ix_(index, index)]
+        H = _hessian_by_pairs_on(f, second, features, classes, sample)
         H *= 1.0 if rows is None else f.n_samples / len(rows)
-        return H
     else:
         H = _dense_hessian_on(f, second, features, classes, rows)
     if not f.fit_intercept:
@@ -125,6 +126,18 @@ def hessian_on(f, second, chosen, rows=None):
     if K > 1:
         H[n_chosen:, n_chosen:] += H[n_chosen:, n_chosen:].trace() / K
     return H
+
+
+def _hessian_by_pairs_on(f, second, features, classes, sample):
+    """The same of losses of slacks, for the features that are among the chosen."""
+    K, used = f.n_rows, None
+    place = features
+    if not f.design.only_products:
+        used, place = np.unique(features, return_inverse=True)
+    blocks = _blocks(f, second, sample, used)
+    place = np.append(place, np.full(K, blocks.shape[-1] - 1))
+    of_class = np.append(classes, np.arange(K))
+    return blocks[of_class[:, None], of_class, place[:, None], place]
 
 
 def _dense_hessian_on(f, second, features, classes, rows):

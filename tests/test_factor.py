@@ -593,7 +593,7 @@ def test_coefficients_are_zero_where_slopes_are_small(loss, l1_ratio, kind, cont
     y = np.argmax(X[:, :4].toarray() + 0.05 * rng.random((150, 4)), axis=1)
     factor = rng.choice([0.0, 0.5, 1.0, 2.0], 1000, p=[0.003, 0.2, 0.597, 0.2])
     factor[:4] = [0.5, 2.0, 1.0, 1.0]
-    alpha = 0.003
+    alpha = 0.01
     model = make(
         loss,
         alpha=alpha,

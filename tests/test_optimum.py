@@ -265,6 +265,23 @@ def test_one_metric_for_all_classes(
 
 
 @pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
+@pytest.mark.parametrize("max_iter", [5, 10])
+def test_an_early_end_has_a_gap_of_the_size_of_its_excess(
+    max_iter, container, by_secants
+):
+    # The gap of the gradient of the loss is 12 and 16 times the excess.
+    X, y = blobs(300, 50, 4)
+    X = container(X * np.arange(1.0, 51.0) ** -1.5)
+    lowest = make("squared_hinge", alpha=1e-3, solver="gd", tol=1e-9).fit(X, y)
+    model = make("squared_hinge", alpha=1e-3, solver="newton", max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning):
+        model.set_params(tol=1e-8).fit(X, y)
+    excess = 1.0 - lowest.objective_ / model.objective_
+    assert len(by_secants) == max_iter
+    assert excess <= model.gap_ <= 3.0 * excess
+
+
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
 def test_newton_goes_on_where_ascent_is_slow(container, ill_conditioned):
     X, y = ill_conditioned
     slow = make("hinge", alpha=1e-5, solver="sdca", max_iter=300, tol=0.0).fit(X, y)

@@ -100,7 +100,12 @@ def on_host(array):
         return array
     if str(array.dtype).endswith("bfloat16"):  # which NumPy has not
         array = xp.astype(array, xp.float32)
-    return _array_api._convert_to_numpy(without_gradient(array), xp)
+    return converted(without_gradient(array), xp)
+
+
+def converted(array, xp):
+    """An array of a namespace as an ndarray."""
+    return _array_api._convert_to_numpy(array, xp)
 
 
 def _in_memory_of_host(array):
@@ -172,7 +177,7 @@ class StoredArray:
             device = pickle.dumps(array_api_compat.device(value))
         except Exception:  # of whatever kind libraries raise
             device = b""
-        numbers = _array_api._convert_to_numpy(without_gradient(value), xp)
+        numbers = converted(without_gradient(value), xp)
         return cls(numbers, xp.__name__.removeprefix(_COMPAT), device)
 
     def load(self):
@@ -249,6 +254,7 @@ __all__ = [
     "beside",
     "check_same_namespace",
     "check_sample_weight",
+    "converted",
     "device_of",
     "fit_context",
     "is_apart",

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._audit import Case, Certificate, certify_case
 from ._compat import on_host
-from ._problem import check_data, check_weight, refuse_arrays, weights_by_class
+from ._problem import check_data, check_weight, local, weights_by_class
 from ._typing import Array, ArrayLike, ClassWeight, Matrix, PenaltyName
 
 
@@ -74,13 +74,12 @@ class AuditedClassifier:
         True
         """
         check_is_fitted(self)
-        refuse_arrays(X, "certify")
         if self.penalty_factor is not None:
             raise ValueError(
                 "certify does not support penalty_factor; gap_ is the duality gap of "
                 "the fit."
             )
-        X, y = check_data(self, X, y, reset=False)
+        X, y = check_data(self, local(X, "certify"), y, reset=False)
         weight = weight_of(self.class_weight, X, y, sample_weight)
         case = Case(
             model=" ".join(repr(self).split()),

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -15,12 +16,14 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from . import _solvers
 from ._advice import warn_not_converged, warn_of_unread
-from ._audited import AuditedClassifier
+from ._audited import AuditedClassifier, dense
 from ._compat import (
     CallbackSupportMixin,
     StoredArray,
     available_if,
+    beside,
     fit_context,
+    labels_beside,
     namespace_of,
     on_host,
     with_callbacks,
@@ -36,7 +39,7 @@ from ._problem import (
     check_data,
     check_held_out,
     check_weight,
-    refuse_arrays,
+    local,
     weigh,
     weights_by_class,
 )
@@ -269,6 +272,7 @@ class LinearLossClassifier(
         X, y = check_data(self, X, y)
         weight = check_weight(sample_weight, X)
         callbacks = begin_callbacks(self, X, y, sample_weight)
+        attributes = partial(_of_a_model, X)
         problem, settings = weigh(X, y, weight, self.class_weight), settings_of(self)
         shape = problem.n_rows, problem.X.shape[1]
         problem = problem.without_empty_columns()
@@ -281,20 +285,23 @@ class LinearLossClassifier(
             train, test = self._split(problem.codes, options.seed)
             problem, held_out = problem.part(train), problem.part(test)
         objective = problem.objective_for(solver, settings)
+        if callbacks is not None:
+            callbacks.attributes = lambda theta: attributes(
+                problem.classes, *unpack(objective, theta)
+            )
         progress = self._progress(
-            objective, solver, settings, options, held_out, problem.classes, callbacks
+            objective, solver, settings, options, held_out, callbacks
         )
         fit = Fit(objective, solver, objective.pack(W, b), options, progress)
-        self._take_fit(fit, objective, problem.classes, progress)
+        self._take_fit(fit, objective, problem.classes, progress, X)
         if callbacks is not None:
             callbacks.finish()
         return self
 
-    def _take_fit(self, fit, objective, classes, progress):
-        """The attributes of a fit, and a warning where it fell short."""
-        own = objective.design.own
-        self.classes_ = _labels(classes, own)
-        self.coef_, self.intercept_ = own(fit.coef), own(fit.intercept)
+    def _take_fit(self, fit, objective, classes, progress, X=None):
+        """The attributes of a fit, where X is, and a warning where it fell short."""
+        own = partial(beside, other=X)
+        self.__dict__.update(_of_a_model(X, classes, fit.coef, fit.intercept))
         self.solver_ = fit.solver
         self.n_iter_ = progress.n_iter
         self.objective_, self.gap_ = fit.objective, fit.gap
@@ -322,7 +329,7 @@ class LinearLossClassifier(
             raise ValueError("early_stopping=True is not supported by partial_fit.")
         if self.penalty_factor is not None:
             raise ValueError("penalty_factor is not supported by partial_fit.")
-        refuse_arrays(X, "partial_fit")
+        there, X = X, local(X, "partial_fit")
         stream = self.__dict__.get("_stream")
         self._check_unchanged(stream)
         classes = self._stream_classes(classes)
@@ -336,6 +343,7 @@ class LinearLossClassifier(
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise ValueError(f"y contains labels that are not in classes: {unknown}.")
+        sample_weight = on_host(sample_weight)
         if sample_weight is None or np.any(sample_weight):
             weight = check_weight(sample_weight, X)
         else:
@@ -346,20 +354,19 @@ class LinearLossClassifier(
         weight = weight * by_class[codes]
         if "classes_" not in self.__dict__:
             shape = (1 if len(classes) == 2 else len(classes), X.shape[1])
-            self.classes_ = classes
-            self.coef_ = np.zeros(shape, X.dtype)
-            self.intercept_ = np.zeros(shape[0], X.dtype)
+            start = np.zeros(shape, X.dtype), np.zeros(shape[0], X.dtype)
+            self.__dict__.update(_of_a_model(there, classes, *start))
             self.t_ = 0
         kept = weight > 0.0
         if not kept.all():
             X, codes, weight = X[kept], codes[kept], weight[kept]
         if len(codes):
             chunk = Problem(canonical(X), codes, weight, classes, by_class)
-            self._advance(stream, chunk)
+            self._advance(stream, chunk, there)
         return self
 
-    def _advance(self, stream, chunk):
-        """One pass over a chunk that has weight."""
+    def _advance(self, stream, chunk, there):
+        """One pass over a chunk that has weight, for a user whose X is `there`."""
         from ._solvers._sgd import advance
 
         settings, design = settings_of(self), chunk.design()
@@ -373,8 +380,8 @@ class LinearLossClassifier(
             centre = False if stream.centre is None else stream.centre
         f = chunk.objective(settings, design, centre=centre)
         if stream is None:
-            coef = self.coef_.toarray() if sparse.issparse(self.coef_) else self.coef_
-            stream = Stream(f, f.pack(coef, self.intercept_), options_of(self))
+            start = f.pack(dense(self.coef_), on_host(self.intercept_))
+            stream = Stream(f, start, options_of(self))
         else:
             # An error, or Ctrl-C, leaves the old one.
             stream = deepcopy(stream)
@@ -384,8 +391,9 @@ class LinearLossClassifier(
         for name in (*_OF_A_FIT, *_OF_SOME_FITS):
             self.__dict__.pop(name, None)
         self._stream = stream
-        self.coef_, self.intercept_ = unpack(*stream.model(f))
-        self.batch_loss_curve_ = batch_losses
+        model = unpack(*stream.model(f))
+        self.__dict__.update(_of_a_model(there, chunk.classes, *model))
+        self.batch_loss_curve_ = beside(batch_losses, there)
         self.t_ = stream.state.updates
         self.n_iter_ = 1
         self.solver_ = "sgd"
@@ -402,12 +410,12 @@ class LinearLossClassifier(
                 )
 
     def _stream_classes(self, classes):
-        known = self.__dict__.get("classes_")
+        known = on_host(self.__dict__.get("classes_"))
         if classes is None:
             if known is None:
                 raise ValueError("The first call of partial_fit needs classes.")
             return known
-        classes = np.unique(classes)
+        classes = np.unique(on_host(classes))
         if known is not None and not np.array_equal(classes, known):
             raise ValueError(
                 f"classes={classes} is not the same as in the previous call: {known}."
@@ -434,8 +442,7 @@ class LinearLossClassifier(
                     f"the previous call to fit. Previously got {previous['classes_']}, "
                     f"`y` has {classes}"
                 )
-            W = on_host(previous["coef_"])
-            W = W.toarray() if sparse.issparse(W) else W
+            W = dense(previous["coef_"])
             b = on_host(previous["intercept_"]) if self.fit_intercept else b
             if W.shape != shape:
                 raise ValueError(
@@ -461,33 +468,23 @@ class LinearLossClassifier(
             )
         return array
 
-    def _progress(
-        self, objective, solver, settings, options, held_out, classes, callbacks
-    ):  # fmt: skip
+    def _progress(self, objective, solver, settings, options, held_out, callbacks):
         """What watches a fit, for the user's validation data and callbacks."""
         validation = None
         if held_out is not None:
             centre = False if objective.mean is None else objective.mean
             seen = held_out.objective(settings, dtype=objective.dtype, centre=centre)
             validation = Validation(seen, options)
-        if callbacks is not None:
-
-            def attributes(theta):
-                coef, intercept = unpack(objective, theta)
-                own = objective.design.own
-                return {
-                    "classes_": _labels(classes, own),
-                    "coef_": own(coef),
-                    "intercept_": own(intercept),
-                }
-
-            callbacks.attributes = attributes
         return Progress(solver, options, validation, callbacks)
 
 
-def _labels(classes, own):
-    """Labels as users of X have them; other libraries have numbers only."""
-    return own(classes) if classes.dtype.kind in "biuf" else classes
+def _of_a_model(X, classes, coef, intercept):
+    """The attributes of a model, as arrays where X is."""
+    return {
+        "classes_": labels_beside(classes, X),
+        "coef_": beside(coef, X),
+        "intercept_": beside(intercept, X),
+    }
 
 
 def settings_of(estimator):

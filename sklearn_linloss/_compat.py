@@ -98,7 +98,37 @@ def on_host(array):
     xp = namespace_of(array)
     if xp is None:
         return array
-    return _array_api._convert_to_numpy(without_gradient(array), xp)
+    if str(array.dtype).endswith("bfloat16"):  # which NumPy has not
+        array = xp.astype(array, xp.float32)
+    return converted(without_gradient(array), xp)
+
+
+def converted(array, xp):
+    """An array of a namespace as an ndarray."""
+    return _array_api._convert_to_numpy(array, xp)
+
+
+def _in_memory_of_host(array):
+    code, _ = array.__dlpack_device__()
+    return code == _CPU_OF_DLPACK
+
+
+# https://dmlc.github.io/dlpack/latest/c_api.html
+_CPU_OF_DLPACK = 1
+
+
+def is_apart(array):
+    """Whether an array of another library lies in memory that is not the host's."""
+    return namespace_of(array) is not None and not _in_memory_of_host(array)
+
+
+def shared(array):
+    """A C-contiguous ndarray on the memory of an array of another library, where that
+    is the host's; all else as it is.
+    """
+    if namespace_of(array) is None or is_apart(array):
+        return array
+    return np.ascontiguousarray(on_host(array))
 
 
 def beside(array, other):
@@ -111,6 +141,11 @@ def beside(array, other):
     array = on_host(array)
     array = array.toarray() if hasattr(array, "toarray") else np.asarray(array)
     return xp.asarray(np.ascontiguousarray(array), device=device_of(other))
+
+
+def labels_beside(labels, other):
+    """An ndarray of labels where an array is; other libraries have numbers only."""
+    return beside(labels, other) if labels.dtype.kind in "biuf" else labels
 
 
 @dataclass(frozen=True)
@@ -142,7 +177,7 @@ class StoredArray:
             device = pickle.dumps(array_api_compat.device(value))
         except Exception:  # of whatever kind libraries raise
             device = b""
-        numbers = _array_api._convert_to_numpy(without_gradient(value), xp)
+        numbers = converted(without_gradient(value), xp)
         return cls(numbers, xp.__name__.removeprefix(_COMPAT), device)
 
     def load(self):
@@ -219,14 +254,18 @@ __all__ = [
     "beside",
     "check_same_namespace",
     "check_sample_weight",
+    "converted",
     "device_of",
     "fit_context",
+    "is_apart",
+    "labels_beside",
     "namespace_of",
     "needs_all_labels",
     "on_host",
     "routing_enabled",
     "safe_indexing",
     "scores_labels_only",
+    "shared",
     "threads_of",
     "validate_params",
     "with_all_labels",

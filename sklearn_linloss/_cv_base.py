@@ -30,8 +30,10 @@ from ._audit import Certificate
 from ._base import LinearLossClassifier, settings_of
 from ._compat import (
     accepts_sample_weight,
+    beside,
     check_sample_weight,
     fit_context,
+    on_host,
     routing_enabled,
     threads_of,
     with_all_labels,
@@ -46,7 +48,7 @@ from ._path import (
     warn_of_gaps,
 )
 from ._predictor import LinearPredictor
-from ._problem import check_problem, refuse_arrays
+from ._problem import check_problem, local
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 from ._typing import ArrayLike, Matrix
 from ._warn import warn
@@ -275,10 +277,12 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:
-            sample_weight = np.asarray(sample_weight)
+            sample_weight = np.asarray(on_host(sample_weight))
         split_params, preprocessor_params, score_params = self._route(
             sample_weight, params
         )
+        # Folds are fitted on the host, and the chosen model where X is.
+        there, X, y = X, local(X, "A search"), on_host(y)
         if not hasattr(X, "__getitem__"):
             X = np.asarray(X)
         X, y, sample_weight = indexable(X, y, sample_weight)
@@ -309,7 +313,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         self._take_folds(grid, folds, model)
         if self.refit:
             model.set_params(**self.best_params_, n_jobs=self.n_jobs)
-            self._refit(run, X, y, sample_weight)
+            self._refit(run, beside(X, there), y, sample_weight)
         return self
 
     def _new_model(self):
@@ -333,7 +337,6 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
 
     def _check_data(self, X, y, sample_weight):
         """What no fold could serve is said here; y as an array."""
-        refuse_arrays(X, "A search")
         if self.preprocessor is None:
             validate_data(self, X, y, accept_sparse="csr")
         else:

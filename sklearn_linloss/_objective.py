@@ -13,7 +13,7 @@ one. X itself is never centred, copied or written to.
 """
 
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
@@ -247,6 +247,10 @@ class Objective(Layout):
         """sum_i pi_i L_i at scores + t * change, and its derivative in t."""
         return self._loss_at(lambda rows: scores[rows] + t * change[rows], change)
 
+    def loss_on_line(self, scores, change):
+        """The same as a function of t."""
+        return partial(self.loss_along, scores, change)
+
     def _loss_at(self, scores_of, change):
         """sum_i pi_i L_i where a function gives the scores of some samples, and its
         derivative as they change.
@@ -460,6 +464,10 @@ class Objective(Layout):
 
         values, slopes = zip(*self.design.over_parts(part, scores.size), strict=True)
         return sum(values), sum(slopes)
+
+    def augmented_on_line(self, scores, change, width, multipliers):
+        """The same as a function of t."""
+        return lambda t: self.augmented_along(scores, change, t, width, multipliers)
 
     def covariance(self, dtype, check):
         """Of the features, about the centre of `theta`; its lower triangle.

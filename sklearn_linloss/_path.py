@@ -11,9 +11,10 @@ from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
 from ._base import options_of, settings_of
+from ._compat import beside, labels_beside, on_host
 from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
-from ._problem import check_problem
+from ._problem import check_problem, local
 from ._softmax import SoftmaxClassifier
 from ._solvers import run
 from ._solvers._clock import Clock
@@ -124,6 +125,7 @@ class LinearPath:
         ValueError
             If X has another number of features, or the path does not reach `alpha`.
         """
+        there, X = X, local(X, "A path")
         X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
         coef, intercept = self.at(alpha)
         if X.shape[1] != coef.shape[1]:
@@ -132,7 +134,7 @@ class LinearPath:
                 f"{coef.shape[1]}."
             )
         scores = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
-        return scores[:, 0] if len(self.classes) == 2 else scores
+        return beside(scores[:, 0] if len(self.classes) == 2 else scores, there)
 
     def predict(self, X: Matrix, alpha: float) -> Array:
         """Predict labels with the model at a strength.
@@ -149,9 +151,9 @@ class LinearPath:
         labels : ndarray of shape (n_samples,)
             For each sample the label of the largest score.
         """
-        scores = self.decision_function(X, alpha)
+        scores = on_host(self.decision_function(X, alpha))
         places = scores > 0.0 if scores.ndim == 1 else scores.argmax(axis=1)
-        return self.classes[places.astype(np.intp)]
+        return labels_beside(self.classes[places.astype(np.intp)], X)
 
     def plot(self, *, ax: Any = None) -> Any:
         """Draw the coefficients against the strength; needs matplotlib.

@@ -13,8 +13,10 @@ from ._compat import (
     beside,
     check_sample_weight,
     device_of,
+    is_apart,
     namespace_of,
     on_host,
+    shared,
     threads_of,
     without_gradient,
 )
@@ -155,7 +157,7 @@ class Problem:
         by_products = namespace_of(self.X) is not None
         settings = replace(settings, penalty=self.penalty(settings))
         if len(settings.penalty.free_features):
-            refuse_arrays(self.X, "A penalty_factor of zero")
+            local(self.X, "A penalty_factor of zero")
         return settings.choose_solver(*self.X.shape, self.n_rows, by_products)
 
     def design(self, n_threads=1):
@@ -317,13 +319,22 @@ def _check_has_double(X, xp):
         )
 
 
-def refuse_arrays(X, what):
-    """Raise where X is an array of another library; `what` does not support it."""
-    if namespace_of(X) is not None:
+def local(X, what):
+    """X for `what` works on the host alone: an ndarray where X is in another library.
+
+    Raises
+    ------
+    ValueError
+        If X is on a device of its own.
+    """
+    if is_apart(X):
         raise ValueError(
-            f"{what} does not support arrays of other libraries than NumPy; convert X "
-            "to a NumPy array."
+            f"{what} needs X in the memory of the processor, and X is on the device "
+            f"{device_of(X)}; move it to the CPU."
         )
+    if namespace_of(X) is not None:
+        _check_has_numbers(X)
+    return shared(X)
 
 
 def check_weight(weight, X):
@@ -343,14 +354,17 @@ def check_problem(estimator, X, y, sample_weight):
     ValueError
         If the data are invalid.
     """
-    refuse_arrays(X, "This function")
-    X, y = check_data(estimator, X, y)
+    X, y = check_data(estimator, local(X, "This function"), y)
     weight = check_weight(sample_weight, X)
     return weigh(X, y, weight, estimator.class_weight)
 
 
 def weigh(X, y, weight, class_weight):
-    """Drop what has no weight, apply the class weights, encode the labels."""
+    """Drop what has no weight, apply the class weights, encode the labels.
+
+    X in the memory of the host is an ndarray from here on, whatever its library.
+    """
+    X = shared(X)
     # By a power of two, which rounds nothing: sums of large ones must be finite.
     weight = np.ldexp(weight, -np.frexp(weight.max(initial=0.0))[1])
     kept = weight > 0.0

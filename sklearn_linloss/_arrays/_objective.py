@@ -24,7 +24,10 @@ class ArrayObjective(Objective):
         super().__init__(design, y, sample_weight, **terms)
         self._y = design.own(self.y)
         self._share = design.own(self.share)[:, None]
-        self._true = self._y[:, None] == design.own(np.arange(self.n_classes))
+        # Class after class in memory, as scores are: sums over classes then add up
+        # long rows.
+        classes = design.own(np.arange(self.n_classes))
+        self._true = (classes[:, None] == self._y[None, :]).T
 
     def on_host(self, scores):
         """The objective without features on the host, and scores for it."""
@@ -66,9 +69,8 @@ class ArrayObjective(Objective):
         value, pull = self.loss_gradient(t * scores)
         return value, np.vdot(pull, scores)
 
-    def loss_along(self, scores, change, t):
-        value, pull = self.loss_gradient(scores + t * change)
-        return value, np.vdot(pull, change)
+    def loss_on_line(self, scores, change):
+        return self._on_line(scores, change)
 
     def loss_hessian(self, scores, direction, width=0.0):
         _, a = self._terms(scores, width)
@@ -136,11 +138,17 @@ class ArrayObjective(Objective):
         values, a = self._terms(scores, width, multipliers.array)
         pull.array = self._pull(a).array
         second.array = self._ops.second(a, float(width))
-        return self._mean(values)
+        return self._mean(values) - self._held(width, multipliers.array)
 
-    def augmented_along(self, scores, change, t, width, multipliers):
-        values, a = self._terms(scores + t * change, width, multipliers.array)
-        return self._mean(values), np.vdot(self._pull(a), change)
+    def augmented_on_line(self, scores, change, width, multipliers):
+        at = self._on_line(scores, change, float(width), multipliers.array)
+        held = self._held(width, multipliers.array)
+
+        def augmented(t):
+            value, slope = at(t)
+            return value - held, slope
+
+        return augmented
 
     def covariance_times(self, vectors):
         W = np.ascontiguousarray(vectors.T, dtype=self.dtype)
@@ -189,7 +197,8 @@ class ArrayObjective(Objective):
 
     def slopes(self, scores, true):
         """Values of some samples and their gradients in the scores, in arrays."""
-        values, a = self._ops.terms(self._both(self._rows(scores)), true)
+        arguments = self._ops.arguments(self._both(self._rows(scores)), true)
+        values, a = self._ops.at(arguments)
         return values, self._one(self._ops.balanced(a, true))
 
     def sgd_epoch(self, centre, weight, pass_, state):
@@ -206,7 +215,31 @@ class ArrayObjective(Objective):
     def _terms(self, scores, width=0.0, *multipliers):
         """Values of the samples, and slopes for wrong classes."""
         scores, width = self._both(scores), float(width)
-        return self._ops.terms(scores, self._true, width, *multipliers)
+        arguments = self._ops.arguments(scores, self._true, width, *multipliers)
+        return self._ops.at(arguments, width)
+
+    def _on_line(self, scores, change, *width_and_multipliers):
+        """sum_i pi_i of the values at scores + t * change, and the slope, as a function
+        of t.
+
+        What the true class has is subtracted once.
+        """
+        xp, ops, true = self.design.xp, self._ops, self._true
+        start = ops.arguments(self._both(scores), true, *width_and_multipliers)
+        relative = ops.relative(self._both(change), true)
+        shared = self._shared(relative)
+
+        def at(t):
+            values, a = ops.at(start + float(t) * relative, *width_and_multipliers[:1])
+            a *= shared
+            return self._mean(values), float(xp.sum(a))
+
+        return at
+
+    def _held(self, width, multipliers):
+        """The part of the augmented Lagrangian that multipliers have alone."""
+        squares = self.design.xp.sum(multipliers * multipliers, axis=1)
+        return 0.5 * float(width) * self._mean(squares)
 
     def _rows(self, array):
         return Rows(self.design, array)
@@ -215,8 +248,11 @@ class ArrayObjective(Objective):
         """What has a column for each row of coefficients, for each class."""
         if self.n_rows > 1:
             return rows.array
-        xp = self.design.xp
-        return xp.concat([xp.zeros_like(rows.array), rows.array], axis=1)
+        return self._stacked(self.design.xp.zeros_like(rows.array), rows.array)
+
+    def _stacked(self, first, second):
+        """Two columns, one after the other in memory."""
+        return self.design.xp.concat([first.T, second.T], axis=0).T
 
     def _one(self, array):
         """The inverse."""
@@ -226,7 +262,7 @@ class ArrayObjective(Objective):
         """What `pull` holds for wrong classes."""
         xp, array = self.design.xp, pull.array
         if self.n_rows == 1:
-            array = xp.concat([-array, array], axis=1)
+            array = self._stacked(-array, array)
         return xp.where(self._true, 0.0, array)
 
     def _balanced(self, pairs):
@@ -248,7 +284,7 @@ class ArrayObjective(Objective):
 
     def _of_true_class(self, matrix):
         """Its rows by the classes of the samples."""
-        return self.design.xp.take(self.design.own(matrix), self._y, axis=0)
+        return self.design.xp.take(self.design.own(matrix.T), self._y, axis=1).T
 
     def _by_true_class(self, pairs):
         """Sums over the samples of each class, of shape (n_classes, n_classes)."""

@@ -29,7 +29,9 @@ class Rows:
     def __array_function__(self, function, types, args, kwargs):
         xp = self._design.xp
         if function is np.vdot:
-            left, right = (xp.astype(each.array, xp.float64) for each in args)
+            left, right = (
+                xp.astype(each.array, xp.float64, copy=False) for each in args
+            )
             return float(xp.sum(left * right))
         if function is np.count_nonzero:
             return int(xp.count_nonzero(args[0].array))

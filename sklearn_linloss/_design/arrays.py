@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._compat import device_of, namespace_of, on_host
+from .._compat import converted, device_of, namespace_of
 from ._base import Design
 
 # Bytes of a block of rows: large enough to keep a device busy.
@@ -13,7 +13,8 @@ class Arrays(Design):
     """Rows in a dense array of another library, which stays where it is.
 
     Products are operations of the array API [1]_. What has a number for each sample is
-    an array of the library, here and there; all else is on the host.
+    an array of the library, here and there; all else is on the host. Scores are class
+    after class in memory.
 
     References
     ----------
@@ -34,21 +35,23 @@ class Arrays(Design):
 
     def host(self, array):
         """An array of the library as an ndarray."""
-        return on_host(array)
+        return converted(array, self.xp)
 
     def precision(self, dtype):
         """The library's name of a dtype of NumPy."""
         return getattr(self.xp, np.dtype(dtype).name)
 
     def scores(self, W, b):
-        xp, W_there, b_there = self.xp, self.own(W), self.own(b)
-        parts = [xp.matmul(X, W_there.T) + b_there for _, X in self._blocks(W.dtype)]
-        return parts[0] if len(parts) == 1 else xp.concat(parts, axis=0)
+        xp, W_there, b_there = self.xp, self.own(W), self.own(b)[:, None]
+        parts = [xp.matmul(W_there, X.T) for _, X in self._converted(W.dtype)]
+        scores = parts[0] if len(parts) == 1 else xp.concat(parts, axis=1)
+        scores += b_there
+        return scores.T
 
     def add_adjoint(self, gradient, total):
         dtype = np.float32 if gradient.dtype == self.xp.float32 else np.float64
         adjoint = 0.0
-        for rows, X in self._blocks(dtype):
+        for rows, X in self._converted(dtype):
             part = self.xp.matmul(gradient[rows, :].T, X)
             adjoint = adjoint + self.xp.astype(part, self.xp.float64)
         total += self.host(adjoint)
@@ -115,7 +118,13 @@ class Arrays(Design):
             for place, weight in enumerate(weights):
                 part = xp.matmul((Z * weight[rows][:, None]).T, Z)
                 totals[place] = totals[place] + part
-        return [self.host(total) for total in totals]
+        return list(self.host(xp.stack(totals)))
+
+    def _converted(self, dtype):
+        """The same as `_blocks` in as few as may be: one where X has that precision."""
+        if dtype == self.dtype:
+            return [(slice(0, self.n_samples), self._X)]
+        return self._blocks(dtype)
 
     def _blocks(self, dtype):
         """Slices of rows, and X over them in a precision."""

@@ -22,6 +22,14 @@ class _InNamespace:
         xp = self._xp
         return xp.where(true, -xp.sum(pairs, axis=1, keepdims=True), pairs)
 
+    def relative(self, scores, true, shift=0.0, of_true=0.0):
+        """What wrong classes have more than the true one, and a shift; the true class
+        has `of_true`.
+        """
+        xp = self._xp
+        own = xp.sum(xp.where(true, scores, 0.0), axis=1, keepdims=True)
+        return xp.where(true, of_true, scores - (own - shift))
+
 
 class SlacksInNamespace(_InNamespace):
     """A `SlackLoss`.
@@ -36,36 +44,41 @@ class SlacksInNamespace(_InNamespace):
         super().__init__(xp)
         self._delta, self._bend, self._cap = loss.delta, loss.bend, loss.cap
 
-    def terms(self, scores, true, width=0.0, multipliers=None):
+    def arguments(self, scores, true, width=0.0, multipliers=None):
+        """The pairs that values depend on: slacks, and the width times multipliers."""
+        slacks = self.relative(scores, true, self._delta)
+        return slacks if multipliers is None else slacks + width * multipliers
+
+    def at(self, arguments, width=0.0):
         """Values of the samples, and the slopes in the slacks, which are pairs.
 
-        With a width that of `SlackLoss.augmented`; without multipliers these are zero.
+        With a width that of `SlackLoss.augmented`, plus width / 2 times the squares of
+        the multipliers. For each pair it is the maximum of a * argument less
+        (bend + width) / 2 * a^2. The arguments are overwritten.
         """
-        xp = self._xp
-        own = xp.sum(xp.where(true, scores, 0.0), axis=1, keepdims=True)
-        slacks = xp.where(true, 0.0, scores - own + self._delta)
-        if self._bend + width == 0.0:
-            a = xp.astype(slacks > 0.0, scores.dtype)
-            return xp.sum(a * slacks, axis=1), a
-        held = 0.0 if multipliers is None else multipliers
-        a = (slacks + width * held) * (1.0 / (width + self._bend))
-        a = xp.clip(a, 0.0, self._cap)
-        values = a * (slacks - (0.5 * self._bend) * a)
-        if width > 0.0:
-            values = values - (0.5 * width) * (a - held) ** 2
-        return xp.sum(values, axis=1), a
+        xp, bend = self._xp, self._bend + width
+        if bend == 0.0:
+            a = xp.astype(arguments > 0.0, arguments.dtype)
+        else:
+            a = xp.clip(arguments * (1.0 / bend), 0.0, self._cap)
+            arguments -= (0.5 * bend) * a
+        arguments *= a
+        return xp.sum(arguments, axis=1), a
 
     def second(self, a, width=0.0):
         """Second derivatives in the slacks, from the slopes."""
-        xp = self._xp
-        bend = 1.0 / (width + self._bend) if width + self._bend > 0.0 else 0.0
-        return bend * xp.astype((a > 0.0) & (a < self._cap), a.dtype)
+        square = width + self._bend
+        active = a > 0.0
+        if math.isfinite(self._cap):
+            active = active & (a < self._cap)
+        second = self._xp.astype(active, a.dtype)
+        second *= 1.0 / square if square > 0.0 else 0.0
+        return second
 
     def bent(self, a, true, direction, width):
         """The Hessian of each L_i times a direction, where the slopes are `a`."""
-        xp = self._xp
-        own = xp.sum(xp.where(true, direction, 0.0), axis=1, keepdims=True)
-        return self.balanced(self.second(a, width) * (direction - own), true)
+        bent = self.second(a, width) * self.relative(direction, true)
+        return self.balanced(bent, true)
 
     def total_curvature(self, second, share):
         """Sum of the second derivatives over samples and rows of coefficients."""
@@ -97,21 +110,25 @@ class SlacksInNamespace(_InNamespace):
 class SoftmaxInNamespace(_InNamespace):
     """The `Softmax`, as `SlacksInNamespace`."""
 
-    def terms(self, scores, true, width=0.0):
-        """Values of the samples, and the probabilities of the wrong classes."""
+    def arguments(self, scores, true, width=0.0):
+        """The pairs that values depend on, with minus infinity at the true class."""
+        return self.relative(scores, true, of_true=-math.inf)
+
+    def at(self, arguments, width=0.0):
+        """Values of the samples, and the probabilities of the wrong classes.
+
+        The arguments are overwritten.
+        """
         xp = self._xp
-        own = xp.sum(xp.where(true, scores, 0.0), axis=1, keepdims=True)
-        relative = scores - own
-        largest = xp.max(relative, axis=1, keepdims=True)
-        exponentials = xp.exp(relative - largest)
-        total = xp.sum(exponentials, axis=1, keepdims=True)
-        others = xp.where(true, 0.0, exponentials)
-        rest = xp.sum(others, axis=1)
-        # The true class is at 0: where it leads, the rest may be next to nothing.
-        leads = largest[:, 0] == 0.0
-        safe = xp.where(leads, rest, 0.0)
-        values = xp.where(leads, xp.log1p(safe), largest[:, 0] + xp.log(total[:, 0]))
-        return values, others / total
+        largest = xp.clip(xp.max(arguments, axis=1, keepdims=True), 0.0, None)
+        arguments -= largest
+        a = xp.exp(arguments)
+        rest = xp.sum(a, axis=1, keepdims=True)
+        # Where the true class leads, `largest` is 0, and the rest may be next to
+        # nothing.
+        values = largest + xp.log1p(rest + xp.expm1(-largest))
+        a /= rest + xp.exp(-largest)
+        return values[:, 0], a
 
     def second(self, a):
         """What determines the second derivatives: the slopes themselves."""

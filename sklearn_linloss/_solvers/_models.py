@@ -52,9 +52,11 @@ class SmoothModel:
         """
         return self._f.expand(scores)
 
-    def along(self, scores, change, t):
-        """Value of the data part at scores + t * change, and its derivative in t."""
-        return self._f.loss_along(scores, change, t)
+    def along(self, scores, change):
+        """Value of the data part at scores + t * change, and its derivative, as a
+        function of t.
+        """
+        return self._f.loss_on_line(scores, change)
 
     def start_from(self, pull, width):
         """Nothing: the model has no multipliers."""
@@ -149,11 +151,11 @@ class AugmentedHinge:
         value = self._f.augmented(scores, self._width, *arrays)
         return value, self._pull, self._second
 
-    def along(self, scores, change, t):
-        """Value of the data part at scores + t * change, and its derivative in t."""
-        return self._f.augmented_along(
-            scores, change, t, self._width, self._multipliers
-        )
+    def along(self, scores, change):
+        """Value of the data part at scores + t * change, and its derivative, as a
+        function of t.
+        """
+        return self._f.augmented_on_line(scores, change, self._width, self._multipliers)
 
     def pull(self, scores):
         """The maximisers t, times pi_i: a dual point for the certificate."""
@@ -220,9 +222,10 @@ class AugmentedHinge:
 def line_search(f, model, anchor, theta, scores, value, move, change, decrement):
     """Length of a step along `move`, which is 1 near the optimum."""
     w, dw = f.penalised(theta), f.penalised(move)
+    data_along = model.along(scores, change)
 
     def along(t):
-        data, slope = model.along(scores, change, t)
+        data, slope = data_along(t)
         at_t = w + t * dw
         if anchor.strength > 0.0:
             data += anchor.value(theta + t * move)

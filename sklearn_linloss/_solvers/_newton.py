@@ -317,8 +317,11 @@ def _secants_pay(f):
 def _matrix_pays(f):
     """Whether a matrix costs less than the quasi-Newton steps that it replaces."""
     matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
-    steps = RULES.replaced_secants * _costs.gradient(f.n_samples, f.size)
-    return matrix <= max(steps, LIMITS.negligible_flops)
+    steps = RULES.replaced_secants
+    if f.loss.of_slacks:
+        steps = RULES.replaced_by_slacks if f.loss.smooth else RULES.replaced_by_kinks
+    replaced = steps * _costs.gradient(f.n_samples, f.size)
+    return matrix <= max(replaced, LIMITS.negligible_flops)
 
 
 def _ascent_pays(f, warm):

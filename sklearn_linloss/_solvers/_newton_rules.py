@@ -76,9 +76,12 @@ class Rules:
     proximal: float = 1e-8
     # -- 3. the direction ------------------------------------------------------------
     small_system: int = 300  # coefficients, below which a factor is always used
-    # Quasi-Newton steps that an exact one replaces, where there is no dual ascent: 3 to
-    # 15 on digits, whose skinny products take a few times as long (0026).
+    # The cost of an exact step, in gradients, up to which it is better than steps of
+    # quasi-Newton type where there is no dual ascent: of the softmax (0026), and of the
+    # squared hinge and the hinge, which take more of those steps (0043).
     replaced_secants: float = 50.0
+    replaced_by_slacks: float = 150.0
+    replaced_by_kinks: float = 250.0
     cg_steps: float = 25.0  # of conjugate gradients, about as many as solve a system
     by_pairs_below: float = 0.8  # active pairs a coefficient
     most_cancelled: float = 1e8  # largest entry of the matrix of pairs (0014)

@@ -127,9 +127,7 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
             solver = problem.choose_solver(settings)
             warn_of_unread(self, solver)
             f = problem.objective_for(solver, settings)
-            progress = self._progress(
-                f, solver, settings, options, held_out, classes, None
-            )
+            progress = self._progress(f, solver, settings, options, held_out, None)
             fit = Fit(f, solver, f.pack(W, b), options, progress, run)
             self._take_fit(fit, f, classes, progress)
         return self

@@ -419,6 +419,7 @@ class PathFollower:
         self._problem = problem.without_empty_columns()
         self._options = options_of(model)
         self._objectives = {}
+        self._kind = None  # of the last fit, by its objective
         self._known = []  # the last one last
 
     def start(self, intercept):
@@ -446,6 +447,10 @@ class PathFollower:
         kind = solver, settings.penalty.power
         if kind not in self._objectives:
             self._objectives[kind] = problem.objective_for(solver, settings)
+        if kind != self._kind:
+            # The scores of another objective may be rounded in another way.
+            self._known = [replace(known, scores=None) for known in self._known]
+            self._kind = kind
         penalty = problem.penalty(settings)
         f = self._objectives[kind].with_terms(settings.loss, penalty)
         alpha = self.model.alpha

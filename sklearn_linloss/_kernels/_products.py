@@ -1,5 +1,7 @@
 """Products with X, dense and CSR, and the pass over X that computes both of them."""
 
+import numpy as np
+
 from .._jit import inlined, jit
 from ._codes import check_code
 from ._fetch import fetch_ahead, unsigned
@@ -213,6 +215,23 @@ def csr_adjoint(data, indices, starts, ends, gradient, total):
             x, j = gradient.dtype.type(data[e]), unsigned(indices[e])
             for k in range(n_rows):
                 total[j, k] += x * gradient[i, k]
+
+
+@jit
+def csr_moments(data, indices, indptr, weight, centre, total):
+    """total[p] += sum_i weight[i] (x_i - centre)^p of the stored entries, p = 0, 1, 2.
+
+    `total` is of shape (3, n_features).
+    """
+    for i in range(len(indptr) - 1):
+        w = weight[i]
+        for p in range(indptr[i], indptr[i + 1]):
+            e = unsigned(p)
+            j = unsigned(indices[e])
+            x = np.float64(data[e]) - centre[j]
+            total[0, j] += w
+            total[1, j] += w * x
+            total[2, j] += w * x * x
 
 
 @inlined

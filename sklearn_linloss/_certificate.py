@@ -128,7 +128,7 @@ class Certifier:
                 "report it with the data and the parameters of the fit."
             )
 
-    def certify(self, theta, pull=None, scores=None):
+    def certify(self, theta, pull=None, scores=None, loss=None, unbalanced=0.0):
         """Certificate for `theta`.
 
         Parameters
@@ -139,6 +139,11 @@ class Certifier:
             loss is used, after the intercept was fitted to the coefficients.
         scores : ndarray of shape (n_samples, n_rows), float64, optional
             Those of `theta`, where they are known.
+        loss : tuple, optional
+            What the objective's `loss_gradient` says of them, where it is known.
+        unbalanced : float, default=0.0
+            Sum of the slopes in the intercepts, up to which they are not fitted: the
+            bound is lower by about as much.
 
         Returns
         -------
@@ -149,15 +154,19 @@ class Certifier:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
         if pull is not None and not f.loss.smooth:
             value, gradient = f.loss_value(scores), pull
-        else:
+        elif loss is None:
             value, gradient = f.loss_gradient(scores)
+        else:
+            value, gradient = loss[0], loss[1].copy()
         if f.penalty.is_zero:
             criterion = self._stationarity(theta, gradient)
             if not f.loss.smooth:
                 criterion = max(criterion, self._slackness(value, gradient, scores))
             return Certificate(theta, value, criterion)
         if f.fit_intercept and f.loss.smooth:
-            shift, value, gradient = self._fit_intercept(scores, value, gradient)
+            shift, value, gradient = self._fit_intercept(
+                scores, value, gradient, unbalanced
+            )
             theta = theta.copy()
             f.intercepts(theta)[:] += shift
         objective = value + f.penalty_value(theta)
@@ -202,12 +211,14 @@ class Certifier:
         excess = max(value - dual_value - work, 0.0)
         return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
-    def _fit_intercept(self, scores, value, gradient):
+    def _fit_intercept(self, scores, value, gradient, unbalanced):
         """Newton steps on the intercept over fixed coefficients."""
         f = self.objective
         total = np.zeros(f.n_rows)
         for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
+            if np.abs(slope).sum() <= unbalanced:
+                break
             hessian = f.intercept_hessian(gradient)
             step = -solve_laplacian(hessian, slope)
             if -(slope @ step) <= RULES.negligible * value:

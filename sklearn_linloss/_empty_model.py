@@ -91,6 +91,9 @@ def best_intercept(objective):
     mass = f.class_mass()
     if has_kinks(f.loss):
         return _levels_of_rows(best_levels(mass), f.loss.delta)
+    b = f.loss.best_scores(mass)
+    if b is not None:
+        return b[1:] - b[:1] if f.n_rows == 1 else b - b.mean()
     from ._certificate import Certifier
     from ._solvers._common import Options, Progress
 

@@ -41,6 +41,8 @@ class Fit:
     unscaled : bool
         Whether that is not so, and features of one scale might help.
     pull : ndarray of shape (n_samples, n_rows) or None
+    scores : ndarray of shape (n_samples, n_rows)
+        Those of the model as it is stored, in float64.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Fit:
             raise diverged(solver, progress.n_iter)
         tol = self._tolerance_before_rounding(objective, result, certifier, options)
         if tol > 0.0:
-            closer = replace(options, tol=tol, pull=result.pull)
+            closer = replace(options, tol=tol, pull=result.pull, scores=None)
             ended = run(self.solver, objective, result.theta, closer, progress)
             if ended[0].converged:
                 result, certifier, self.solver = ended
@@ -89,20 +91,26 @@ class Fit:
         lost = self.gap - min(solved, options.tol)
         return max(options.tol - 2.0 * lost, 0.0)
 
+    def forget_samples(self):
+        """Let go of what is as large as the scores of all samples."""
+        self.pull = self.scores = None
+
     def _value(self, objective):
-        """The objective of the model as it is stored."""
-        return objective.value(objective.pack(self.coef, self.intercept), np.float64)
+        """The objective of the model as it is stored, whose scores are kept."""
+        theta = objective.pack(self.coef, self.intercept)
+        self.scores = objective.scores(theta, np.float64)
+        return objective.loss_value(self.scores) + objective.penalty_value(theta)
 
     def _consider_no_coefficients(self, objective):
         """Take the best intercept alone where a fit that failed, or rounding to the
         precision of X, has left something worse: of "auto", which promises no iterates.
         """
-        coef, intercept, value = self.coef, self.intercept, self.objective
-        self.coef = np.zeros_like(coef)
-        self.intercept = best_intercept(objective).astype(intercept.dtype)
+        before = self.coef, self.intercept, self.objective, self.scores
+        self.coef = np.zeros_like(self.coef)
+        self.intercept = best_intercept(objective).astype(self.intercept.dtype)
         self.objective = self._value(objective)
-        if not self.objective < value:
-            self.coef, self.intercept, self.objective = coef, intercept, value
+        if not self.objective < before[2]:
+            self.coef, self.intercept, self.objective, self.scores = before
 
 
 def scaling_applies(objective):

@@ -25,6 +25,7 @@ from ._warn import warn
 
 _POINTS = 3  # of the path, on which a prediction rests
 _LARGE = 3000  # coefficients
+_MOST_SCORES = 4_000_000  # that are kept for a prediction
 
 
 @dataclass(frozen=True)
@@ -333,28 +334,27 @@ def follow_path(follower, alphas, intercept=None):
     intercept = intercept if model.fit_intercept else None
     if intercept is not None:
         follower.start(intercept)
-    fits = []
+    fits, losses = [], []
     for alpha in alphas:
-        model.set_params(alpha=float(alpha))
-        fits.append(follower.fit())
-        fits[-1].pull = None  # as large as the scores of all samples
+        model.alpha = float(alpha)
+        fit = follower.fit()
+        fit.forget_samples()
+        penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
+        W = W if penalty.scale is None else W / penalty.scale
+        penalty = penalty.laid_out(len(W), features_first=False)
+        losses.append(fit.objective - penalty.value(W))
+        fits.append(fit)
     warn_of_gaps(fits, model)
     names = "coef", "intercept", "objective", "gap", "n_iter"
     of_fits = {
         f"{name}s": np.array([getattr(fit, name) for fit in fits]) for name in names
     }
-    penalties = []
-    for alpha, fit in zip(alphas, fits, strict=True):
-        model.set_params(alpha=float(alpha))
-        penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
-        W = W if penalty.scale is None else W / penalty.scale
-        penalties.append(penalty.laid_out(len(W), features_first=False).value(W))
     loss, mass = settings_of(model).loss, problem.class_mass
     empty = loss_without_coefficients(mass, loss, model.fit_intercept, intercept)
     return LinearPath(
         alphas,
         **of_fits,
-        deviance_ratio=1.0 - (of_fits["objectives"] - penalties) / empty,
+        deviance_ratio=1.0 - np.array(losses) / empty,
         classes=problem.classes,
     )
 
@@ -421,12 +421,13 @@ class PathFollower:
         self._problem = problem.without_empty_columns()
         self._options = options_of(model)
         self._objectives = {}
-        self._known = []  # (log alpha, coef, intercept, pull), the last one last
+        self._kind = None  # of the last fit, by its objective
+        self._known = []  # the last one last
 
     def start(self, intercept):
         """Start from an intercept without coefficients."""
         coef = np.zeros((len(intercept), self.problem.n_features))
-        self._known = [(np.inf, coef, intercept, None)]
+        self._known = [_Known(np.inf, coef, intercept)]
 
     def forget(self):
         """Make the next fit on its own."""
@@ -434,7 +435,7 @@ class PathFollower:
 
     def forget_duals(self):
         """Make it from the models alone."""
-        self._known = [(*known[:-1], None) for known in self._known]
+        self._known = [replace(known, pull=None) for known in self._known]
 
     def fit(self):
         """The fit at the model's present parameters.
@@ -448,37 +449,58 @@ class PathFollower:
         kind = solver, settings.penalty.power
         if kind not in self._objectives:
             self._objectives[kind] = problem.objective_for(solver, settings)
+        if kind != self._kind:
+            # The scores of another objective may be rounded in another way.
+            self._known = [replace(known, scores=None) for known in self._known]
+            self._kind = kind
         penalty = problem.penalty(settings)
         f = self._objectives[kind].with_terms(settings.loss, penalty)
         alpha = self.model.alpha
-        log_alpha = np.log(alpha) if alpha > 0.0 else -np.inf
-        theta, pull = self._predict(f, log_alpha)
+        place = np.log(alpha) if alpha > 0.0 else -np.inf
+        theta, scores, pull = self._predict(f, place)
         clock = Clock(self.model.max_time)
-        options = replace(self._options, pull=pull, clock=clock)
+        options = replace(self._options, pull=pull, scores=scores, clock=clock)
         progress = Progress(solver, options)
         fit = Fit(f, solver, theta, options, progress, self._run)
-        before = [(*known[:-1], None) for known in self._known[1 - _POINTS :]]
+        self._known = self._known[1 - _POINTS :]
+        self.forget_duals()
         pull = None if f.loss.smooth else fit.pull
-        self._known = [*before, (log_alpha, fit.coef, fit.intercept, pull)]
+        scores = fit.scores if _combines_scores(f) else None
+        self._known.append(_Known(place, fit.coef, fit.intercept, pull, scores))
         return fit
 
-    def _predict(self, f, log_alpha):
-        """Where to start: theta, and pi_i * a_i or None."""
+    def _predict(self, f, place):
+        """Where to start: theta, its scores or None, and pi_i * a_i or None."""
         if not self._known:
-            return np.zeros(f.size), None
-        *_, (_, coef, intercept, pull) = self._known
-        theta = f.pack(coef, intercept)
-        path = [fit for fit in self._known if log_alpha < fit[0] < np.inf]
-        if len(path) > 1 and log_alpha > -np.inf and _predictions_pay(f):
-            value = f.value(theta)
+            return np.zeros(f.size), None, None
+        last = self._known[-1]
+        theta, scores = f.pack(last.coef, last.intercept), last.scores
+        path = [known for known in self._known if place < known.place < np.inf]
+        if len(path) > 1 and place > -np.inf and _predictions_pay(f):
+            value = _value(f, theta, scores)
             for first in range(len(path) - 1):
-                prediction = f.pack(*_extrapolate(path[first:], log_alpha))
-                if f.value(prediction) < value:
-                    theta = prediction
+                prediction = _extrapolate(path[first:], place)
+                start = f.pack(prediction.coef, prediction.intercept)
+                if _value(f, start, prediction.scores) < value:
+                    theta, scores = start, prediction.scores
                     break
-        if pull is None:
-            return theta, None
-        return theta, pull * dual_multiple(f, pull, theta)
+        if last.pull is None:
+            return theta, scores, None
+        return theta, scores, last.pull * dual_multiple(f, last.pull, theta)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A model of a path, at the logarithm of its strength.
+
+    Its dual variables `pull` and its scores, as `Options` has them, may be missing.
+    """
+
+    place: float
+    coef: np.ndarray
+    intercept: np.ndarray
+    pull: np.ndarray | None = None
+    scores: np.ndarray | None = None
 
 
 def _predictions_pay(f):
@@ -488,15 +510,39 @@ def _predictions_pay(f):
     return f.penalty.is_smooth or f.size <= _LARGE
 
 
+def _combines_scores(f):
+    """Whether the scores of predictions are combined from those of known models: a
+    pass over the rows takes longer, as long as their memory does not count.
+    """
+    host = not (f.design.in_parts or f.design.only_products)
+    return host and f.n_samples * f.n_rows <= _MOST_SCORES and _predictions_pay(f)
+
+
+def _value(f, theta, scores):
+    """The objective, by the scores where they are known."""
+    if scores is None:
+        return f.value(theta)
+    return f.loss_value(scores) + f.penalty_value(theta)
+
+
 def _extrapolate(path, target):
-    """Coefficients and intercept on the polynomial through those of a path."""
-    places = {place for place, *_ in path}
+    """The model on the polynomial through those of a path."""
+    places = {known.place for known in path}
     shares = [
-        prod((target - other) / (place - other) for other in places - {place})
-        for place, *_ in path
+        prod(
+            (target - other) / (known.place - other) for other in places - {known.place}
+        )
+        for known in path
     ]
-    _, coefs, intercepts, _ = zip(*path, strict=True)
-    return np.tensordot(shares, coefs, 1), np.tensordot(shares, intercepts, 1)
+
+    def combined(name):
+        parts = [getattr(known, name) for known in path]
+        if any(part is None for part in parts):
+            return None
+        return sum(share * part for share, part in zip(shares, parts, strict=True))
+
+    coef, intercept, scores = map(combined, ("coef", "intercept", "scores"))
+    return _Known(target, coef, intercept, scores=scores)
 
 
 def warn_of_gaps(fits, model):

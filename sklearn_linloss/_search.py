@@ -272,7 +272,7 @@ class Fold:
 
     def lighten(self, fit, room):
         """Drop what is not needed any more of a fit."""
-        fit.pull = None
+        fit.forget_samples()
         self.n_features = fit.coef.shape[1]
         n_points = len(self.scores)
         self.keeps_models = n_points * (fit.coef.nbytes + fit.intercept.nbytes) <= room

@@ -58,6 +58,24 @@ def test_no_bound_of_a_random_model_exceeds_the_optimum(problem, standardised):
             assert_honest(f, certifier, theta, certificate, problem)
 
 
+def test_what_is_known_of_a_model_is_not_computed_again(problem, standardised):
+    f = golden_objective(problem, standardised)
+    theta = 0.3 * np.random.default_rng(0).normal(size=f.size)
+    scores = f.scores(theta)
+    loss = f.loss_gradient(scores)
+    before = loss[1].copy()
+    right = Certifier(f).certify(theta)
+    found = Certifier(f).certify(theta, scores=scores, loss=loss)
+    np.testing.assert_array_equal(found.theta, right.theta)
+    assert (found.objective, found.criterion) == (right.objective, right.criterion)
+    # An intercept that is not fitted gives a lower bound, too, and is kept.
+    certifier = Certifier(f)
+    kept = certifier.certify(theta, scores=scores, loss=loss, unbalanced=np.inf)
+    np.testing.assert_array_equal(kept.theta, theta)
+    assert_honest(f, certifier, theta, kept, problem)
+    np.testing.assert_array_equal(loss[1], before)
+
+
 def test_no_bound_on_a_path_exceeds_the_optimum_and_they_rise(problem, standardised):
     f = golden_objective(problem, standardised, centre=False)
     certifier = Certifier(f)

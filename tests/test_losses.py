@@ -464,6 +464,61 @@ def test_tiny_probabilities_keep_their_digits():
     )
 
 
+def softmax_terms(margin):
+    """Losses of margins, one by one, and their derivatives."""
+    one = np.ones(1, np.intp)
+    values = [kernel_value("softmax", m.reshape(1, 1), one) for m in margin]
+    gradient = kernel_gradient("softmax", margin[:, None], np.ones(len(margin), int))[1]
+    return np.array(values), gradient[:, 0]
+
+
+def test_two_classes_keep_all_digits():
+    rng = np.random.default_rng(0)
+    tiny = 10.0 ** rng.uniform(-300, 0, 200)
+    size = np.r_[rng.uniform(0, 700, 600), 5 * rng.normal(size=600), tiny, 0.0]
+    margin = np.r_[size, -size]
+    e = np.exp(-np.abs(margin.astype(np.longdouble)))
+    values, gradient = softmax_terms(margin)
+    right = np.log1p(e) + np.maximum(-margin, 0.0)
+    np.testing.assert_allclose(values, right.astype(float), rtol=1e-15)
+    slopes = -np.where(margin >= 0.0, e, 1.0) / (1.0 + e)
+    np.testing.assert_allclose(gradient, slopes.astype(float), rtol=1e-15)
+
+
+def test_margins_beyond_the_range_of_the_exponential():
+    margin = np.array([800.0, -800.0, np.inf, -np.inf, np.nan])
+    # Loops take several at a time, and what is left over one by one.
+    values, gradient = softmax_terms(np.repeat(margin, 9))
+    np.testing.assert_array_equal(
+        values, np.repeat([0.0, 800.0, 0.0, np.inf, np.nan], 9)
+    )
+    np.testing.assert_array_equal(
+        gradient, np.repeat([0.0, -1.0, 0.0, -1.0, np.nan], 9)
+    )
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_the_entropy_keeps_all_digits(n_rows):
+    rng = np.random.default_rng(n_rows)
+    wrong = np.r_[10.0 ** rng.uniform(-290, 0, 300), 1.0 - 10.0 ** -rng.uniform(1, 15)]
+    wrong = np.r_[wrong, 0.0, 0.25, 0.5, 0.75, 1.0]
+    pull = -wrong[:, None] if n_rows == 1 else np.column_stack([-wrong, wrong])
+    y = np.zeros(1, np.intp) if n_rows == 2 else np.ones(1, np.intp)
+    exact = wrong.astype(np.longdouble)
+    rest = 1.0 - exact
+    logs = np.log(np.where(exact > 0.0, exact, 1.0))
+    log_rest = np.where(rest > 0.0, np.log1p(-np.where(rest > 0.0, exact, 0.0)), 0.0)
+    right = -(exact * logs + rest * log_rest)
+    slopes = np.where(rest > 0.0, exact * (log_rest - logs), -np.inf)
+    of_kernel = [
+        _kernels.entropy(row if n_rows == 1 else row[None], y, np.ones(1), 1.0)
+        for row in pull
+    ]
+    values, found = np.transpose(of_kernel)
+    np.testing.assert_allclose(values, right.astype(float), rtol=4e-15, atol=1e-300)
+    np.testing.assert_allclose(found, slopes.astype(float), rtol=4e-14, atol=1e-300)
+
+
 @pytest.mark.parametrize("n_rows", [1, 5])
 @pytest.mark.parametrize("name", LOSSES)
 def test_float32_scores(name, n_rows):

@@ -14,7 +14,7 @@ from scipy.optimize import linprog, minimize
 from sklearn_linloss import SoftmaxClassifierCV, _empty_model, linear_path, losses
 from sklearn_linloss._base import settings_of
 from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
-from sklearn_linloss._path import _extrapolate
+from sklearn_linloss._path import _extrapolate, _Known
 from sklearn_linloss._problem import check_problem
 
 ALPHAS = np.geomspace(1.0, 1e-4, 7)
@@ -373,9 +373,15 @@ def test_predictions_are_exact_on_parabolas():
         W = coefficients[0] + place * coefficients[1] + place**2 * coefficients[2]
         return W, W[:, 0]
 
-    path = [(place, *model(place), None) for place in (2.0, 0.5, -1.5)]
-    for found, right in zip(_extrapolate(path, -2.7), model(-2.7), strict=True):
-        np.testing.assert_allclose(found, right)
+    def known(place):
+        W, b = model(place)
+        return _Known(place, W, b, scores=X @ W.T + b)
+
+    X = rng.standard_normal((4, 5))
+    found = _extrapolate([known(place) for place in (2.0, 0.5, -1.5)], -2.7)
+    right = known(-2.7)
+    for name in ("coef", "intercept", "scores"):
+        np.testing.assert_allclose(getattr(found, name), getattr(right, name))
 
 
 @pytest.mark.filterwarnings("error")

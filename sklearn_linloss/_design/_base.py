@@ -3,7 +3,7 @@
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -215,8 +215,7 @@ class Design:
         )
         if n_parts < 2:
             return [work(slice(0, self.n_samples))]
-        ends = np.linspace(0, self.n_samples, int(n_parts) + 1).astype(int)
-        return self.share_out(work, [slice(*pair) for pair in pairwise(ends)])
+        return self.share_out(work, _equal_parts(self.n_samples, int(n_parts)))
 
     def share_out(self, work, tasks):
         """The results of `work`, a function of a task, in the order of the tasks.
@@ -259,6 +258,13 @@ class Design:
         step = max(1, int(_BLOCK_BYTES / row_bytes))
         for first in range(start, stop, step):
             yield slice(first, min(first + step, stop))
+
+
+@lru_cache(maxsize=64)
+def _equal_parts(n_samples, count):
+    """Slices of so many parts; each pass asks for them."""
+    ends = np.linspace(0, n_samples, count + 1).astype(int)
+    return tuple(slice(*pair) for pair in pairwise(ends.tolist()))
 
 
 def readonly(array):

@@ -71,30 +71,21 @@ class Csr(Design):
         self.share_out(add, self._strips)
 
     def moments(self, weight):
-        X, d = self._X, self.n_features
+        d = self.n_features
 
-        def total(values, entries):
-            columns = X.indices[entries.start : entries.stop]
-            return np.bincount(columns, weights=values, minlength=d).astype(np.float64)
+        def about(centre):
+            """Sums of powers of the stored entries of each column."""
 
-        def over_entries(rows):
-            ends = X.indptr[rows.start : rows.stop + 1].astype(np.int64)
-            entries = slice(int(ends[0]), int(ends[-1]))
-            of_entry = np.repeat(weight[rows], np.diff(ends))
-            return entries, of_entry, X.data[entries].astype(np.float64)
+            def part(rows):
+                total = np.zeros((3, d))
+                some = map(readonly, (weight[rows], centre))
+                _kernels.csr_moments(*self._rows_of(rows), *some, total)
+                return total
 
-        def first(rows):
-            entries, of_entry, x = over_entries(rows)
-            return np.array([total(of_entry, entries), total(of_entry * x, entries)])
+            return sum(self.over_parts(part, self.n_stored, 3 * d))
 
-        stored, mean = sum(self.over_parts(first, self.n_stored, 2 * d))
-
-        def second(rows):
-            entries, of_entry, x = over_entries(rows)
-            x -= mean[X.indices[entries]]
-            return total(of_entry * x * x, entries)
-
-        variance = sum(self.over_parts(second, self.n_stored, 2 * d))
+        stored, mean, _ = about(np.zeros(d))
+        variance = about(mean)[2]
         variance += np.maximum(1.0 - stored, 0.0) * mean**2
         return mean, variance
 

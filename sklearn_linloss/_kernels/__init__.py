@@ -56,6 +56,7 @@ from ._newton import (
 from ._products import (
     csc_scores,
     csr_adjoint,
+    csr_moments,
     csr_scores,
     dense_adjoint,
     dense_loss_gradient,
@@ -86,6 +87,7 @@ __all__ = [
     "csc_descent",
     "csc_scores",
     "csr_adjoint",
+    "csr_moments",
     "csr_scores",
     "csr_second_moments",
     "csr_second_moments_on",

@@ -1,5 +1,6 @@
 """Entries of a matrix are asked for before they are needed."""
 
+import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
@@ -45,9 +46,17 @@ if config.DISABLE_JIT:
 
 
 @inlined
+def unsigned(i):
+    """A number that is not negative, as an index: no code asks whether it counts from
+    the end, which takes longer than to use an entry of a CSR.
+    """
+    return np.uintp(i)
+
+
+@inlined
 def fetch_ahead(matrix, indices, p):
     """Ask for the row of a matrix that the entry some way after the p-th meets."""
-    j = indices[min(p + _AHEAD, len(indices) - 1)]
+    j = unsigned(indices[unsigned(min(p + _AHEAD, len(indices) - 1))])
     _fetch(matrix, j, 0)
     _fetch(matrix, j, matrix.shape[1] - 1)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._jit import inlined, jit
 from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
+from ._exponentials import exp_of_negative, log_of, log_of_one_plus
 
 
 @inlined
@@ -21,8 +22,8 @@ def margin_loss(loss, margin, delta, width):
     """Loss of the one-row form and its derivative in the margin."""
     if loss == SOFTMAX:
         # exp of a negative number only: no overflow.
-        e = math.exp(-abs(margin))
-        value = math.log1p(e) + max(-margin, 0.0)
+        e = exp_of_negative(-abs(margin))
+        value = log_of_one_plus(e) + max(-margin, 0.0)
         return value, -(e if margin >= 0.0 else 1.0) / (1.0 + e)
     slack = delta - margin
     if slack <= 0.0:
@@ -226,25 +227,34 @@ def entropy(pull, y, weight, scale):
     """
     value = 0.0
     slope = 0.0
+    if pull.ndim == 1:
+        # No branches: several samples at a time.
+        beyond = 0.0
+        for i in range(len(pull)):
+            mass = abs(pull[i])
+            wrong = scale * mass / weight[i]
+            right = 1.0 - wrong
+            log_wrong = log_of(wrong) if wrong > 0.0 else 0.0
+            near = log_of_one_plus(-min(wrong, 0.5))
+            far = log_of(right) if right > 0.0 else 0.0
+            log_right = near if wrong <= 0.5 else far
+            value -= scale * mass * log_wrong + weight[i] * right * log_right
+            slope += mass * (log_right - log_wrong)
+            beyond += 0.0 if right > 0.0 else mass
+        return value, slope if beyond == 0.0 else -np.inf
     for i in range(len(pull)):
         others = 0.0
-        if pull.ndim == 1:
-            others = abs(pull[i])
-            if others > 0.0:
-                log_p = math.log(scale * others / weight[i])
-                value -= scale * others * log_p
-                slope -= others * log_p
-        else:
-            for j in range(pull.shape[1]):
-                if j != y[i] and pull[i, j] != 0.0:
-                    mass = abs(pull[i, j])
-                    others += mass
-                    log_p = math.log(scale * mass / weight[i])
-                    value -= scale * mass * log_p
-                    slope -= mass * log_p
-        rest = 1.0 - scale * others / weight[i]
+        for j in range(pull.shape[1]):
+            if j != y[i] and pull[i, j] != 0.0:
+                mass = abs(pull[i, j])
+                others += mass
+                log_p = log_of(scale * mass / weight[i])
+                value -= scale * mass * log_p
+                slope -= mass * log_p
+        wrong = scale * others / weight[i]
+        rest = 1.0 - wrong
         if rest > 0.0:
-            log_rest = math.log1p(-scale * others / weight[i])
+            log_rest = log_of_one_plus(-wrong) if wrong <= 0.5 else log_of(rest)
             value -= weight[i] * rest * log_rest
             slope += others * log_rest
         else:

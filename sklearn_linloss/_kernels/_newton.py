@@ -6,6 +6,7 @@ import numpy as np
 
 from .._jit import inlined, jit
 from ._codes import SOFTMAX, check_code
+from ._fetch import unsigned
 
 _GRAM_BLOCK = 256  # samples whose weighted rows are copied before their product
 _ROOT_STEPS = 60  # of Newton's method for the norm of a group
@@ -97,7 +98,8 @@ def csr_second_moments(data, indices, indptr, weight, total):
             x = w * data[p]
             products = total[indices[p]]
             for q in range(indptr[i], p + 1):
-                products[indices[q]] += x * data[q]
+                e = unsigned(q)
+                products[unsigned(indices[e])] += x * data[e]
             total[last, indices[p]] += x
         total[last, last] += w
 
@@ -117,7 +119,7 @@ def csr_second_moments_on(
     check_code(loss)
     n, n_rows = second.shape
     size = len(total)
-    place = np.empty(size, np.intp)
+    place = np.empty(size, np.uintp)
     value = np.empty(size)
     of_class = np.empty(size, np.intp)
     for i in range(n):
@@ -259,7 +261,8 @@ def csc_descent(
             slope = 0.0
             if one:
                 for p in range(begin, end):
-                    slope += np.float64(data[p]) * total[indices[p]]
+                    e = unsigned(p)
+                    slope += np.float64(data[e]) * total[unsigned(indices[e])]
             else:
                 for p in range(begin, end):
                     slope += np.float64(data[p]) * _bent(
@@ -274,7 +277,8 @@ def csc_descent(
                 continue
             landing[a] = target
             for p in range(begin, end):
-                x, i = np.float64(data[p]), indices[p]
+                e = unsigned(p)
+                x, i = np.float64(data[e]), unsigned(indices[e])
                 if not one:
                     change[i, k] += step * x
                 total[i] += second[i, k] * step * x

@@ -1,10 +1,13 @@
 """Products with X, dense and CSR, and the pass over X that computes both of them."""
 
+import numpy as np
+
 from .._jit import inlined, jit
 from ._codes import check_code
-from ._fetch import fetch_ahead
+from ._fetch import fetch_ahead, unsigned
 from ._losses import margin_loss, row_loss
 
+_IN_CACHE = 2048  # rows of one column of coefficients that need not be asked for
 _SUMMED_ROWS = 1024  # rows whose sum is in the precision of X; float64 adds those sums
 
 
@@ -94,11 +97,14 @@ def csr_scores(data, indices, indptr, W, scores):
     n_rows = W.shape[1]
     if n_rows == 1:
         # In a register.
+        in_cache = len(W) <= _IN_CACHE
         for i in range(len(indptr) - 1):
             score = scores.dtype.type(0.0)
             for p in range(indptr[i], indptr[i + 1]):
-                fetch_ahead(W, indices, p)
-                score += scores.dtype.type(data[p]) * W[indices[p], 0]
+                if not in_cache:
+                    fetch_ahead(W, indices, p)
+                e = unsigned(p)
+                score += scores.dtype.type(data[e]) * W[unsigned(indices[e]), 0]
             scores[i, 0] = score
         return
     for i in range(len(indptr) - 1):
@@ -106,7 +112,8 @@ def csr_scores(data, indices, indptr, W, scores):
             scores[i, k] = 0.0
         for p in range(indptr[i], indptr[i + 1]):
             fetch_ahead(W, indices, p)
-            x, j = scores.dtype.type(data[p]), indices[p]
+            e = unsigned(p)
+            x, j = scores.dtype.type(data[e]), unsigned(indices[e])
             for k in range(n_rows):
                 scores[i, k] += x * W[j, k]
 
@@ -116,7 +123,8 @@ def csc_scores(data, indices, indptr, columns, W, scores):
     """scores += X[:, columns] @ W for W of shape (len(columns), n_rows)."""
     for a in range(len(columns)):
         for p in range(indptr[columns[a]], indptr[columns[a] + 1]):
-            x, i = scores.dtype.type(data[p]), indices[p]
+            e = unsigned(p)
+            x, i = scores.dtype.type(data[e]), unsigned(indices[e])
             for k in range(W.shape[1]):
                 scores[i, k] += x * W[a, k]
 
@@ -197,14 +205,33 @@ def csr_adjoint(data, indices, starts, ends, gradient, total):
             if pull == 0.0:  # most rows of a hinge
                 continue
             for p in range(starts[i], ends[i]):
-                total[indices[p], 0] += gradient.dtype.type(data[p]) * pull
+                e = unsigned(p)
+                total[unsigned(indices[e]), 0] += gradient.dtype.type(data[e]) * pull
         return
     for i in range(len(starts)):
         for p in range(starts[i], ends[i]):
             fetch_ahead(total, indices, p)
-            x, j = gradient.dtype.type(data[p]), indices[p]
+            e = unsigned(p)
+            x, j = gradient.dtype.type(data[e]), unsigned(indices[e])
             for k in range(n_rows):
                 total[j, k] += x * gradient[i, k]
+
+
+@jit
+def csr_moments(data, indices, indptr, weight, centre, total):
+    """total[p] += sum_i weight[i] (x_i - centre)^p of the stored entries, p = 0, 1, 2.
+
+    `total` is of shape (3, n_features).
+    """
+    for i in range(len(indptr) - 1):
+        w = weight[i]
+        for p in range(indptr[i], indptr[i + 1]):
+            e = unsigned(p)
+            j = unsigned(indices[e])
+            x = np.float64(data[e]) - centre[j]
+            total[0, j] += w
+            total[1, j] += w * x
+            total[2, j] += w * x * x
 
 
 @inlined

@@ -89,6 +89,12 @@ class Loss:
         """
         return dual if self.smooth else np.zeros_like(dual)
 
+    def best_scores(self, mass):
+        """The best scores of the classes without features, by the weights of the
+        classes, up to a common constant; None where no formula is known.
+        """
+        return None
+
     def in_namespace(self, xp):
         """The loss as operations of an array API namespace.
 

@@ -23,6 +23,10 @@ class SquaredHinge(SlackLoss):
     def steepest(self, spread):
         return 2.0 * (self.delta + spread)
 
+    def best_scores(self, mass):
+        # Of two classes least squares: both are within the margin.
+        return self.delta * mass / mass.sum() if len(mass) == 2 else None
+
     def dual_size(self, largest, largest_sum):
         return 0.0
 

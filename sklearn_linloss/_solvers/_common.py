@@ -55,6 +55,8 @@ class Options:
     hands_over: bool = False
     # pi_i * a_i near the best, for the solvers that keep dual variables.
     pull: np.ndarray | None = None
+    # Scores of the model to start from in float64, where they are known.
+    scores: np.ndarray | None = None
 
     def reached(self, criterion):
         """Whether a fit may stop; with `tol=0` it makes all its iterations."""

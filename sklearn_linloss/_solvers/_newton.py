@@ -91,7 +91,7 @@ def _solve_sparse(f, theta, certifier, options, progress):
         result = _ascend(f, theta, None, False, *common)
         if result.converged:
             return result
-        theta = result.theta
+        theta, options = result.theta, replace(options, scores=None)
     return _working_set.solve(f, theta, certifier, options, progress)
 
 

@@ -65,6 +65,8 @@ class Rules:
     accuracy: float = 0.1
     # The latter from which, under pure L1, the dual point of a step is looked at.
     closes: float = 20.0
+    # Slopes in the intercepts over that gap, which a certificate leaves.
+    unbalanced: float = 0.01
     absurd: float = 1e12  # predicted descent over the objective, of no curvature
     # Steps beyond the end of a fit that ends early, for their dual points; the gap over
     # what they gain that is good enough; passes over dense data that a matrix may cost.
@@ -90,7 +92,8 @@ def solve(f, theta, certifier, options, progress):
 def _solve(f, theta, certifier, options, progress):
     """The same; a fit that ends early has a gap far above its excess."""
     progress.enter("working set")
-    scores = f.scores(theta, np.float64)
+    known = options.scores
+    scores = f.scores(theta, np.float64) if known is None else known
     loss, pull = f.loss_gradient(scores)
     best = Best(theta, loss + f.penalty_value(theta))
     if progress.n_iter < 0:
@@ -126,7 +129,12 @@ def _solve(f, theta, certifier, options, progress):
             if decrement <= enough or steps.stuck:
                 break
         theta, scores, loss, pull = steps.whole, steps.scores, *steps.loss
-        certificate = certifier.certify(theta, scores=scores)
+        certificate = certifier.certify(
+            theta,
+            scores=scores,
+            loss=(loss, pull),
+            unbalanced=RULES.unbalanced * options.tol * best.value,
+        )
         best.consider(certificate.theta, certificate.objective)
         progress.amend(best.value)
         if options.reached(certifier.gap(best.value)):

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -308,8 +309,7 @@ class LinearLossClassifier(
             self.t_ = len(progress.batch_loss_curve)
         if progress.validation is not None:
             self.validation_loss_curve_ = own(np.array(progress.validation.curve))
-        wanted = progress.stopped and not progress.out_of_time
-        if not (fit.converged or wanted or self.tol == 0.0):
+        if not (fit.converged or fit.wanted or self.tol == 0.0):
             warn_not_converged(self, objective, progress.out_of_time)
 
     def _partial_fit(self, X, y, classes, sample_weight):
@@ -471,18 +471,19 @@ class LinearLossClassifier(
             seen = held_out.objective(settings, dtype=objective.dtype, centre=centre)
             validation = Validation(seen, options)
         if callbacks is not None:
-
-            def attributes(theta):
-                coef, intercept = unpack(objective, theta)
-                own = objective.design.own
-                return {
-                    "classes_": _labels(classes, own),
-                    "coef_": own(coef),
-                    "intercept_": own(intercept),
-                }
-
-            callbacks.attributes = attributes
+            callbacks.attributes = partial(attributes_of, objective, classes)
         return Progress(solver, options, validation, callbacks)
+
+
+def attributes_of(objective, classes, theta):
+    """What a fitted estimator predicts with, if it stopped at `theta`."""
+    coef, intercept = unpack(objective, theta)
+    own = objective.design.own
+    return {
+        "classes_": _labels(classes, own),
+        "coef_": own(coef),
+        "intercept_": own(intercept),
+    }
 
 
 def _labels(classes, own):

@@ -9,6 +9,7 @@ from importlib import import_module
 from inspect import signature
 
 import numpy as np
+import sklearn
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn._config import get_config
@@ -29,7 +30,11 @@ validate_params: MakesDecorator = _validate_params
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback._transport import close_listener, open_listener, send
+
+    has_callbacks = True
 except ImportError:  # before 1.9
+    has_callbacks = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Without callbacks."""
@@ -42,6 +47,21 @@ except ImportError:  # before 1.9
             return method(estimator, *args)
 
         return wrapped
+
+    def send(*args):
+        """Not without callbacks, which `require_callbacks` asks for."""
+        raise NotImplementedError
+
+    close_listener = open_listener = send
+
+
+def require_callbacks(what):
+    """Raise ImportError where this scikit-learn has no callbacks."""
+    if not has_callbacks:
+        raise ImportError(
+            f"{what} needs the callbacks of scikit-learn 1.9 or later, and this is "
+            f"{sklearn.__version__}; verbose=1 tells the gap of a fit in all versions."
+        )
 
 
 try:
@@ -219,14 +239,18 @@ __all__ = [
     "beside",
     "check_same_namespace",
     "check_sample_weight",
+    "close_listener",
     "device_of",
     "fit_context",
     "namespace_of",
     "needs_all_labels",
     "on_host",
+    "open_listener",
+    "require_callbacks",
     "routing_enabled",
     "safe_indexing",
     "scores_labels_only",
+    "send",
     "threads_of",
     "validate_params",
     "with_all_labels",

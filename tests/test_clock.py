@@ -84,6 +84,24 @@ def test_an_iteration_in_hand_is_given_up(solver, most, monkeypatch):
     assert 0.0 < fitted.gap_ <= 1.0
 
 
+def test_a_search_for_a_step_is_given_up(monkeypatch):
+    """At zero the smoothed hinge has no curvature, and many steps are tried."""
+    X, y = digits()
+
+    class Interrupted(_clock.Clock):
+        def check(self):
+            raise _clock.OutOfTimeError
+
+    monkeypatch.setattr("sklearn_linloss._base.Clock", Interrupted)
+    fitted = make("hinge", solver="gd", alpha=1e-6, tol=1e-10, max_time=1e9)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        fitted.fit(X, y)
+    assert fitted.n_iter_ == 0
+    value = reference.objective_of(fitted, X, y)
+    assert fitted.objective_ == pytest.approx(value, rel=1e-9)
+    assert 0.0 < fitted.gap_ <= 1.0
+
+
 def test_each_fit_of_a_path_has_its_own_time(ticking):
     X, y = digits()
     alphas = [1e-2, 1e-3, 1e-4]

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_linloss import SoftmaxClassifierCV, linear_path
 from sklearn_linloss._solvers import _clock
+from sklearn_linloss._solvers._common import Options, Progress
 
 every_model = pytest.mark.parametrize("model", MODELS, ids=str)
 
@@ -82,6 +83,23 @@ def test_an_iteration_in_hand_is_given_up(solver, most, monkeypatch):
     value = reference.objective_of(fitted, X, y)
     assert fitted.objective_ == pytest.approx(value, rel=1e-9)
     assert 0.0 < fitted.gap_ <= 1.0
+
+
+@pytest.mark.parametrize(("limit", "n_iter"), [(11.5, 5), (12.5, 6)])
+def test_the_next_iteration_is_taken_to_last_as_long_as_this_one(
+    limit, n_iter, monkeypatch
+):
+    """The fifth takes four seconds, where the others took one."""
+    now = 0.0
+    monkeypatch.setattr(_clock, "perf_counter", lambda: now)
+    options = Options(tol=1e-4, max_iter=100, clock=_clock.Clock(limit))
+    progress = Progress("newton", options)
+    ends = iter([0.0, 1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 13.0])
+    while progress.n_iter < 0 or progress.proceeds(options.max_iter):
+        now = next(ends)
+        progress.record(1.0, np.zeros(1))
+    assert progress.n_iter == n_iter
+    assert progress.out_of_time
 
 
 def test_a_search_for_a_step_is_given_up(monkeypatch):

@@ -191,9 +191,11 @@ class Progress:
         """Stop where another iteration, and the certificate, would end too late."""
         now = self._clock.elapsed
         if self.n_iter > 0:
-            self._shortest = min(self._shortest, now - self._last)
-            # The first one prepares the others, too.
-            needed = self._shortest * min(self.n_iter, 3)
+            took = now - self._last
+            self._shortest = min(self._shortest, took)
+            # The first one prepares the others, too. Where they get longer, the next
+            # one takes what the last one did.
+            needed = max(self._shortest * min(self.n_iter, 3), took)
             if not self.stopped and self._clock.is_over(needed):
                 self.interrupt()
         self._last = now

@@ -250,6 +250,8 @@ def linear_path(
         If a parameter or the data are invalid.
     TypeError
         If `callbacks` has something else than callbacks.
+    ImportError
+        If there are callbacks, and scikit-learn is older than 1.9.
 
     See Also
     --------

@@ -30,11 +30,7 @@ validate_params: MakesDecorator = _validate_params
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
-    from sklearn.callback._transport import close_listener, open_listener, send
-
-    has_callbacks = True
 except ImportError:  # before 1.9
-    has_callbacks = False
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Without callbacks."""
@@ -48,6 +44,14 @@ except ImportError:  # before 1.9
 
         return wrapped
 
+
+try:  # a private module
+    from sklearn.callback._transport import close_listener, open_listener, send
+
+    has_callbacks = True
+except ImportError:
+    has_callbacks = False
+
     def send(*args):
         """Not without callbacks, which `require_callbacks` asks for."""
         raise NotImplementedError
@@ -56,10 +60,10 @@ except ImportError:  # before 1.9
 
 
 def require_callbacks(what):
-    """Raise ImportError where this scikit-learn has no callbacks."""
+    """Raise ImportError where this scikit-learn has no callbacks as we know them."""
     if not has_callbacks:
         raise ImportError(
-            f"{what} needs the callbacks of scikit-learn 1.9 or later, and this is "
+            f"{what} needs callbacks as scikit-learn 1.9 has them, and this is "
             f"{sklearn.__version__}; verbose=1 tells the gap of a fit in all versions."
         )
 

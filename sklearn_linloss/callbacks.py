@@ -37,7 +37,7 @@ class GapProgress:
     Raises
     ------
     ImportError
-        If scikit-learn is older than 1.9.
+        If this scikit-learn has no callbacks as version 1.9 has them.
 
     See Also
     --------

@@ -226,7 +226,7 @@ def test_a_program_without_a_console(iris, monkeypatch):
 
 def test_a_scikit_learn_without_callbacks(iris, monkeypatch):
     monkeypatch.setattr(_compat, "has_callbacks", False)
-    with pytest.raises(ImportError, match=r"^GapProgress needs .* 1\.9 or later"):
+    with pytest.raises(ImportError, match=r"^GapProgress needs .* 1\.9 .* verbose=1"):
         GapProgress()
     with pytest.raises(ImportError, match=r"^Parameter callbacks needs .* verbose=1"):
         linear_path(*iris, callbacks=[Gaps()])

@@ -272,7 +272,6 @@ class LinearLossClassifier(
         X, y = check_data(self, X, y)
         weight = check_weight(sample_weight, X)
         callbacks = begin_callbacks(self, X, y, sample_weight)
-        attributes = partial(_of_a_model, X)
         problem, settings = weigh(X, y, weight, self.class_weight), settings_of(self)
         shape = problem.n_rows, problem.X.shape[1]
         problem = problem.without_empty_columns()
@@ -286,9 +285,7 @@ class LinearLossClassifier(
             problem, held_out = problem.part(train), problem.part(test)
         objective = problem.objective_for(solver, settings)
         if callbacks is not None:
-            callbacks.attributes = lambda theta: attributes(
-                problem.classes, *unpack(objective, theta)
-            )
+            callbacks.attributes = partial(attributes_of, X, objective, problem.classes)
         progress = self._progress(
             objective, solver, settings, options, held_out, callbacks
         )
@@ -315,8 +312,7 @@ class LinearLossClassifier(
             self.t_ = len(progress.batch_loss_curve)
         if progress.validation is not None:
             self.validation_loss_curve_ = own(np.array(progress.validation.curve))
-        wanted = progress.stopped and not progress.out_of_time
-        if not (fit.converged or wanted or self.tol == 0.0):
+        if not (fit.converged or fit.wanted or self.tol == 0.0):
             warn_not_converged(self, objective, progress.out_of_time)
 
     def _partial_fit(self, X, y, classes, sample_weight):
@@ -476,6 +472,11 @@ class LinearLossClassifier(
             seen = held_out.objective(settings, dtype=objective.dtype, centre=centre)
             validation = Validation(seen, options)
         return Progress(solver, options, validation, callbacks)
+
+
+def attributes_of(X, objective, classes, theta):
+    """What a fitted estimator predicts with, where X is, if it stopped at `theta`."""
+    return _of_a_model(X, classes, *unpack(objective, theta))
 
 
 def _of_a_model(X, classes, coef, intercept):

@@ -9,6 +9,7 @@ from importlib import import_module
 from inspect import signature
 
 import numpy as np
+import sklearn
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn._config import get_config
@@ -42,6 +43,29 @@ except ImportError:  # before 1.9
             return method(estimator, *args)
 
         return wrapped
+
+
+try:  # a private module
+    from sklearn.callback._transport import close_listener, open_listener, send
+
+    has_callbacks = True
+except ImportError:
+    has_callbacks = False
+
+    def send(*args):
+        """Not without callbacks, which `require_callbacks` asks for."""
+        raise NotImplementedError
+
+    close_listener = open_listener = send
+
+
+def require_callbacks(what):
+    """Raise ImportError where this scikit-learn has no callbacks as we know them."""
+    if not has_callbacks:
+        raise ImportError(
+            f"{what} needs callbacks as scikit-learn 1.9 has them, and this is "
+            f"{sklearn.__version__}; verbose=1 tells the gap of a fit in all versions."
+        )
 
 
 try:
@@ -254,6 +278,7 @@ __all__ = [
     "beside",
     "check_same_namespace",
     "check_sample_weight",
+    "close_listener",
     "converted",
     "device_of",
     "fit_context",
@@ -262,9 +287,12 @@ __all__ = [
     "namespace_of",
     "needs_all_labels",
     "on_host",
+    "open_listener",
+    "require_callbacks",
     "routing_enabled",
     "safe_indexing",
     "scores_labels_only",
+    "send",
     "shared",
     "threads_of",
     "validate_params",

@@ -29,6 +29,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from ._audit import Certificate
 from ._base import LinearLossClassifier, settings_of
 from ._compat import (
+    CallbackSupportMixin,
     accepts_sample_weight,
     beside,
     check_sample_weight,
@@ -37,6 +38,7 @@ from ._compat import (
     routing_enabled,
     threads_of,
     with_all_labels,
+    with_callbacks,
     with_threads,
 )
 from ._diagram import chain
@@ -52,6 +54,7 @@ from ._problem import check_problem, local
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 from ._typing import ArrayLike, Matrix
 from ._warn import warn
+from ._watch import begin_task
 
 # What the fits take over from their parent.
 _SHARED = (
@@ -68,7 +71,7 @@ _MOST_BYTES = 10_000_000  # of coefs_paths_, by default
 _OF_THE_MODEL = ("classes_", "coef_", "intercept_", "n_iter_", "objective_", "gap_")
 
 
-class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
+class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimator):
     """Base of the classifiers; subclasses give the parameters and the grid."""
 
     _parameter_constraints: dict = {
@@ -275,6 +278,7 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         *steps, (name, model) = self.best_estimator_.steps
         return Pipeline([*steps, (name, model.to_sklearn())])
 
+    @with_callbacks
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:
             sample_weight = np.asarray(on_host(sample_weight))
@@ -306,14 +310,19 @@ class LinearLossClassifierCV(LinearPredictor, BaseEstimator):
         )
         # Processors go to the folds first; what is left over is the threads of a fit.
         spare = max(threads_of(self.n_jobs) // max(len(splits), 1), 1)
+        n_folds = len(splits)
+        task = begin_task(self, n_folds + self.refit, *data, in_turn=False)
+        parts = [task.part("fold", grid.n_fits, k) for k in range(n_folds)]
         folds = Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(
-            delayed(with_threads)(spare, run.fold, grid, data, *split)
-            for split in splits
+            delayed(with_threads)(spare, run.fold, grid, data, *split, part)
+            for split, part in zip(splits, parts, strict=True)
         )
         self._take_folds(grid, folds, model)
         if self.refit:
             model.set_params(**self.best_params_, n_jobs=self.n_jobs)
-            self._refit(run, beside(X, there), y, sample_weight)
+            with task.part("refit", number=n_folds).is_fit_of(model):
+                self._refit(run, beside(X, there), y, sample_weight)
+        task.end()
         return self
 
     def _new_model(self):

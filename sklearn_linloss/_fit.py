@@ -38,6 +38,8 @@ class Fit:
         The one that ended the fit.
     converged : bool
         Whether its rule is met, by the model as it is stored.
+    wanted : bool
+        Whether validation data or a callback ended it.
     unscaled : bool
         Whether that is not so, and features of one scale might help.
     pull : ndarray of shape (n_samples, n_rows) or None
@@ -68,6 +70,7 @@ class Fit:
         self.gap = float(certifier.gap(self.objective))
         self.n_iter = progress.n_iter
         progress.finish(self.objective, self.gap)
+        self.wanted = progress.stopped and not progress.out_of_time
         self.pull = result.pull
         # Rounding to the precision of X may have cost what was converged; without a
         # penalty there is no gap.
@@ -94,6 +97,12 @@ class Fit:
     def forget_samples(self):
         """Let go of what is as large as the scores of all samples."""
         self.pull = self.scores = None
+
+    @property
+    def attributes(self):
+        """What an estimator has of it."""
+        names = "coef", "intercept", "objective", "gap", "n_iter", "solver"
+        return {f"{name}_": getattr(self, name) for name in names}
 
     def _value(self, objective):
         """The objective of the model as it is stored, whose scores are kept."""

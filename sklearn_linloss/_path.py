@@ -1,6 +1,8 @@
 """The regularisation path: one data set, falling strengths, warm starts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from numbers import Real
 from typing import Any
@@ -10,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
-from ._base import options_of, settings_of
-from ._compat import beside, labels_beside, on_host
+from ._base import attributes_of, options_of, settings_of
+from ._compat import beside, labels_beside, on_host, with_callbacks
 from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
 from ._problem import check_problem, local
@@ -22,6 +24,7 @@ from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
 from ._typing import Array, ArrayLike, LossName, Matrix
 from ._warn import warn
+from ._watch import UNWATCHED, begin_task, watch
 
 _POINTS = 3  # of the path, on which a prediction rests
 _LARGE = 3000  # coefficients
@@ -197,6 +200,7 @@ def linear_path(
     alphas: int | ArrayLike = 20,
     eps: float = 1e-4,
     sample_weight: ArrayLike | None = None,
+    callbacks: Sequence[Any] = (),
     **params: Any,
 ) -> LinearPath:
     """Fit models along falling strengths of the penalty.
@@ -229,6 +233,10 @@ def linear_path(
         Ratio of the smallest to the largest strength, if `alphas` is a number.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the samples.
+    callbacks : sequence of callbacks, default=()
+        Callbacks of scikit-learn (version 1.9 and later), for example
+        :class:`~sklearn_linloss.callbacks.GapProgress`. The path is their task "fit",
+        its fits are the parts of that, and iterations those of a fit.
     **params
         Other parameters of :class:`SVMClassifier` or :class:`SoftmaxClassifier`, for
         example `tol`, `solver` or `class_weight`.
@@ -242,6 +250,10 @@ def linear_path(
     ------
     ValueError
         If a parameter or the data are invalid.
+    TypeError
+        If `callbacks` has something else than callbacks.
+    ImportError
+        If there are callbacks, and scikit-learn is older than 1.9.
 
     See Also
     --------
@@ -262,6 +274,7 @@ def linear_path(
     array([0, 0, 0])
     """
     model = path_model(loss, delta, l1_ratio, params)
+    watch(model, callbacks)
     alphas = check_alphas(alphas, eps)
     problem = check_problem(model, X, y, sample_weight)
     intercept = None
@@ -271,7 +284,17 @@ def linear_path(
         loss = settings_of(model).loss
         largest, intercept = alpha_max(problem, loss, l1_ratio, *fixed)
         alphas = strengths(largest, alphas, eps)
-    return follow_path(PathFollower(model, problem), alphas, intercept)
+    follower = PathFollower(model, problem)
+    return _follow_watched(model, follower, alphas, intercept, X, y, sample_weight)
+
+
+@with_callbacks
+def _follow_watched(model, follower, alphas, intercept, *data):
+    """The path of some strengths, of which the callbacks of the model are told."""
+    task = begin_task(model, len(alphas), *data)
+    path = follow_path(follower, alphas, intercept, task)
+    task.end()
+    return path
 
 
 def path_model(loss, delta, l1_ratio, params):
@@ -315,7 +338,7 @@ def check_alphas(alphas, eps):
     return alphas
 
 
-def follow_path(follower, alphas, intercept=None):
+def follow_path(follower, alphas, intercept=None, task=UNWATCHED):
     """The path of some strengths.
 
     Parameters
@@ -324,6 +347,7 @@ def follow_path(follower, alphas, intercept=None):
     alphas : ndarray of shape (n_alphas,)
     intercept : ndarray of shape (n_rows,), default=None
         That of the best model without coefficients, where the path begins there.
+    task : Task, default=UNWATCHED
 
     Returns
     -------
@@ -337,7 +361,7 @@ def follow_path(follower, alphas, intercept=None):
     fits, losses = [], []
     for alpha in alphas:
         model.alpha = float(alpha)
-        fit = follower.fit()
+        fit = follower.fit(task.fit())
         fit.forget_samples()
         penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
         W = W if penalty.scale is None else W / penalty.scale
@@ -437,8 +461,12 @@ class PathFollower:
         """Make it from the models alone."""
         self._known = [replace(known, pull=None) for known in self._known]
 
-    def fit(self):
+    def fit(self, callbacks=None):
         """The fit at the model's present parameters.
+
+        Parameters
+        ----------
+        callbacks : Callbacks, default=None
 
         Returns
         -------
@@ -460,8 +488,12 @@ class PathFollower:
         theta, scores, pull = self._predict(f, place)
         clock = Clock(self.model.max_time)
         options = replace(self._options, pull=pull, scores=scores, clock=clock)
-        progress = Progress(solver, options)
+        if callbacks is not None:
+            callbacks.attributes = partial(attributes_of, problem.X, f, problem.classes)
+        progress = Progress(solver, options, callbacks=callbacks)
         fit = Fit(f, solver, theta, options, progress, self._run)
+        if callbacks is not None:
+            callbacks.finish(**fit.attributes, classes_=problem.classes)
         self._known = self._known[1 - _POINTS :]
         self.forget_duals()
         pull = None if f.loss.smooth else fit.pull
@@ -547,7 +579,7 @@ def _extrapolate(path, target):
 
 def warn_of_gaps(fits, model):
     """One warning for all the fits that stopped before their tolerance."""
-    open_ = [fit for fit in fits if not fit.converged]
+    open_ = [fit for fit in fits if not (fit.converged or fit.wanted)]
     if open_ and model.tol > 0.0:
         worst = max(fit.gap for fit in open_)
         scale = ""

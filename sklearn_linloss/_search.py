@@ -27,6 +27,7 @@ from ._path import PathFollower
 from ._predictor import labels_of, scores_of
 from ._problem import check_problem
 from ._warn import warn
+from ._watch import UNWATCHED, call_watched
 
 
 class Grid:
@@ -62,6 +63,11 @@ class Grid:
         self.unit_alphas, self.unit_l1_ratios = np.array(unit).T
         self.deltas = np.array([values.get("delta", 1.0) for values in self.params])
         self.orbit, self.paths = find_orbits(self.unit_alphas, self.unit_l1_ratios)
+
+    @property
+    def n_fits(self):
+        """How many models it has, up to their scale."""
+        return int(self.orbit.max()) + 1
 
     def arrange(self, values):
         """Values of all points as an array (n_l1_ratios, n_deltas, n_alphas, ...),
@@ -124,17 +130,23 @@ class Run:
     labels: np.ndarray
     room: float  # bytes for the models of a fold
 
-    def fold(self, grid, data, train, test):
+    def fold(self, grid, data, train, test, task=UNWATCHED):
         """Fit every orbit on one part of the data, and score every point on another.
 
-        The data are X, y and the weights.
+        The data are X, y and the weights; the task is that of the fold.
         """
+        task.begin()
+        fold = self._fold(grid, data, train, test, task)
+        task.end()
+        return fold
+
+    def _fold(self, grid, data, train, test, task):
         fold = Fold(grid, self.error_score)
         prepared = self._attempt(fold.fit_errors, self._prepare, data, train)
         if prepared is None:
             fold.fit_errors *= len(fold.fits)
             return fold
-        model, follower, preprocessor = prepared
+        model, follower, preprocessor, fitted_data = prepared
         fold.classes = model.classes_
         held_out = self._attempt(
             fold.score_errors, self._test_part, model, preprocessor, data, test
@@ -148,7 +160,9 @@ class Run:
                 model.alpha = grid.unit_alphas[first]
                 model.l1_ratio = grid.unit_l1_ratios[first]
                 start = time.perf_counter()
-                fit = self._attempt(fold.fit_errors, follower.fit)
+                with task.part("fit").is_fit_of(model):
+                    watched = call_watched, model, follower.fit, *fitted_data
+                    fit = self._attempt(fold.fit_errors, *watched)
                 fold.fit_times[orbit] = time.perf_counter() - start
                 if fit is None:
                     continue
@@ -169,17 +183,21 @@ class Run:
             return None
 
     def _prepare(self, data, train):
-        """The model with its classes, what fits it, and the fitted preprocessor."""
+        """The model with its classes, what fits it, the fitted preprocessor, and the
+        data as they are fitted.
+        """
         X, y, sample_weight = data
         X, y, preprocessor = _rows(X, train), y[train], self.preprocessor
+        sample_weight = _rows(sample_weight, train)
         if preprocessor is not None:
             preprocessor = clone(preprocessor)
             params = _part(self.preprocessor_params, train)
             X = preprocessor.fit_transform(X, y, **params)
         model = copy(self.model)
-        problem = check_problem(model, X, y, _rows(sample_weight, train))
+        problem = check_problem(model, X, y, sample_weight)
         model.classes_ = problem.classes
-        return model, PathFollower(model, problem), preprocessor
+        follower = PathFollower(model, problem)
+        return model, follower, preprocessor, (X, y, sample_weight)
 
     def _test_part(self, model, preprocessor, data, test):
         """The data to score on, and what else the scorer takes."""
@@ -259,10 +277,10 @@ class Fold:
     """
 
     def __init__(self, grid, error_score):
-        n_orbits, n_points = grid.orbit.max() + 1, len(grid.orbit)
+        n_points = len(grid.orbit)
         self.classes = None
-        self.fits = [None] * n_orbits
-        self.fit_times = np.zeros(n_orbits)
+        self.fits = [None] * grid.n_fits
+        self.fit_times = np.zeros(grid.n_fits)
         self.scores = np.full(
             n_points, np.nan if error_score == "raise" else error_score
         )

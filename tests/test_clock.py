@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_linloss import SoftmaxClassifierCV, linear_path
 from sklearn_linloss._solvers import _clock
+from sklearn_linloss._solvers._common import Options, Progress
 
 every_model = pytest.mark.parametrize("model", MODELS, ids=str)
 
@@ -79,6 +80,41 @@ def test_an_iteration_in_hand_is_given_up(solver, most, monkeypatch):
     with pytest.warns(ConvergenceWarning, match="max_time"):
         fitted.fit(X, y)
     assert Interrupted.n_checks == most + 1
+    value = reference.objective_of(fitted, X, y)
+    assert fitted.objective_ == pytest.approx(value, rel=1e-9)
+    assert 0.0 < fitted.gap_ <= 1.0
+
+
+@pytest.mark.parametrize(("limit", "n_iter"), [(11.5, 5), (12.5, 6)])
+def test_the_next_iteration_is_taken_to_last_as_long_as_this_one(
+    limit, n_iter, monkeypatch
+):
+    """The fifth takes four seconds, where the others took one."""
+    now = 0.0
+    monkeypatch.setattr(_clock, "perf_counter", lambda: now)
+    options = Options(tol=1e-4, max_iter=100, clock=_clock.Clock(limit))
+    progress = Progress("newton", options)
+    ends = iter([0.0, 1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 13.0])
+    while progress.n_iter < 0 or progress.proceeds(options.max_iter):
+        now = next(ends)
+        progress.record(1.0, np.zeros(1))
+    assert progress.n_iter == n_iter
+    assert progress.out_of_time
+
+
+def test_a_search_for_a_step_is_given_up(monkeypatch):
+    """At zero the smoothed hinge has no curvature, and many steps are tried."""
+    X, y = digits()
+
+    class Interrupted(_clock.Clock):
+        def check(self):
+            raise _clock.OutOfTimeError
+
+    monkeypatch.setattr("sklearn_linloss._base.Clock", Interrupted)
+    fitted = make("hinge", solver="gd", alpha=1e-6, tol=1e-10, max_time=1e9)
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        fitted.fit(X, y)
+    assert fitted.n_iter_ == 0
     value = reference.objective_of(fitted, X, y)
     assert fitted.objective_ == pytest.approx(value, rel=1e-9)
     assert 0.0 < fitted.gap_ <= 1.0

@@ -527,6 +527,17 @@ def test_searches_that_cannot_be_made(client, parameters, message):
     assert vars(search) == before
 
 
+@pytest.mark.parametrize("name", ["SVMClassifier", "SoftmaxClassifierCV"])
+def test_callbacks_do_not_watch_collections(client, name):
+    pytest.importorskip("sklearn.callback", reason="scikit-learn < 1.9")
+    from sklearn_linloss.callbacks import GapProgress
+
+    X, y = data()
+    model = getattr(on_dask, name)().set_callbacks(GapProgress())
+    with pytest.raises(ValueError, match="set_callbacks is not supported for Dask"):
+        model.fit(da.from_array(X, (100, 6)), da.from_array(y, 100))
+
+
 def test_local_data_are_searched_locally(client):
     X, y = data()
     parameters = {"alphas": [0.01, 0.1], "cv": 3, "random_state": 0}

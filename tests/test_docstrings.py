@@ -15,6 +15,7 @@ MODULES = (
     "sklearn_linloss",
     "sklearn_linloss.losses",
     "sklearn_linloss.inspection",
+    "sklearn_linloss.callbacks",
     "sklearn_linloss.onnx",
     *(["sklearn_linloss.dask"] if find_spec("distributed") else []),
 )

@@ -39,7 +39,7 @@ ROOMS = [
     {"_search"},
     {"_cv_base"},
     {"_cv"},
-    {"inspection", "onnx", "dask"},
+    {"callbacks", "inspection", "onnx", "dask"},
     {"__init__"},
 ]
 

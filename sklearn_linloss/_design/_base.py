@@ -90,10 +90,6 @@ class Design:
         """Weighted mean and variance of each feature; infinite beyond its range."""
         raise self._lacks("moments")
 
-    def own(self, array):
-        """An array of the host as users of this X have theirs."""
-        return array
-
     def host(self, array):
         """An array with a number for each sample, as it is here, as an ndarray."""
         return array

@@ -42,9 +42,6 @@ class Scaled(Design):
         mean, variance = self._design.moments(weight)
         return self.scale * mean, self.scale**2 * variance
 
-    def own(self, array):
-        return self._design.own(array)
-
     def reads_once(self, n_rows):
         return self._design.reads_once(n_rows)
 

@@ -31,6 +31,7 @@ class Arrays(Design):
         self._X = X
 
     def own(self, array):
+        """An array of the host where X is."""
         return self.xp.asarray(array, device=self._device)
 
     def host(self, array):

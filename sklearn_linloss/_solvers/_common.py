@@ -169,12 +169,13 @@ class Progress:
         self.loss_curve.append(float(objective))
         lowest = self._lowest[-1] if self._lowest else np.inf
         self._lowest.append(min(lowest, float(objective)))
+        gap, about = self._known_gap(objective, gap)
         if self._verbose:
-            self._tell(f"iteration {self.n_iter}", objective, gap)
+            self._tell(f"iteration {self.n_iter}", objective, gap, about)
         self._under_way = False
         self.stopped = validation is not None and validation.satisfied
         if self._callbacks is not None:
-            self.stopped |= self._callbacks.end(self.model)
+            self.stopped |= self._callbacks.end(self.model, gap)
         self._look_at_clock()
 
     def finish(self, objective, gap):
@@ -192,20 +193,29 @@ class Progress:
         """Stop where another iteration, and the certificate, would end too late."""
         now = self._clock.elapsed
         if self.n_iter > 0:
-            self._shortest = min(self._shortest, now - self._last)
-            # The first one prepares the others, too.
-            needed = self._shortest * min(self.n_iter, 3)
+            took = now - self._last
+            self._shortest = min(self._shortest, took)
+            # The first one prepares the others, too. Where they get longer, the next
+            # one takes what the last one did.
+            needed = max(self._shortest * min(self.n_iter, 3), took)
             if not self.stopped and self._clock.is_over(needed):
                 self.interrupt()
         self._last = now
 
-    def _tell(self, moment, objective, gap, about="~"):
-        """A line for the user; estimates of the gap bear a sign."""
-        known = ""
-        if gap is None and self.certifier is not None and self.certifier.bound > 0.0:
-            gap, about = self.certifier.gap(objective), ""
-        if gap is not None and np.isfinite(gap):
-            known = f", gap {about}{gap:.1e}"
+    def _known_gap(self, objective, estimate):
+        """The estimate and its sign, or what the best bound proves; nan without both.
+
+        No gap is above 1, as losses are not negative.
+        """
+        if estimate is not None:
+            return min(float(estimate), 1.0), "~"
+        if self.certifier is not None and self.certifier.bound > 0.0:
+            return float(self.certifier.gap(objective)), ""
+        return np.nan, ""
+
+    def _tell(self, moment, objective, gap, about):
+        """A line for the user."""
+        known = f", gap {about}{gap:.1e}" if np.isfinite(gap) else ""
         phase = "" if self._phase == self._solver else f", {self._phase}"
         tell(
             f"[{self._solver}] {moment}: objective {objective:.8g}{known}, "

@@ -30,6 +30,8 @@ class Rules:
     power_steps: int = 10  # power steps for the first estimate of L
     power_every: int = 5  # iterations between later ones, of one step each (0002)
     smallest_fall: float = 0.5  # least factor of the estimate in one power step
+    factor: float = 2.0  # of L, where backtracking finds it too small
+    late_factor: float = 8.0  # the same in the second half of the time of a fit
     growth: float = 1.05  # divides what backtracking put on the estimate, an iteration
     steepest: float = 1e8  # L over its estimate: then rounding rejects all steps
     # In margins, of the smoothed hinges whose slopes are tried as dual points.
@@ -119,8 +121,11 @@ def _accelerated(f, theta, certifier, options, progress):
             else:
                 criterion = certifier.criterion(theta, objective)
         else:
-            _, pull = f.loss_gradient(f.scores(theta, np.float64), width)
-            criterion = certifier.criterion(theta, best_value, pull=pull)
+            scores_of_model = f.scores(theta, np.float64)
+            _, pull = f.loss_gradient(scores_of_model, width)
+            criterion = certifier.criterion(
+                theta, best_value, pull=pull, scores=scores_of_model
+            )
             smoothing = data_value - trial_value
             if f.penalty.is_zero:
                 # No gap: a plateau decides, once the smoothing is negligible.
@@ -165,7 +170,7 @@ class _LocalCurvature:
         if self._calls % RULES.power_every == 0:
             for _ in range(steps):
                 self._power_step(scores, width)
-                if self._clock.is_over(2.0 * self._clock.elapsed):
+                if self._late():
                     break  # the rest of the time is for steps
             if self._largest == 0.0:
                 self._largest = 1.0
@@ -174,9 +179,17 @@ class _LocalCurvature:
         return self._value()
 
     def reject(self):
-        """A larger L, after backtracking found the last one too small."""
-        self._margin *= 2.0
+        """A larger L, after backtracking found the last one too small.
+
+        Raises OutOfTimeError at the end of the time.
+        """
+        self._clock.check()
+        self._margin *= RULES.late_factor if self._late() else RULES.factor
         return self._value()
+
+    def _late(self):
+        """Whether half of the time of the fit is over."""
+        return self._clock.is_over(self._clock.elapsed)
 
     def _power_step(self, scores, width):
         f, u = self._f, self._direction

@@ -17,7 +17,7 @@ from .._typing import ArrayLike
 from ._collections import is_dask_collection, stand_in
 from ._parts import opened
 from ._predictions import PredictsOnDask, pairs_of_collections
-from ._problem import count, divide, held_out_of, problem_of, refuse_factor
+from ._problem import count, divide, held_out_of, problem_of, refuse_unserved
 from ._shard import Selection
 from ._solve import run
 
@@ -110,7 +110,7 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
 
     def _fit_collection(self, data, validation, starts):
         previous, clock = self.__dict__.copy(), Clock(self.max_time)
-        refuse_factor(self)
+        refuse_unserved(self)
         validate_data(self, stand_in(data[0]), reset=True)
         with opened(self.client, *data) as parts:
             return self._fit_parts(parts, clock, validation, starts, previous)

@@ -19,7 +19,7 @@ from .._path import linear_path as local_path
 from .._typing import ArrayLike, LossName
 from ._collections import is_dask_collection, stand_in
 from ._parts import PartsLostError, opened
-from ._problem import count, problem_of, refuse_factor
+from ._problem import count, problem_of, refuse_unserved
 from ._solve import run
 
 
@@ -84,7 +84,7 @@ def linear_path(
         of_path |= {"alphas": alphas, "eps": eps, "sample_weight": sample_weight}
         return local_path(X, y, **of_path, **params)
     model = path_model(**of_path, params=params)
-    refuse_factor(model)
+    refuse_unserved(model)
     alphas = check_alphas(alphas, eps)
     validate_data(model, stand_in(X), reset=True)
     with opened(client, X, y, sample_weight) as parts:
@@ -119,11 +119,11 @@ class Follower(PathFollower):
     def __init__(self, model, problem):
         super().__init__(model, problem, run)
 
-    def fit(self):
+    def fit(self, callbacks=None):
         """The fit at the model's present parameters."""
         while True:
             try:
-                return super().fit()
+                return super().fit(callbacks)
             except PartsLostError:
                 # The dual variables of the last fit went with their worker.
                 self.forget_duals()

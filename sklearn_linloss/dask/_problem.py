@@ -166,10 +166,12 @@ def count(parts, rows=ALL):
     )
 
 
-def refuse_factor(model):
-    """Raise where features have factors of the penalty."""
+def refuse_unserved(model):
+    """Raise where features have factors of the penalty, or callbacks watch."""
     if model.penalty_factor is not None:
         raise ValueError("penalty_factor is not supported for Dask collections.")
+    if getattr(model, "_skl_callbacks", ()):
+        raise ValueError("set_callbacks is not supported for Dask collections.")
 
 
 def divide(parts, census, folds_of):

@@ -21,7 +21,7 @@ from ._collections import is_dask_collection, stand_in
 from ._parts import ClusterError, opened
 from ._path import Follower, largest_strength
 from ._predictions import PredictsOnDask, pairs_of_collections
-from ._problem import count, divide, problem_of, refuse_factor
+from ._problem import count, divide, problem_of, refuse_unserved
 from ._shard import Selection
 
 
@@ -114,7 +114,7 @@ class SearchOnDask(PredictsOnDask, LinearLossClassifierCV):
     def _fit_collection(self, X, y, sample_weight, params):
         split_params, _, score_params = self._route(sample_weight, params)
         n_folds, scorer = self._n_folds(split_params), _checked(self._scorer())
-        refuse_factor(self)
+        refuse_unserved(self)
         if self.preprocessor is not None:
             raise ValueError(
                 "preprocessor is for local data: transform the collection before."
@@ -170,7 +170,7 @@ class RunOnDask(Run):
         rows, model = Selection(train, inside=False), self.model
         problem = problem_of(data, count(data, rows), model.class_weight, None, rows)
         model.classes_ = problem.classes
-        return model, Follower(model, problem), None
+        return model, Follower(model, problem), None, (None,) * 3
 
     def _test_part(self, model, preprocessor, data, test):
         return data, Selection(test, inside=True)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -631,6 +632,48 @@ def test_no_round_carries_a_number_for_each_row(client, monkeypatch, loss):
     # The covariance of the features is the largest of them.
     # Second derivatives of 3 rows of 7 coefficients; a block has 500 samples.
     assert 0 < max(largest) <= 21**2
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_answers_that_travel_together_spare_rounds(client, monkeypatch, loss):
+    X, y = data()
+    values, rounds = [], []
+    for few in (0.0, 1e5):
+        monkeypatch.setattr(_parts, "RULES", replace(_parts.RULES, few=few))
+        rounds.append(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(_parts.Parts, "_round", counted(rounds))
+            local, model = estimators(loss, alpha=0.02)
+            model.fit(da.from_array(X, (80, 6)), da.from_array(y, 80))
+        values.append(model.objective_)
+    optimum = optimum_of(local, X, y)
+    assert_certified(model, optimum, X, y)
+    assert min(values) >= optimum[0]
+    assert max(values) <= optimum[1] * (1.0 + 1.1e-4)
+    assert rounds[1] < 0.8 * rounds[0]
+
+
+def counted(rounds):
+    """A round that adds itself to the last of some numbers."""
+    original = _parts.Parts._round
+
+    def counting(self, *args):
+        rounds[-1] += 1
+        return original(self, *args)
+
+    return counting
+
+
+def test_what_is_forgotten_at_once_is_not_made():
+    made = _parts.Call("loss_gradient", (), {1: 1}, "nothing")
+    copied = _parts.Call("numpy.copy", (_parts.Kept(1, 0),), {0: 2}, "nothing")
+    added = _parts.Call("operator.iadd", (_parts.Kept(2, 0), 1.0), {0: 2}, "nothing")
+    asked = _parts.Call("numpy.sum", (_parts.Kept(2, 0), 0), {}, "sum")
+    forgotten = [_parts.Call("forget", (n,), {}, "nothing") for n in (1, 2)]
+    assert _parts._needed([made, copied, *forgotten]) == forgotten
+    assert _parts._needed([made, copied, forgotten[0]]) == [made, copied, forgotten[0]]
+    all_used = [made, copied, added, asked, *forgotten]
+    assert _parts._needed(all_used) == all_used
 
 
 def leaves(value):

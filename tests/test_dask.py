@@ -956,3 +956,129 @@ def test_features_that_all_classes_use_or_none(client):
     assert 0 < used.sum() < 6
     np.testing.assert_array_equal(np.any(model.coef_ != 0.0, axis=0), used)
     assert abs(model.objective_ - local.objective_) <= 1e-4 * local.objective_
+
+
+# -- streams ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_stream_is_that_of_the_local_class_over_the_partitions(client, loss, csr):
+    X, y = data()
+    weight = np.arange(len(X)) % 3 / 2.0
+    sizes = [100, 0, 60, 80]
+    kind = sparse.csr_matrix if csr else np.asarray
+    local, model = estimators(loss, alpha=0.01, random_state=0)
+    for _ in range(2):
+        model.partial_fit(
+            collection(X, sizes, csr),
+            collection(y, sizes),
+            classes=[0, 1, 2],
+            sample_weight=collection(weight, sizes),
+        )
+        for start, stop in ((0, 100), (100, 160), (160, 240)):
+            some = np.arange(start, stop)
+            local.partial_fit(kind(X[some]), y[some], [0, 1, 2], weight[some])
+    np.testing.assert_allclose(model.coef_, local.coef_, rtol=1e-12)
+    np.testing.assert_allclose(model.intercept_, local.intercept_, rtol=1e-12)
+    assert model.t_ == local.t_ > 0
+    # A chunk of local data goes on where the collection ended, in a pickle too.
+    other = pickle.loads(pickle.dumps(model)).partial_fit(kind(X), y)
+    local.partial_fit(kind(X), y)
+    np.testing.assert_allclose(other.coef_, local.coef_, rtol=1e-12)
+
+
+def test_a_stream_of_dataframes_keeps_names_and_forgets_the_fit(client):
+    pd = pytest.importorskip("pandas")
+    X, y = data()
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcdef")), npartitions=3)
+    labels = dd.from_pandas(pd.Series(y), npartitions=3)
+    model = on_dask.SoftmaxClassifier(alpha=0.1).fit(frame, labels)
+    before = model.coef_.copy()
+    model.partial_fit(frame, labels)
+    assert np.any(model.coef_ != before)
+    assert not hasattr(model, "gap_")
+    np.testing.assert_array_equal(model.feature_names_in_, list("abcdef"))
+    with pytest.raises(ValueError, match="feature names"):
+        model.partial_fit(frame.rename(columns={"a": "z"}), labels)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "classes", "message"),
+    [
+        ({}, None, "first call of partial_fit needs classes"),
+        ({}, [0, 1], "labels that are not in classes"),
+        ({"early_stopping": True}, [0, 1, 2], "early_stopping"),
+        ({"class_weight": "balanced"}, [0, 1, 2], "class_weight"),
+    ],
+)
+def test_streams_that_cannot_be(client, parameters, classes, message):
+    X, y = data()
+    model = on_dask.SoftmaxClassifier(**parameters)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(da.from_array(X, (100, 6)), da.from_array(y, 100), classes)
+    assert vars(model) == before
+    assert not hasattr(on_dask.SoftmaxClassifier(solver="newton"), "partial_fit")
+
+
+def test_a_worker_is_killed_in_mid_stream(client, monkeypatch):
+    X, y = data()
+    original = _parts.Parts._result
+    calls = []
+
+    def with_a_kill(self, *args):
+        calls.append(args)
+        if len(calls) == 4:
+            kill_a_worker(client)
+        return original(self, *args)
+
+    monkeypatch.setattr(_parts.Parts, "_result", with_a_kill)
+    local, model = estimators("softmax", random_state=0)
+    model.partial_fit(da.from_array(X, (40, 6)), da.from_array(y, 40), [0, 1, 2])
+    assert len(calls) > 6
+    for start in range(0, 240, 40):
+        local.partial_fit(X[start : start + 40], y[start : start + 40], [0, 1, 2])
+    np.testing.assert_allclose(model.coef_, local.coef_, rtol=1e-12)
+
+
+# -- certificates ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_certificates_hold_and_are_tight(client, loss, l1_ratio):
+    X, y = data()
+    sizes, weight = sizes_of(len(X), 5), 1.0 + np.arange(len(X)) % 3
+    rows = [collection(each, sizes) for each in (X, y, weight)]
+    parameters = {"alpha": 0.03, "l1_ratio": l1_ratio, "tol": 0.1}
+    local, model = estimators(loss, **parameters, class_weight="balanced")
+    model.fit(*rows)
+    classes = np.bincount(y, weights=weight)
+    # Another model than the one that was fitted: it is what counts.
+    model.coef_ = 1.1 * model.coef_
+    certificate = model.certify(*rows)
+    balanced = weight / classes[y]
+    value = reference.objective_of(model, X, y, balanced)
+    least, most = optimum_of(local.set_params(class_weight=None), X, y, balanced)
+    assert certificate.objective == pytest.approx(value, rel=1e-9)
+    assert certificate.bound <= most * (1.0 + 1e-12)
+    assert value - certificate.bound <= 2.1 * (value - least)
+    assert certificate.gap == pytest.approx((value - certificate.bound) / value)
+
+
+def test_certificates_of_other_data(client):
+    X, y = data()
+    dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
+    model = on_dask.SoftmaxClassifier(alpha=0.0, tol=0.1).fit(dX, dy)
+    certificate = model.certify(dX, dy)
+    assert np.isnan([certificate.bound, certificate.gap]).all()
+    assert np.isfinite(certificate.objective)
+    here = model.set_params(alpha=0.1).certify(X, y)
+    assert here.arrays["alpha"] == 0.1
+    with pytest.raises(ValueError, match="y has the classes"):
+        model.certify(dX, dy + 1)
+    with pytest.raises(ValueError, match="improve"):
+        model.certify(dX, dy, improve=True)
+    with pytest.raises(ValueError, match="features"):
+        model.certify(dX[:, :4], dy)

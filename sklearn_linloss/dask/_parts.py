@@ -92,6 +92,15 @@ class Parts:
         """What a method of each shard returns, which changes nothing there."""
         return self._safely(lambda: self._of_all(method, *args))
 
+    def updated(self, method, value, *args):
+        """A value after a method has changed it for each block, as `on_each_block` has
+        it, from the beginning where a worker is lost.
+        """
+        while True:
+            with suppress(PartsLostError):
+                self._safely(self._placed)
+                return self.on_each_block(method, value, *args)
+
     def another(self):
         """Other shards of the same blocks."""
         return Parts(self._client, self._blocks)
@@ -217,12 +226,15 @@ class Parts:
 
     def _of_all(self, method, *args):
         """What a method of each shard returns, in the order of their rows."""
-        if not self._shards:
-            self._place()
+        self._placed()
         waiting = [
             (address, self._begin(address, method, *args)) for address in self._shards
         ]
         return [self._result(address, future) for address, future in waiting]
+
+    def _placed(self):
+        if not self._shards:
+            self._place()
 
     def _begin(self, address, method, *args):
         """The future of a call of a shard."""

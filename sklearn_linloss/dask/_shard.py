@@ -5,6 +5,7 @@ the arrays that they make, and returns sums over its rows.
 """
 
 import operator
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -244,6 +245,14 @@ class Shard:
         advance(f, stream, weight / self._plan.mean_weight)
         f, theta = stream.model(f)
         return stream, f.unpack(theta)
+
+    def update(self, place, model, classes):
+        """A model of the local class after `partial_fit` of the block at a place."""
+        X, y, weight = self._blocks[place]
+        if len(y) == 0:
+            return model
+        # Where workers are threads, it is the one that was sent.
+        return copy(model).partial_fit(X, y, classes, weight)
 
     def _selected(self, rows):
         """The blocks with some of their samples."""

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -42,13 +43,33 @@ LOSSES = ("softmax", "hinge", "squared_hinge")
 def client():
     """Two processes of one thread, which start anew when they are killed."""
     with (
-        dask.config.set({"distributed.worker.daemon": True}),
+        dask.config.set(
+            {
+                "distributed.worker.daemon": True,
+                "distributed.comm.timeouts.connect": "4s",
+            }
+        ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+@contextmanager
+def threads_as_workers(number, threads_per_worker=1):
+    """Another cluster, in this process, and its client."""
+    with (
+        distributed.LocalCluster(
+            n_workers=number,
+            threads_per_worker=threads_per_worker,
+            processes=False,
+            dashboard_address=":0",
+        ) as cluster,
+        distributed.Client(cluster) as here,
+    ):
+        yield cluster, here
 
 
 @pytest.fixture(autouse=True)
@@ -676,6 +697,52 @@ def test_what_is_forgotten_at_once_is_not_made():
     assert _parts._needed(all_used) == all_used
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_large_sums_are_made_among_the_workers(client, monkeypatch, loss):
+    """The driver gets one matrix, from whichever number of workers."""
+    X, y = data()
+    monkeypatch.setattr(_parts, "RULES", replace(_parts.RULES, large=1000.0))
+    sizes = []
+    original = _parts.Parts._result
+
+    def watched(self, *args):
+        result = original(self, *args)
+        large = (a.size for a in leaves(result) if isinstance(a, np.ndarray))
+        sizes.extend(size for size in large if size > 125)
+        return result
+
+    with threads_as_workers(5) as (_, here):
+        monkeypatch.setattr(_parts.Parts, "_result", watched)
+        rounds = [0]
+        monkeypatch.setattr(_parts.Parts, "_round", counted(rounds))
+        local, model = estimators(loss, alpha=0.02)
+        model.fit(da.from_array(X, (20, 6)), da.from_array(y, 20))
+        assert 2 <= len(here.nthreads())
+        assert await_no_tasks(here) == []
+    assert_certified(model, optimum_of(local, X, y), X, y)
+    # Second derivatives of 3 rows of 7 coefficients, one matrix in a step.
+    assert 0 < len(sizes) <= model.n_iter_
+    assert set(sizes) == {21**2}
+
+
+def test_a_worker_is_killed_where_its_sum_is_fetched(client, monkeypatch):
+    X, y = data()
+    monkeypatch.setattr(_parts, "RULES", replace(_parts.RULES, large=1000.0))
+    original = _parts.Parts._received
+    kills = []
+
+    def with_a_kill(self, column):
+        if isinstance(column[0], _parts.Large) and not kills:
+            kills.append(kill_a_worker(client, max))
+        return original(self, column)
+
+    monkeypatch.setattr(_parts.Parts, "_received", with_a_kill)
+    local, model = estimators("softmax", alpha=0.02, tol=1e-6)
+    model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
+    assert kills
+    assert_certified(model, optimum_of(local, X, y), X, y)
+
+
 def leaves(value):
     if isinstance(value, list | tuple):
         for each in value:
@@ -706,10 +773,10 @@ def test_rows_of_a_persisted_collection_move_once_at_most(client):
 # -- faults --------------------------------------------------------------------------
 
 
-def kill_a_worker(client):
+def kill_a_worker(client, which=min):
     """SIGKILL to one, as the system does where memory is short."""
     processes = client.run(os.getpid)
-    os.kill(processes[min(processes)], signal.SIGKILL)
+    os.kill(processes[which(processes)], signal.SIGKILL)
 
 
 @slow_where(lambda loss, solver: solver == "lbfgs" or loss == "softmax")
@@ -764,12 +831,7 @@ def test_workers_of_threads_that_join_and_leave(client, monkeypatch):
     X, y = data()
     rounds = 0
     original = _parts.Parts._round
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as here,
-    ):
+    with threads_as_workers(2, threads_per_worker=2) as (cluster, here):
 
         def with_changes(self, *args):
             nonlocal rounds
@@ -794,12 +856,7 @@ def test_a_worker_that_is_known_to_be_lost(client, monkeypatch):
     X, y = data()
     rounds = 0
     original = _parts.Parts._round
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with threads_as_workers(2) as (cluster, _):
 
         def with_a_loss(self, *args):
             nonlocal rounds
@@ -822,12 +879,7 @@ def test_a_worker_that_is_known_to_be_lost(client, monkeypatch):
 def test_an_adaptive_cluster(client):
     """It begins without workers, and has more or fewer as it likes."""
     X, y = data()
-    with (
-        distributed.LocalCluster(
-            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with threads_as_workers(0) as (cluster, _):
         cluster.adapt(minimum=0, maximum=2, interval="100ms", wait_count=2)
         local, model = estimators("squared_hinge", alpha=0.02)
         model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))

@@ -13,7 +13,7 @@ import numpy as np
 from distributed import Actor, CancelledError
 
 from ._collections import blocks_of, client_of
-from ._shard import Call, Kept, Shard, combine
+from ._shard import Call, Kept, Large, PartsLostError, Shard, combine
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Rules:
     # Numbers of the rows of a worker, up to which ten further step lengths (10 ns a
     # number and length) take less time than the two rounds (2.7 ms) that they spare.
     few: float = 5e4
+    large: float = 1e6  # bytes of a sum that is made among the workers
 
 
 RULES = Rules()
@@ -34,10 +35,6 @@ RULES = Rules()
 
 class ClusterError(RuntimeError):
     """A fit cannot go on: workers are out of reach, or data are gone."""
-
-
-class PartsLostError(Exception):
-    """A worker is gone, and with it arrays that had a number for each row."""
 
 
 class _RehearsedError(Exception):
@@ -215,21 +212,49 @@ class Parts:
 
     def _round(self, calls, wanted):
         self.n_rounds += 1
-        answers = self._of_all("execute", calls)
+        largest = RULES.large if len(self._blocks) > 1 else np.inf
+        answers = self._of_all("execute", calls, largest)
         self.n_sent += len(answers) * sum(size_of(call.args) for call in calls)
-        self.n_received += size_of(answers)
-        columns = zip(*answers, strict=True)
+        columns = [self._received(column) for column in zip(*answers, strict=True)]
+        self.n_received += size_of(columns)
         return [
             combine(column, call.reduce)
             for column, call in zip(columns, wanted, strict=True)
         ]
 
+    def _received(self, column):
+        """The answers of all shards to a call, or the one sum of large answers, which
+        goes up a tree of the workers.
+        """
+        large = [each for each in column if isinstance(each, Large)]
+        if not large:
+            return column
+        place = large[0].place
+        shards = [
+            shard
+            for shard, each in zip(self._shards.items(), column, strict=True)
+            if each is not None
+        ]
+        while len(shards) > 1:
+            half = (len(shards) + 1) // 2
+            pairs = zip(shards, shards[half:], strict=False)
+            self._all(
+                [
+                    (one, "absorb", place, other, shard.key)
+                    for (one, _), (other, shard) in pairs
+                ]
+            )
+            shards = shards[:half]
+        return self._all([(shards[0][0], "hand_over", place)])
+
     def _of_all(self, method, *args):
         """What a method of each shard returns, in the order of their rows."""
         self._placed()
-        waiting = [
-            (address, self._begin(address, method, *args)) for address in self._shards
-        ]
+        return self._all([(address, method, *args) for address in self._shards])
+
+    def _all(self, calls):
+        """What calls of shards return: addresses, methods and arguments."""
+        waiting = [(address, self._begin(address, *call)) for address, *call in calls]
         return [self._result(address, future) for address, future in waiting]
 
     def _placed(self):

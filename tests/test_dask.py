@@ -8,16 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 
 import _reference as reference
 import numpy as np
 import pytest
-from _tiers import only_where, slow_where
+from _tiers import slow_where
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
@@ -190,19 +191,48 @@ def optimum_of(local, X, y, weight=None):
     return exact.objective_ * (1.0 - exact.gap_), exact.objective_
 
 
-@only_where(lambda l1_ratio, csr, n_classes: l1_ratio == 0.0 or csr == (n_classes == 2))
-@pytest.mark.parametrize("n_classes", [2, 5])
-@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_optimum_of_the_whole(client, loss, l1_ratio, csr, n_classes):
+# Each pair of values of two of them is in a case.
+CASES = ("loss", "l1_ratio", "csr", "n_classes", "weighted", "n_partitions")
+COVERING = [
+    ("softmax", 0.0, False, 2, False, 5),
+    ("softmax", 0.5, True, 2, True, 1),
+    ("softmax", 1.0, False, 2, True, 2),
+    ("softmax", 1.0, True, 5, True, 13),
+    ("hinge", 0.0, False, 5, True, 1),
+    ("hinge", 0.0, True, 5, False, 2),
+    ("hinge", 0.5, False, 5, False, 13),
+    ("hinge", 1.0, True, 2, True, 5),
+    ("squared_hinge", 0.0, True, 2, True, 13),
+    ("squared_hinge", 0.5, False, 2, True, 2),
+    ("squared_hinge", 0.5, False, 5, True, 5),
+    ("squared_hinge", 1.0, False, 5, False, 1),
+]
+
+
+def test_the_cases_cover_all_pairs():
+    columns = [set(column) for column in zip(*COVERING, strict=True)]
+    for i, j in combinations(range(len(CASES)), 2):
+        pairs = {(case[i], case[j]) for case in COVERING}
+        assert pairs == set(product(columns[i], columns[j])), (CASES[i], CASES[j])
+    assert columns[1:] == [
+        {0.0, 0.5, 1.0},
+        {False, True},
+        {2, 5},
+        {False, True},
+        {1, 2, 5, 13},
+    ]
+    assert columns[0] == set(LOSSES)
+
+
+@pytest.mark.parametrize(CASES, COVERING)
+def test_the_optimum_of_the_whole(
+    client, loss, l1_ratio, csr, n_classes, weighted, n_partitions
+):
     X, y = data(n_classes)
     if csr:
         X = np.where(np.abs(X) > 0.5, X, 0.0)
-    # Between 1 and 13 partitions, with weights for some cases.
-    case = LOSSES.index(loss) + 3 * int(2 * l1_ratio) + 5 * csr + n_classes
-    sizes = sizes_of(len(X), (1, 2, 5, 13)[case % 4])
-    weight = 1.0 + np.arange(len(X)) % 3 if case % 3 == 0 else None
+    sizes = sizes_of(len(X), n_partitions)
+    weight = 1.0 + np.arange(len(X)) % 3 if weighted else None
     alpha = 0.02 if l1_ratio == 0.0 else 0.1
     parameters = {"alpha": alpha, "l1_ratio": l1_ratio}
     local, model = estimators(loss, **parameters)
@@ -394,20 +424,6 @@ def test_the_same_partitions_give_the_same_model(client):
     np.testing.assert_allclose(one.coef_, two.coef_, rtol=1e-10)
 
 
-def test_a_client_that_is_not_the_current_one(client):
-    code = (
-        "import sys, dask.array as da, distributed, numpy as np\n"
-        "from sklearn_linloss.dask import SoftmaxClassifier\n"
-        "client = distributed.Client(sys.argv[1], set_as_default=False)\n"
-        "X = da.from_array(np.eye(6), (3, 6))\n"
-        "y = da.from_array(np.arange(6) % 2, 3)\n"
-        "print(SoftmaxClassifier(client=client, alpha=0.1).fit(X, y).gap_)"
-    )
-    command = [sys.executable, "-c", code, client.scheduler.address]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert float(run.stdout) <= 1e-4, run.stderr
-
-
 def test_warm_starts(client):
     X, y = data()
     dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
@@ -424,14 +440,14 @@ def test_warm_starts(client):
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_path_has_the_local_objectives(client, loss, l1_ratio):
-    X, y = data()
+    X, y = data(n_samples=120)
     sizes = sizes_of(len(X), 5)
     weight = 1.0 + np.arange(len(X)) % 3
     parameters = {"loss": loss, "l1_ratio": l1_ratio, "class_weight": "balanced"}
     path = on_dask.linear_path(
         collection(X, sizes),
         collection(y, sizes),
-        alphas=5,
+        alphas=4,
         eps=1e-2,
         sample_weight=collection(weight, sizes),
         **parameters,
@@ -445,7 +461,7 @@ def test_a_path_has_the_local_objectives(client, loss, l1_ratio):
     np.testing.assert_allclose(path.deviance_ratio, local.deviance_ratio, atol=2e-3)
     # At the first strength L1 leaves no coefficient, and a little below it one.
     start = sklearn_linloss.linear_path(
-        X, y, alphas=5, eps=1e-2, sample_weight=weight, **parameters
+        X, y, alphas=4, eps=1e-2, sample_weight=weight, **parameters
     )
     assert path.alphas[0] >= start.alphas[0] * (1.0 - 1e-9)
     if loss != "hinge":
@@ -491,7 +507,7 @@ def folds_in_turn(y, n_folds):
     ],
 )
 def test_searches_score_as_the_local_ones(client, loss, parameters):
-    X, y = data()
+    X, y = data(n_samples=120)
     y = np.array(["low", "middle", "high"])[y]
     weight = 1.0 + np.arange(len(X)) % 3
     given = [loss] if loss != "softmax" else []
@@ -499,7 +515,8 @@ def test_searches_score_as_the_local_ones(client, loss, parameters):
     parameters = {"alphas": [0.003, 0.03, 0.3], "tol": 1e-6, **parameters}
     local = getattr(sklearn_linloss, name)(*given, cv=folds_in_turn(y, 3), **parameters)
     local.fit(X, y, weight)
-    for sizes in ([80, 0, 160], [len(X)]):
+    whole = [[len(X)]] if "scoring" in parameters else []
+    for sizes in ([40, 0, 80], *whole):
         search = getattr(on_dask, name)(*given, cv=3, **parameters)
         rows = [collection(each, sizes) for each in (X, y, weight)]
         search.fit(*rows)
@@ -618,15 +635,15 @@ def test_a_worker_is_killed_along_a_path(client, monkeypatch):
     def with_a_kill(self, *args):
         nonlocal rounds
         rounds += 1
-        if rounds == 120:
+        if rounds == 60:
             kill_a_worker(client)
         return original(self, *args)
 
     monkeypatch.setattr(_parts.Parts, "_round", with_a_kill)
     dX, dy = da.from_array(X, (40, 6)), da.from_array(y, 40)
-    alphas = [0.3, 0.1, 0.03, 0.01]
+    alphas = [0.3, 0.1, 0.03]
     path = on_dask.linear_path(dX, dy, loss="hinge", alphas=alphas)
-    assert rounds > 120
+    assert rounds > 60
     local = sklearn_linloss.linear_path(X, y, loss="hinge", alphas=alphas, tol=1e-7)
     assert path.gaps.max() <= 1e-4
     np.testing.assert_allclose(path.objectives, local.objectives, rtol=1e-4)
@@ -743,6 +760,30 @@ def test_a_worker_is_killed_where_its_sum_is_fetched(client, monkeypatch):
     assert_certified(model, optimum_of(local, X, y), X, y)
 
 
+@pytest.mark.parametrize(
+    ("loss", "most"), [("softmax", 7.5), ("hinge", 9.0), ("squared_hinge", 11.5)]
+)
+def test_a_worker_holds_its_rows_and_some_numbers_a_class(client, loss, most):
+    rng = np.random.default_rng(0)
+    n_samples, n_features, n_classes = 20000, 4, 10
+    X = rng.standard_normal((n_samples, n_features))
+    noisy = X @ rng.standard_normal((n_features, n_classes))
+    y = (noisy + rng.gumbel(size=noisy.shape)).argmax(axis=1)
+    with threads_as_workers(1):
+        rows = da.from_array(X, (5000, n_features)), da.from_array(y, 5000)
+        _, model = estimators(loss, alpha=1e-3, tol=1e-2)
+        model.fit(*rows)  # what is compiled and imported does not count
+        tracemalloc.start()
+        try:
+            model.fit(*rows)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    # Rows, their labels as they are and as codes, their weights and shares.
+    parts = X.nbytes + 4 * 8 * n_samples
+    assert peak - parts <= most * 8 * n_samples * n_classes
+
+
 def leaves(value):
     if isinstance(value, list | tuple):
         for each in value:
@@ -792,14 +833,14 @@ def test_a_worker_is_killed_in_mid_fit(client, monkeypatch, loss, solver):
     def with_a_kill(self, *args):
         nonlocal rounds
         rounds += 1
-        if rounds == 25:
+        if rounds == 12:
             kill_a_worker(client)
         return original(self, *args)
 
     monkeypatch.setattr(_parts.Parts, "_round", with_a_kill)
     local, model = estimators(loss, alpha=0.02, solver=solver, tol=1e-6)
     model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
-    assert rounds > 25
+    assert rounds > 12
     assert_certified(model, optimum_of(local, X, y), X, y)
 
 
@@ -972,21 +1013,41 @@ def test_a_fit_needs_a_cluster(client):
         )
 
 
-def test_a_fit_without_a_client():
-    """In a process of its own: others may have left a client here."""
+@pytest.fixture(scope="module")
+def elsewhere(client):
+    """What another process prints, where no client is the current one."""
     code = (
-        "import dask.array as da, sklearn_linloss.dask as s\n"
-        "X = da.zeros((4, 2), chunks=2)\n"
-        "s.SoftmaxClassifier().fit(X, X[:, 0])"
+        "import sys, sklearn_linloss\n"
+        "print(*sorted(sys.modules))\n"
+        "import dask.array as da, distributed, numpy as np\n"
+        "from sklearn_linloss.dask import SoftmaxClassifier\n"
+        "X = da.from_array(np.eye(6), (3, 6))\n"
+        "y = da.from_array(np.arange(6) % 2, 3)\n"
+        "try:\n"
+        "    SoftmaxClassifier().fit(X, y)\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+        "client = distributed.Client(sys.argv[1], set_as_default=False)\n"
+        "print(SoftmaxClassifier(client=client, alpha=0.1).fit(X, y).gap_)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "ValueError: A fit on Dask collections needs a cluster" in run.stderr
+    command = [sys.executable, "-c", code, client.scheduler.address]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
 
 
-def test_the_package_does_not_import_dask():
-    code = "import sys, sklearn_linloss; print(*sorted(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert not {"dask", "distributed", "sklearn_linloss.dask"} & set(run.stdout.split())
+def test_the_package_does_not_import_dask(elsewhere):
+    imported = set(elsewhere[0].split())
+    assert "sklearn_linloss" in imported
+    assert not {"dask", "distributed", "sklearn_linloss.dask"} & imported
+
+
+def test_a_fit_without_a_client(elsewhere):
+    assert elsewhere[1].startswith("A fit on Dask collections needs a cluster")
+
+
+def test_a_client_that_is_not_the_current_one(elsewhere):
+    assert float(elsewhere[2]) <= 1e-4
 
 
 @pytest.mark.parametrize("name", ["SVMClassifier", "SoftmaxClassifier"])

@@ -56,7 +56,7 @@ def passes_of(call):
     return PASSES.get(call.what, 0)
 
 
-def make_part(seed, n_samples, n_features, n_classes, csr):
+def make_part(seed, n_samples, n_features, n_classes, csr, decades):
     """Rows and labels: noisy argmax of a linear model, the same for all parts."""
     truth = np.random.default_rng(0).standard_normal((n_classes, n_features))
     rng = np.random.default_rng(seed + 1)
@@ -70,6 +70,7 @@ def make_part(seed, n_samples, n_features, n_classes, csr):
         X.sum_duplicates()
     else:
         X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
+        X *= np.logspace(0.0, -decades, n_features, dtype=np.float32)
     scores = X @ truth.T.astype(np.float32)
     scores += 2.0 * scores.std() * rng.standard_normal(scores.shape, dtype=np.float32)
     return X, scores.argmax(axis=1)
@@ -79,8 +80,8 @@ def make_data(client, args, n_samples):
     """Collections that lie on the workers."""
     sizes = sizes_of(args, n_samples)
     make = dask.delayed(make_part, nout=2)
-    shape = args.features, args.classes, args.csr
-    parts = [make(seed, size, *shape) for seed, size in enumerate(sizes)]
+    kind = args.features, args.classes, args.csr, args.decades
+    parts = [make(seed, size, *kind) for seed, size in enumerate(sizes)]
     X = [
         da.from_delayed(X, (size, args.features), np.float32)
         for (X, _), size in zip(parts, sizes, strict=True)
@@ -144,8 +145,8 @@ def fit_locally(args):
     from passes import Passes
 
     sizes = sizes_of(args, args.rows // 10)
-    shape = args.features, args.classes, args.csr
-    parts = [make_part(seed, size, *shape) for seed, size in enumerate(sizes)]
+    kind = args.features, args.classes, args.csr, args.decades
+    parts = [make_part(seed, size, *kind) for seed, size in enumerate(sizes)]
     X, y = zip(*parts, strict=True)
     X, y = (sparse.vstack if args.csr else np.concatenate)(X), np.concatenate(y)
     passes = Passes()
@@ -179,7 +180,9 @@ def fit_with_spark(args, optimum):
     java = spark.sparkContext._gateway.proc.pid
     with tempfile.TemporaryDirectory() as folder:
         for seed, size in enumerate(sizes_of(args, args.rows)):
-            X, y = make_part(seed, size, args.features, args.classes, csr=False)
+            X, y = make_part(
+                seed, size, args.features, args.classes, False, args.decades
+            )
             rows = pa.FixedSizeListArray.from_arrays(
                 pa.array(X.ravel().astype(np.float64)), args.features
             )
@@ -228,6 +231,9 @@ def main():
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--csr", action="store_true")
+    parser.add_argument(
+        "--decades", type=float, default=0.0, help="over which dense features spread"
+    )
     parser.add_argument("--alpha", type=float, default=1e-3)
     parser.add_argument("--l1-ratio", type=float, default=0.0)
     parser.add_argument("--tol", type=float, default=1e-4)

@@ -205,7 +205,10 @@ def fit_with_spark(args, optimum):
             ).fit(rows)
 
         history = np.array(fit(100).summary.objectiveHistory)
-        needed = int(np.argmax(history <= (1.0 + 1e-4) * optimum))
+        near = np.flatnonzero(history <= (1.0 + 1e-4) * optimum)
+        if len(near) == 0:
+            sys.exit("Spark ML did not come near to the optimum.")
+        needed = int(near[0])
         before, begun = processor_seconds(java), perf_counter()
         history = fit(needed).summary.objectiveHistory
         seconds = perf_counter() - begun

@@ -415,10 +415,7 @@ class Objective(Layout):
         return self.sum_of(curvature_of, second) or 1.0
 
     def sum_of(self, function, *args):
-        """What a function of an objective, and more, sums over the samples.
-
-        It is called in each place where some of them lie.
-        """
+        """What a function of an objective and more, called wherever rows lie, sums."""
         return function(self, *args)
 
     def zero_rows(self):

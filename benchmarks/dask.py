@@ -8,13 +8,22 @@ rows, and then to the tolerance. A pass is one reading of all rows: the scores o
 model or a step, a gradient, or second derivatives. Memory is the largest resident set
 so far, of this process and of the largest worker, above what both had before the data.
 With ``--local`` the local class fits a tenth of the rows, made in the same way.
+
+    pip install pyspark  # and Java 17 or later
+    python benchmarks/dask.py --rows 400000 --features 128 --losses softmax --spark
+
+With ``--spark`` Spark ML solves the same problem of the softmax by L-BFGS, on rows that
+it has in memory, with as many threads, until its objective is 1e-4 above the optimum.
+Processor seconds are those of all processes.
 """
 
 import argparse
+import os
 import resource
 import sys
+import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 # This file has the name of a package that it needs.
 sys.path.pop(0)
@@ -47,7 +56,7 @@ def passes_of(call):
     return PASSES.get(call.what, 0)
 
 
-def make_part(seed, n_samples, n_features, n_classes, csr):
+def make_part(seed, n_samples, n_features, n_classes, csr, decades):
     """Rows and labels: noisy argmax of a linear model, the same for all parts."""
     truth = np.random.default_rng(0).standard_normal((n_classes, n_features))
     rng = np.random.default_rng(seed + 1)
@@ -61,6 +70,7 @@ def make_part(seed, n_samples, n_features, n_classes, csr):
         X.sum_duplicates()
     else:
         X = rng.standard_normal((n_samples, n_features), dtype=np.float32)
+        X *= np.logspace(0.0, -decades, n_features, dtype=np.float32)
     scores = X @ truth.T.astype(np.float32)
     scores += 2.0 * scores.std() * rng.standard_normal(scores.shape, dtype=np.float32)
     return X, scores.argmax(axis=1)
@@ -68,10 +78,10 @@ def make_part(seed, n_samples, n_features, n_classes, csr):
 
 def make_data(client, args, n_samples):
     """Collections that lie on the workers."""
-    sizes = np.diff(np.linspace(0, n_samples, args.partitions + 1).astype(int))
+    sizes = sizes_of(args, n_samples)
     make = dask.delayed(make_part, nout=2)
-    shape = args.features, args.classes, args.csr
-    parts = [make(seed, size, *shape) for seed, size in enumerate(sizes)]
+    kind = args.features, args.classes, args.csr, args.decades
+    parts = [make(seed, size, *kind) for seed, size in enumerate(sizes)]
     X = [
         da.from_delayed(X, (size, args.features), np.float32)
         for (X, _), size in zip(parts, sizes, strict=True)
@@ -83,6 +93,16 @@ def make_data(client, args, n_samples):
     both = client.persist([da.concatenate(X), da.concatenate(y)])
     wait(both)
     return both
+
+
+def sizes_of(args, n_samples):
+    """Rows of the partitions."""
+    return np.diff(np.linspace(0, n_samples, args.partitions + 1).astype(int)).tolist()
+
+
+def cluster_seconds(client):
+    """Processor seconds of this process and the workers so far."""
+    return process_time() + sum(client.run(process_time).values())
 
 
 class Counts:
@@ -124,9 +144,9 @@ def fit_locally(args):
     sys.path.append(str(Path(__file__).parent))
     from passes import Passes
 
-    sizes = np.diff(np.linspace(0, args.rows // 10, args.partitions + 1).astype(int))
-    shape = args.features, args.classes, args.csr
-    parts = [make_part(seed, size, *shape) for seed, size in enumerate(sizes)]
+    sizes = sizes_of(args, args.rows // 10)
+    kind = args.features, args.classes, args.csr, args.decades
+    parts = [make_part(seed, size, *kind) for seed, size in enumerate(sizes)]
     X, y = zip(*parts, strict=True)
     X, y = (sparse.vstack if args.csr else np.concatenate)(X), np.concatenate(y)
     passes = Passes()
@@ -141,6 +161,71 @@ def fit_locally(args):
         )
 
 
+def fit_with_spark(args, optimum):
+    """Spark ML on the same rows, to an excess of 1e-4 over the optimum."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.functions import array_to_vector
+    from pyspark.sql import SparkSession
+
+    settings = {
+        "spark.driver.memory": "2g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+    }
+    spark = SparkSession.builder.master(f"local[{args.workers}]").config(map=settings)
+    spark = spark.getOrCreate()
+    java = spark.sparkContext._gateway.proc.pid
+    with tempfile.TemporaryDirectory() as folder:
+        for seed, size in enumerate(sizes_of(args, args.rows)):
+            X, y = make_part(
+                seed, size, args.features, args.classes, False, args.decades
+            )
+            rows = pa.FixedSizeListArray.from_arrays(
+                pa.array(X.ravel().astype(np.float64)), args.features
+            )
+            rows = rows.cast(pa.list_(pa.float64()))
+            table = pa.table({"label": y.astype(np.float64), "features": rows})
+            pq.write_table(table, f"{folder}/{seed}.parquet")
+        rows = spark.read.parquet(folder)
+        rows = rows.select("label", array_to_vector("features").alias("features"))
+        rows = rows.cache()
+        assert rows.count() == args.rows
+
+        def fit(max_iter):
+            return LogisticRegression(
+                family="multinomial",
+                standardization=False,
+                regParam=args.alpha,
+                elasticNetParam=args.l1_ratio,
+                tol=1e-9,
+                maxIter=max_iter,
+            ).fit(rows)
+
+        history = np.array(fit(100).summary.objectiveHistory)
+        near = np.flatnonzero(history <= (1.0 + 1e-4) * optimum)
+        if len(near) == 0:
+            sys.exit("Spark ML did not come near to the optimum.")
+        needed = int(near[0])
+        before, begun = processor_seconds(java), perf_counter()
+        history = fit(needed).summary.objectiveHistory
+        seconds = perf_counter() - begun
+        spent = processor_seconds(java) - before
+    spark.stop()
+    print(
+        f"\nSpark ML: {needed} iterations to {history[-1] / optimum - 1.0:.1e} above "
+        f"the optimum, {spent:.1f} processor seconds, {seconds:.1f} s."
+    )
+
+
+def processor_seconds(process):
+    """That a process has spent, of Linux."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=20000)
@@ -149,10 +234,14 @@ def main():
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--csr", action="store_true")
+    parser.add_argument(
+        "--decades", type=float, default=0.0, help="over which dense features spread"
+    )
     parser.add_argument("--alpha", type=float, default=1e-3)
     parser.add_argument("--l1-ratio", type=float, default=0.0)
     parser.add_argument("--tol", type=float, default=1e-4)
     parser.add_argument("--local", action="store_true")
+    parser.add_argument("--spark", action="store_true")
     parser.add_argument(
         "--losses", nargs="+", default=["softmax", "squared_hinge", "hinge"]
     )
@@ -171,25 +260,35 @@ def main():
         before = resident(), max(client.run(resident).values())
         X, y = make_data(client, args, args.rows)
         print(
-            "| loss | solver | s | it. | gap | rounds | passes | MB sent | received |"
+            "| loss | solver | s | processor s | it. | gap | rounds | passes | MB sent "
+            "| received |"
         )
-        print("|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|")
         for loss in args.losses:
             counts.reset()
-            begun = perf_counter()
+            before_fit, begun = cluster_seconds(client), perf_counter()
             model = estimator(loss, args).fit(X, y)
             seconds = perf_counter() - begun
+            spent = cluster_seconds(client) - before_fit
             print(
-                f"| {loss} | {model.solver_} | {seconds:.2f} | {model.n_iter_} "
-                f"| {model.gap_:.1e} | {counts.rounds} | {counts.passes} "
+                f"| {loss} | {model.solver_} | {seconds:.2f} | {spent:.2f} "
+                f"| {model.n_iter_} | {model.gap_:.1e} "
+                f"| {counts.rounds} | {counts.passes} "
                 f"| {counts.sent / 1e6:.1f} | {counts.received / 1e6:.1f} |",
                 flush=True,
             )
         after = resident(), max(client.run(resident).values())
         driver, worker = np.subtract(after, before)
         print(f"\nMB more: driver {driver:.0f}, largest worker {worker:.0f}.")
+        if args.spark:
+            tight = estimator("softmax", args).set_params(tol=1e-7).fit(X, y)
+            optimum = tight.objective_
+            excess = model.objective_ / optimum - 1.0
+            print(f"The last fit is {excess:.1e} above the optimum {optimum:.8f}.")
     if args.local:
         fit_locally(args)
+    if args.spark:
+        fit_with_spark(args, optimum)
 
 
 if __name__ == "__main__":

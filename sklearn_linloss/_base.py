@@ -54,7 +54,8 @@ _OF_A_FIT = ("objective_", "gap_", "loss_curve_")
 _OF_SOME_FITS = ("batch_loss_curve_", "validation_loss_curve_", "t_", "_stream")
 
 
-def _can_stream(estimator):
+def can_stream(estimator):
+    """Whether an estimator has `partial_fit`; an error says why not."""
     if estimator.solver not in ("auto", "sgd"):
         raise AttributeError(
             f"partial_fit needs solver='sgd' or 'auto', not {estimator.solver!r}."
@@ -161,7 +162,7 @@ class LinearLossClassifier(
             self._fit, X, y, sample_weight, coef_init, intercept_init, validation
         )
 
-    @available_if(_can_stream)
+    @available_if(can_stream)
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self,

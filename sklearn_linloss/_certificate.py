@@ -43,6 +43,8 @@ class Rules:
     lower: float = 0.1
     rest: float = 0.01  # what is still to gain over what was gained, at the end
     flat: float = 0.01  # slope over the slope at 0, at the end
+    # How far towards both ends of the bracket further points are, if they are cheap.
+    parts: tuple = (0.02, 0.1, 0.3, 0.6, 0.9)
     # -- check -----------------------------------------------------------------------
     cancelled: float = 1e-11  # what sums over samples lose to rounding, of their terms
 
@@ -254,7 +256,7 @@ class Certifier:
             return value - conjugate, slope - conjugate_slope
 
         cap = min(domain, f.penalty.max_scale(V))
-        scale, bound = maximize_concave(scaled, cap, 0.0, objective)
+        scale, bound = maximize_concave(scaled, cap, 0.0, objective, foresee=f.foresee)
         if scale == 0.0:
             return
         if f.penalty.convexity == 0.0:
@@ -374,7 +376,40 @@ def balance_flows(flows, class_weight):
     return factor, shift
 
 
-def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
+class _Trials:
+    """The points that a search asks for, where several come at the price of one.
+
+    Parameters
+    ----------
+    function, foresee
+        As `maximize_concave` takes them.
+    """
+
+    def __init__(self, function, foresee):
+        self._function, self._foresee = function, foresee
+        self._known = []
+
+    def near(self, t, low, high):
+        """A point of the bracket to ask for in the place of `t`."""
+        if self._foresee is None:
+            return t
+        known = [each for each in self._known if low < each < high]
+        if known:
+            t = min(known, key=lambda each: abs(each - t))
+            known.remove(t)
+        else:
+            above = t if high == np.inf else high - t
+            known = [t - part * (t - low) for part in RULES.parts]
+            if above > 0.0:
+                known += [t + part * above for part in RULES.parts]
+            self._foresee(self._function, known)
+        self._known = known
+        return t
+
+
+def maximize_concave(
+    function, cap, at_zero, ceiling, slope_at_zero=None, foresee=None
+):  # fmt: skip
     """Maximise a concave function of one number over [0, cap].
 
     Starts from min(1, cap), near which the maximum is expected, and takes the secant of
@@ -394,6 +429,10 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
         An upper bound of the values.
     slope_at_zero : float, optional
         The slope at 0, where it is known.
+    foresee : callable, optional
+        Given where several calls cost as much as one: `foresee(function, points)` has
+        the answers at points ready with that of the next call. The search then goes on
+        with one of them, near the point that it would take.
 
     Returns
     -------
@@ -406,7 +445,9 @@ def maximize_concave(function, cap, at_zero, ceiling, slope_at_zero=None):
     t = min(1.0, cap)
     stride = RULES.stride * t
     span = np.inf
+    trials = _Trials(function, foresee)
     for _ in range(RULES.search_steps):
+        t = trials.near(t, low, high)
         value, slope = function(t)
         if value > best_value:
             best_t, best_value = t, value

@@ -50,6 +50,9 @@ class Objective(Layout):
         That of all samples, where these are some of them.
     """
 
+    # What `maximize_concave` takes, where several answers come at the price of one.
+    foresee = None
+
     def __init__(
         self,
         design,
@@ -409,13 +412,10 @@ class Objective(Layout):
 
     def total_curvature(self, second):
         """Sum of the second derivatives over samples and classes; 1 where it is 0."""
-        return self.sum_of(_curvature, second) or 1.0
+        return self.sum_of(curvature_of, second) or 1.0
 
     def sum_of(self, function, *args):
-        """What a function of an objective, and more, sums over the samples.
-
-        It is called in each place where some of them lie.
-        """
+        """What a function of an objective and more, called wherever rows lie, sums."""
         return function(self, *args)
 
     def zero_rows(self):
@@ -593,7 +593,7 @@ class Objective(Layout):
         return flat
 
 
-def _curvature(objective, second):
+def curvature_of(objective, second):
     if objective.loss.twice_differentiable:
         second = objective.loss.class_curvature(second, objective.share)
     return second.sum()

@@ -272,6 +272,44 @@ def test_maximum_of_an_entropy_with_an_infinite_slope_at_the_cap(cap, tilt):
     assert best + 1e-6 >= value >= 0.98 * best - 1e-4
 
 
+@pytest.mark.parametrize("cap", [0.3, np.inf])
+@pytest.mark.parametrize("power", [1.5, 2.0, 4.0])
+def test_a_maximum_takes_fewer_calls_where_several_points_come_at_once(power, cap):
+    calls, alone = 0, 0
+    for top in np.geomspace(0.05, 5.0, 20):
+        ready = set()
+
+        def hill(t, top=top):
+            away = t - top
+            slope = -power * np.sign(away) * abs(away) ** (power - 1.0)
+            return top**power - abs(away) ** power, slope
+
+        def counted(t, hill=hill):
+            nonlocal alone
+            alone += 1
+            return hill(t)
+
+        def answered(t, hill=hill, ready=ready):
+            nonlocal calls
+            calls += t not in ready
+            return hill(t)
+
+        def foresee(function, points, answered=answered, ready=ready):
+            assert function is answered
+            assert all(0.0 < point for point in points)
+            ready.clear()
+            ready.update(points)
+
+        search = cap, 0.0, top**power, hill(0.0)[1]
+        maximize_concave(counted, *search)
+        t, value = maximize_concave(answered, *search, foresee)
+        best = hill(min(top, cap))[0]
+        assert 0.0 <= t <= cap
+        assert value == hill(t)[0]
+        assert best * (1.0 + 1e-12) >= value >= best - 0.02 * top**power
+    assert calls < 0.8 * alone
+
+
 def test_nothing_is_taken_where_the_function_only_falls():
     t, value = maximize_concave(lambda t: (-t, -1.0), 2.0, 0.0, 1.0)
     assert (t, value) == (0.0, 0.0)

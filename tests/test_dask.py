@@ -8,14 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import warnings
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 
 import _reference as reference
 import numpy as np
 import pytest
-from _tiers import only_where, slow_where
+from _tiers import slow_where
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
@@ -41,13 +44,33 @@ LOSSES = ("softmax", "hinge", "squared_hinge")
 def client():
     """Two processes of one thread, which start anew when they are killed."""
     with (
-        dask.config.set({"distributed.worker.daemon": True}),
+        dask.config.set(
+            {
+                "distributed.worker.daemon": True,
+                "distributed.comm.timeouts.connect": "4s",
+            }
+        ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+@contextmanager
+def threads_as_workers(number, threads_per_worker=1):
+    """Another cluster, in this process, and its client."""
+    with (
+        distributed.LocalCluster(
+            n_workers=number,
+            threads_per_worker=threads_per_worker,
+            processes=False,
+            dashboard_address=":0",
+        ) as cluster,
+        distributed.Client(cluster) as here,
+    ):
+        yield cluster, here
 
 
 @pytest.fixture(autouse=True)
@@ -168,19 +191,48 @@ def optimum_of(local, X, y, weight=None):
     return exact.objective_ * (1.0 - exact.gap_), exact.objective_
 
 
-@only_where(lambda l1_ratio, csr, n_classes: l1_ratio == 0.0 or csr == (n_classes == 2))
-@pytest.mark.parametrize("n_classes", [2, 5])
-@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
-@pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_optimum_of_the_whole(client, loss, l1_ratio, csr, n_classes):
+# Each pair of values of two of them is in a case.
+CASES = ("loss", "l1_ratio", "csr", "n_classes", "weighted", "n_partitions")
+COVERING = [
+    ("softmax", 0.0, False, 2, False, 5),
+    ("softmax", 0.5, True, 2, True, 1),
+    ("softmax", 1.0, False, 2, True, 2),
+    ("softmax", 1.0, True, 5, True, 13),
+    ("hinge", 0.0, False, 5, True, 1),
+    ("hinge", 0.0, True, 5, False, 2),
+    ("hinge", 0.5, False, 5, False, 13),
+    ("hinge", 1.0, True, 2, True, 5),
+    ("squared_hinge", 0.0, True, 2, True, 13),
+    ("squared_hinge", 0.5, False, 2, True, 2),
+    ("squared_hinge", 0.5, False, 5, True, 5),
+    ("squared_hinge", 1.0, False, 5, False, 1),
+]
+
+
+def test_the_cases_cover_all_pairs():
+    columns = [set(column) for column in zip(*COVERING, strict=True)]
+    for i, j in combinations(range(len(CASES)), 2):
+        pairs = {(case[i], case[j]) for case in COVERING}
+        assert pairs == set(product(columns[i], columns[j])), (CASES[i], CASES[j])
+    assert columns[1:] == [
+        {0.0, 0.5, 1.0},
+        {False, True},
+        {2, 5},
+        {False, True},
+        {1, 2, 5, 13},
+    ]
+    assert columns[0] == set(LOSSES)
+
+
+@pytest.mark.parametrize(CASES, COVERING)
+def test_the_optimum_of_the_whole(
+    client, loss, l1_ratio, csr, n_classes, weighted, n_partitions
+):
     X, y = data(n_classes)
     if csr:
         X = np.where(np.abs(X) > 0.5, X, 0.0)
-    # Between 1 and 13 partitions, with weights for some cases.
-    case = LOSSES.index(loss) + 3 * int(2 * l1_ratio) + 5 * csr + n_classes
-    sizes = sizes_of(len(X), (1, 2, 5, 13)[case % 4])
-    weight = 1.0 + np.arange(len(X)) % 3 if case % 3 == 0 else None
+    sizes = sizes_of(len(X), n_partitions)
+    weight = 1.0 + np.arange(len(X)) % 3 if weighted else None
     alpha = 0.02 if l1_ratio == 0.0 else 0.1
     parameters = {"alpha": alpha, "l1_ratio": l1_ratio}
     local, model = estimators(loss, **parameters)
@@ -372,20 +424,6 @@ def test_the_same_partitions_give_the_same_model(client):
     np.testing.assert_allclose(one.coef_, two.coef_, rtol=1e-10)
 
 
-def test_a_client_that_is_not_the_current_one(client):
-    code = (
-        "import sys, dask.array as da, distributed, numpy as np\n"
-        "from sklearn_linloss.dask import SoftmaxClassifier\n"
-        "client = distributed.Client(sys.argv[1], set_as_default=False)\n"
-        "X = da.from_array(np.eye(6), (3, 6))\n"
-        "y = da.from_array(np.arange(6) % 2, 3)\n"
-        "print(SoftmaxClassifier(client=client, alpha=0.1).fit(X, y).gap_)"
-    )
-    command = [sys.executable, "-c", code, client.scheduler.address]
-    run = subprocess.run(command, capture_output=True, text=True)
-    assert float(run.stdout) <= 1e-4, run.stderr
-
-
 def test_warm_starts(client):
     X, y = data()
     dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
@@ -402,14 +440,14 @@ def test_warm_starts(client):
 @pytest.mark.parametrize("l1_ratio", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_path_has_the_local_objectives(client, loss, l1_ratio):
-    X, y = data()
+    X, y = data(n_samples=120)
     sizes = sizes_of(len(X), 5)
     weight = 1.0 + np.arange(len(X)) % 3
     parameters = {"loss": loss, "l1_ratio": l1_ratio, "class_weight": "balanced"}
     path = on_dask.linear_path(
         collection(X, sizes),
         collection(y, sizes),
-        alphas=5,
+        alphas=4,
         eps=1e-2,
         sample_weight=collection(weight, sizes),
         **parameters,
@@ -423,7 +461,7 @@ def test_a_path_has_the_local_objectives(client, loss, l1_ratio):
     np.testing.assert_allclose(path.deviance_ratio, local.deviance_ratio, atol=2e-3)
     # At the first strength L1 leaves no coefficient, and a little below it one.
     start = sklearn_linloss.linear_path(
-        X, y, alphas=5, eps=1e-2, sample_weight=weight, **parameters
+        X, y, alphas=4, eps=1e-2, sample_weight=weight, **parameters
     )
     assert path.alphas[0] >= start.alphas[0] * (1.0 - 1e-9)
     if loss != "hinge":
@@ -469,7 +507,7 @@ def folds_in_turn(y, n_folds):
     ],
 )
 def test_searches_score_as_the_local_ones(client, loss, parameters):
-    X, y = data()
+    X, y = data(n_samples=120)
     y = np.array(["low", "middle", "high"])[y]
     weight = 1.0 + np.arange(len(X)) % 3
     given = [loss] if loss != "softmax" else []
@@ -477,7 +515,8 @@ def test_searches_score_as_the_local_ones(client, loss, parameters):
     parameters = {"alphas": [0.003, 0.03, 0.3], "tol": 1e-6, **parameters}
     local = getattr(sklearn_linloss, name)(*given, cv=folds_in_turn(y, 3), **parameters)
     local.fit(X, y, weight)
-    for sizes in ([80, 0, 160], [len(X)]):
+    whole = [[len(X)]] if "scoring" in parameters else []
+    for sizes in ([40, 0, 80], *whole):
         search = getattr(on_dask, name)(*given, cv=3, **parameters)
         rows = [collection(each, sizes) for each in (X, y, weight)]
         search.fit(*rows)
@@ -607,15 +646,15 @@ def test_a_worker_is_killed_along_a_path(client, monkeypatch):
     def with_a_kill(self, *args):
         nonlocal rounds
         rounds += 1
-        if rounds == 120:
+        if rounds == 60:
             kill_a_worker(client)
         return original(self, *args)
 
     monkeypatch.setattr(_parts.Parts, "_round", with_a_kill)
     dX, dy = da.from_array(X, (40, 6)), da.from_array(y, 40)
-    alphas = [0.3, 0.1, 0.03, 0.01]
+    alphas = [0.3, 0.1, 0.03]
     path = on_dask.linear_path(dX, dy, loss="hinge", alphas=alphas)
-    assert rounds > 120
+    assert rounds > 60
     local = sklearn_linloss.linear_path(X, y, loss="hinge", alphas=alphas, tol=1e-7)
     assert path.gaps.max() <= 1e-4
     np.testing.assert_allclose(path.objectives, local.objectives, rtol=1e-4)
@@ -642,6 +681,118 @@ def test_no_round_carries_a_number_for_each_row(client, monkeypatch, loss):
     # The covariance of the features is the largest of them.
     # Second derivatives of 3 rows of 7 coefficients; a block has 500 samples.
     assert 0 < max(largest) <= 21**2
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_answers_that_travel_together_spare_rounds(client, monkeypatch, loss):
+    X, y = data()
+    values, rounds = [], []
+    for few in (0.0, 1e5):
+        monkeypatch.setattr(_parts, "RULES", replace(_parts.RULES, few=few))
+        rounds.append(0)
+        with monkeypatch.context() as patch:
+            patch.setattr(_parts.Parts, "_round", counted(rounds))
+            local, model = estimators(loss, alpha=0.02)
+            model.fit(da.from_array(X, (80, 6)), da.from_array(y, 80))
+        values.append(model.objective_)
+    optimum = optimum_of(local, X, y)
+    assert_certified(model, optimum, X, y)
+    assert min(values) >= optimum[0]
+    assert max(values) <= optimum[1] * (1.0 + 1.1e-4)
+    assert rounds[1] < 0.8 * rounds[0]
+
+
+def counted(rounds):
+    """A round that adds itself to the last of some numbers."""
+    original = _parts.Parts._round
+
+    def counting(self, *args):
+        rounds[-1] += 1
+        return original(self, *args)
+
+    return counting
+
+
+def test_what_is_forgotten_at_once_is_not_made():
+    made = _parts.Call("loss_gradient", (), {1: 1}, "nothing")
+    copied = _parts.Call("numpy.copy", (_parts.Kept(1, 0),), {0: 2}, "nothing")
+    added = _parts.Call("operator.iadd", (_parts.Kept(2, 0), 1.0), {0: 2}, "nothing")
+    asked = _parts.Call("numpy.sum", (_parts.Kept(2, 0), 0), {}, "sum")
+    forgotten = [_parts.Call("forget", (n,), {}, "nothing") for n in (1, 2)]
+    assert _parts._needed([made, copied, *forgotten]) == forgotten
+    assert _parts._needed([made, copied, forgotten[0]]) == [made, copied, forgotten[0]]
+    all_used = [made, copied, added, asked, *forgotten]
+    assert _parts._needed(all_used) == all_used
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_large_sums_are_made_among_the_workers(client, monkeypatch, loss):
+    """The driver gets one matrix, from whichever number of workers."""
+    X, y = data()
+    monkeypatch.setattr(_parts, "RULES", replace(_parts.RULES, large=1000.0))
+    sizes = []
+    original = _parts.Parts._result
+
+    def watched(self, *args):
+        result = original(self, *args)
+        large = (a.size for a in leaves(result) if isinstance(a, np.ndarray))
+        sizes.extend(size for size in large if size > 125)
+        return result
+
+    with threads_as_workers(5) as (_, here):
+        monkeypatch.setattr(_parts.Parts, "_result", watched)
+        rounds = [0]
+        monkeypatch.setattr(_parts.Parts, "_round", counted(rounds))
+        local, model = estimators(loss, alpha=0.02)
+        model.fit(da.from_array(X, (20, 6)), da.from_array(y, 20))
+        assert 2 <= len(here.nthreads())
+        assert await_no_tasks(here) == []
+    assert_certified(model, optimum_of(local, X, y), X, y)
+    # Second derivatives of 3 rows of 7 coefficients, one matrix in a step.
+    assert 0 < len(sizes) <= model.n_iter_
+    assert set(sizes) == {21**2}
+
+
+def test_a_worker_is_killed_where_its_sum_is_fetched(client, monkeypatch):
+    X, y = data()
+    monkeypatch.setattr(_parts, "RULES", replace(_parts.RULES, large=1000.0))
+    original = _parts.Parts._received
+    kills = []
+
+    def with_a_kill(self, column):
+        if isinstance(column[0], _parts.Large) and not kills:
+            kills.append(kill_a_worker(client, max))
+        return original(self, column)
+
+    monkeypatch.setattr(_parts.Parts, "_received", with_a_kill)
+    local, model = estimators("softmax", alpha=0.02, tol=1e-6)
+    model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
+    assert kills
+    assert_certified(model, optimum_of(local, X, y), X, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "most"), [("softmax", 7.5), ("hinge", 11.5), ("squared_hinge", 11.5)]
+)
+def test_a_worker_holds_its_rows_and_some_numbers_a_class(client, loss, most):
+    rng = np.random.default_rng(0)
+    n_samples, n_features, n_classes = 20000, 4, 10
+    X = rng.standard_normal((n_samples, n_features))
+    noisy = X @ rng.standard_normal((n_features, n_classes))
+    y = (noisy + rng.gumbel(size=noisy.shape)).argmax(axis=1)
+    with threads_as_workers(1):
+        rows = da.from_array(X, (5000, n_features)), da.from_array(y, 5000)
+        _, model = estimators(loss, alpha=1e-3, tol=1e-2)
+        model.fit(*rows)  # what is compiled and imported does not count
+        tracemalloc.start()
+        try:
+            model.fit(*rows)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    # Rows, their labels as they are and as codes, their weights and shares.
+    parts = X.nbytes + 4 * 8 * n_samples
+    assert peak - parts <= most * 8 * n_samples * n_classes
 
 
 def leaves(value):
@@ -674,10 +825,10 @@ def test_rows_of_a_persisted_collection_move_once_at_most(client):
 # -- faults --------------------------------------------------------------------------
 
 
-def kill_a_worker(client):
+def kill_a_worker(client, which=min):
     """SIGKILL to one, as the system does where memory is short."""
     processes = client.run(os.getpid)
-    os.kill(processes[min(processes)], signal.SIGKILL)
+    os.kill(processes[which(processes)], signal.SIGKILL)
 
 
 @slow_where(lambda loss, solver: solver == "lbfgs" or loss == "softmax")
@@ -693,14 +844,14 @@ def test_a_worker_is_killed_in_mid_fit(client, monkeypatch, loss, solver):
     def with_a_kill(self, *args):
         nonlocal rounds
         rounds += 1
-        if rounds == 25:
+        if rounds == 12:
             kill_a_worker(client)
         return original(self, *args)
 
     monkeypatch.setattr(_parts.Parts, "_round", with_a_kill)
     local, model = estimators(loss, alpha=0.02, solver=solver, tol=1e-6)
     model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
-    assert rounds > 25
+    assert rounds > 12
     assert_certified(model, optimum_of(local, X, y), X, y)
 
 
@@ -732,12 +883,7 @@ def test_workers_of_threads_that_join_and_leave(client, monkeypatch):
     X, y = data()
     rounds = 0
     original = _parts.Parts._round
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as here,
-    ):
+    with threads_as_workers(2, threads_per_worker=2) as (cluster, here):
 
         def with_changes(self, *args):
             nonlocal rounds
@@ -762,12 +908,7 @@ def test_a_worker_that_is_known_to_be_lost(client, monkeypatch):
     X, y = data()
     rounds = 0
     original = _parts.Parts._round
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with threads_as_workers(2) as (cluster, _):
 
         def with_a_loss(self, *args):
             nonlocal rounds
@@ -790,12 +931,7 @@ def test_a_worker_that_is_known_to_be_lost(client, monkeypatch):
 def test_an_adaptive_cluster(client):
     """It begins without workers, and has more or fewer as it likes."""
     X, y = data()
-    with (
-        distributed.LocalCluster(
-            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
+    with threads_as_workers(0) as (cluster, _):
         cluster.adapt(minimum=0, maximum=2, interval="100ms", wait_count=2)
         local, model = estimators("squared_hinge", alpha=0.02)
         model.fit(da.from_array(X, (40, 6)), da.from_array(y, 40))
@@ -888,21 +1024,41 @@ def test_a_fit_needs_a_cluster(client):
         )
 
 
-def test_a_fit_without_a_client():
-    """In a process of its own: others may have left a client here."""
+@pytest.fixture(scope="module")
+def elsewhere(client):
+    """What another process prints, where no client is the current one."""
     code = (
-        "import dask.array as da, sklearn_linloss.dask as s\n"
-        "X = da.zeros((4, 2), chunks=2)\n"
-        "s.SoftmaxClassifier().fit(X, X[:, 0])"
+        "import sys, sklearn_linloss\n"
+        "print(*sorted(sys.modules))\n"
+        "import dask.array as da, distributed, numpy as np\n"
+        "from sklearn_linloss.dask import SoftmaxClassifier\n"
+        "X = da.from_array(np.eye(6), (3, 6))\n"
+        "y = da.from_array(np.arange(6) % 2, 3)\n"
+        "try:\n"
+        "    SoftmaxClassifier().fit(X, y)\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+        "client = distributed.Client(sys.argv[1], set_as_default=False)\n"
+        "print(SoftmaxClassifier(client=client, alpha=0.1).fit(X, y).gap_)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "ValueError: A fit on Dask collections needs a cluster" in run.stderr
+    command = [sys.executable, "-c", code, client.scheduler.address]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
 
 
-def test_the_package_does_not_import_dask():
-    code = "import sys, sklearn_linloss; print(*sorted(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert not {"dask", "distributed", "sklearn_linloss.dask"} & set(run.stdout.split())
+def test_the_package_does_not_import_dask(elsewhere):
+    imported = set(elsewhere[0].split())
+    assert "sklearn_linloss" in imported
+    assert not {"dask", "distributed", "sklearn_linloss.dask"} & imported
+
+
+def test_a_fit_without_a_client(elsewhere):
+    assert elsewhere[1].startswith("A fit on Dask collections needs a cluster")
+
+
+def test_a_client_that_is_not_the_current_one(elsewhere):
+    assert float(elsewhere[2]) <= 1e-4
 
 
 @pytest.mark.parametrize("name", ["SVMClassifier", "SoftmaxClassifier"])
@@ -924,3 +1080,129 @@ def test_features_that_all_classes_use_or_none(client):
     assert 0 < used.sum() < 6
     np.testing.assert_array_equal(np.any(model.coef_ != 0.0, axis=0), used)
     assert abs(model.objective_ - local.objective_) <= 1e-4 * local.objective_
+
+
+# -- streams ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_stream_is_that_of_the_local_class_over_the_partitions(client, loss, csr):
+    X, y = data()
+    weight = np.arange(len(X)) % 3 / 2.0
+    sizes = [100, 0, 60, 80]
+    kind = sparse.csr_matrix if csr else np.asarray
+    local, model = estimators(loss, alpha=0.01, random_state=0)
+    for _ in range(2):
+        model.partial_fit(
+            collection(X, sizes, csr),
+            collection(y, sizes),
+            classes=[0, 1, 2],
+            sample_weight=collection(weight, sizes),
+        )
+        for start, stop in ((0, 100), (100, 160), (160, 240)):
+            some = np.arange(start, stop)
+            local.partial_fit(kind(X[some]), y[some], [0, 1, 2], weight[some])
+    np.testing.assert_allclose(model.coef_, local.coef_, rtol=1e-12)
+    np.testing.assert_allclose(model.intercept_, local.intercept_, rtol=1e-12)
+    assert model.t_ == local.t_ > 0
+    # A chunk of local data goes on where the collection ended, in a pickle too.
+    other = pickle.loads(pickle.dumps(model)).partial_fit(kind(X), y)
+    local.partial_fit(kind(X), y)
+    np.testing.assert_allclose(other.coef_, local.coef_, rtol=1e-12)
+
+
+def test_a_stream_of_dataframes_keeps_names_and_forgets_the_fit(client):
+    pd = pytest.importorskip("pandas")
+    X, y = data()
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abcdef")), npartitions=3)
+    labels = dd.from_pandas(pd.Series(y), npartitions=3)
+    model = on_dask.SoftmaxClassifier(alpha=0.1).fit(frame, labels)
+    before = model.coef_.copy()
+    model.partial_fit(frame, labels)
+    assert np.any(model.coef_ != before)
+    assert not hasattr(model, "gap_")
+    np.testing.assert_array_equal(model.feature_names_in_, list("abcdef"))
+    with pytest.raises(ValueError, match="feature names"):
+        model.partial_fit(frame.rename(columns={"a": "z"}), labels)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "classes", "message"),
+    [
+        ({}, None, "first call of partial_fit needs classes"),
+        ({}, [0, 1], "labels that are not in classes"),
+        ({"early_stopping": True}, [0, 1, 2], "early_stopping"),
+        ({"class_weight": "balanced"}, [0, 1, 2], "class_weight"),
+    ],
+)
+def test_streams_that_cannot_be(client, parameters, classes, message):
+    X, y = data()
+    model = on_dask.SoftmaxClassifier(**parameters)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        model.partial_fit(da.from_array(X, (100, 6)), da.from_array(y, 100), classes)
+    assert vars(model) == before
+    assert not hasattr(on_dask.SoftmaxClassifier(solver="newton"), "partial_fit")
+
+
+def test_a_worker_is_killed_in_mid_stream(client, monkeypatch):
+    X, y = data()
+    original = _parts.Parts._result
+    calls = []
+
+    def with_a_kill(self, *args):
+        calls.append(args)
+        if len(calls) == 4:
+            kill_a_worker(client)
+        return original(self, *args)
+
+    monkeypatch.setattr(_parts.Parts, "_result", with_a_kill)
+    local, model = estimators("softmax", random_state=0)
+    model.partial_fit(da.from_array(X, (40, 6)), da.from_array(y, 40), [0, 1, 2])
+    assert len(calls) > 6
+    for start in range(0, 240, 40):
+        local.partial_fit(X[start : start + 40], y[start : start + 40], [0, 1, 2])
+    np.testing.assert_allclose(model.coef_, local.coef_, rtol=1e-12)
+
+
+# -- certificates ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_certificates_hold_and_are_tight(client, loss, l1_ratio):
+    X, y = data()
+    sizes, weight = sizes_of(len(X), 5), 1.0 + np.arange(len(X)) % 3
+    rows = [collection(each, sizes) for each in (X, y, weight)]
+    parameters = {"alpha": 0.03, "l1_ratio": l1_ratio, "tol": 0.1}
+    local, model = estimators(loss, **parameters, class_weight="balanced")
+    model.fit(*rows)
+    classes = np.bincount(y, weights=weight)
+    # Another model than the one that was fitted: it is what counts.
+    model.coef_ = 1.1 * model.coef_
+    certificate = model.certify(*rows)
+    balanced = weight / classes[y]
+    value = reference.objective_of(model, X, y, balanced)
+    least, most = optimum_of(local.set_params(class_weight=None), X, y, balanced)
+    assert certificate.objective == pytest.approx(value, rel=1e-9)
+    assert certificate.bound <= most * (1.0 + 1e-12)
+    assert value - certificate.bound <= 2.1 * (value - least)
+    assert certificate.gap == pytest.approx((value - certificate.bound) / value)
+
+
+def test_certificates_of_other_data(client):
+    X, y = data()
+    dX, dy = da.from_array(X, (100, 6)), da.from_array(y, 100)
+    model = on_dask.SoftmaxClassifier(alpha=0.0, tol=0.1).fit(dX, dy)
+    certificate = model.certify(dX, dy)
+    assert np.isnan([certificate.bound, certificate.gap]).all()
+    assert np.isfinite(certificate.objective)
+    here = model.set_params(alpha=0.1).certify(X, y)
+    assert here.arrays["alpha"] == 0.1
+    with pytest.raises(ValueError, match="y has the classes"):
+        model.certify(dX, dy + 1)
+    with pytest.raises(ValueError, match="improve"):
+        model.certify(dX, dy, improve=True)
+    with pytest.raises(ValueError, match="features"):
+        model.certify(dX[:, :4], dy)

@@ -358,7 +358,7 @@ def best_multiple(f, theta, scores, value, tol):
         return -total, -slope * change
 
     cap = np.inf if change > 0.0 else -1.0 / change
-    u, better = maximize_concave(along, cap, -value, 0.0, -slope * change)
+    u, better = maximize_concave(along, cap, -value, 0.0, -slope * change, f.foresee)
     return (1.0 + u * change) * theta, -better
 
 

@@ -238,5 +238,7 @@ def line_search(f, model, anchor, theta, scores, value, move, change, decrement)
     rounding = RULES.rounding * abs(start)
     if decrement <= rounding and along(1.0)[0] >= start - rounding:
         return 1.0  # rounding hides the descent, but the step is right
-    length, _ = maximize_concave(along, np.inf, start, start + decrement, decrement)
+    length, _ = maximize_concave(
+        along, np.inf, start, start + decrement, decrement, f.foresee
+    )
     return length

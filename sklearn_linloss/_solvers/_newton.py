@@ -273,7 +273,9 @@ class _Steps:
             f, self._model, anchor, theta, scores, value, move, change, decrement
         )
         theta = theta + length * move
-        scores = scores + length * change
+        # Without a third array of that size.
+        change *= length
+        change += scores
         if length == 1.0:
             f.penalised(theta)[zeros] = 0.0  # theta + move is zero but for rounding
         if self._model.damps:
@@ -283,7 +285,7 @@ class _Steps:
                 self._damping /= RULES.more
                 if self._damping < RULES.least_damping:
                     self._damping = 0.0
-        return theta, scores, decrement, length
+        return theta, change, decrement, length
 
 
 def _iterations_pay(f):

@@ -123,7 +123,9 @@ class Descent:
     @property
     def _ascends(self):
         """Whether the rows are at hand for dual ascent."""
-        return self._f.penalty.is_uniform and not self._f.design.only_products
+        design = self._f.design
+        at_hand = not (design.only_products or design.in_parts)
+        return at_hand and self._f.penalty.is_uniform
 
     def nearer_dual_point(self, value, target):
         """A dual point for a certificate, and an estimate of value - bound.

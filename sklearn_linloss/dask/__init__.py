@@ -4,6 +4,7 @@ Needs ``pip install "sklearn-linloss[dask]"``.
 """
 
 try:
+    from ._audit import Certificate
     from ._classifiers import SoftmaxClassifier, SVMClassifier
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
@@ -15,6 +16,7 @@ from ._path import linear_path
 from ._searches import SoftmaxClassifierCV, SVMClassifierCV
 
 __all__ = [
+    "Certificate",
     "SVMClassifier",
     "SVMClassifierCV",
     "SoftmaxClassifier",

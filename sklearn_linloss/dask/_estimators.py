@@ -1,21 +1,22 @@
 """What the classifiers do on collections of Dask."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._advice import warn_of_unread
-from .._base import LinearLossClassifier, options_of, settings_of
-from .._compat import fit_context
+from .._base import LinearLossClassifier, can_stream, options_of, settings_of
+from .._compat import available_if, fit_context
 from .._fit import Fit
 from .._solvers._clock import Clock
 from .._typing import ArrayLike
+from ._audit import certificate_of
 from ._collections import is_dask_collection, stand_in
-from ._parts import opened
+from ._parts import PartsLostError, opened
 from ._predictions import PredictsOnDask, pairs_of_collections
 from ._problem import count, divide, held_out_of, problem_of, refuse_unserved
 from ._shard import Selection
@@ -83,6 +84,49 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
         data, starts = (X, y, sample_weight), (coef_init, intercept_init)
         return self._all_or_nothing(self._fit_collection, data, validation, starts)
 
+    @available_if(can_stream)
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: ArrayLike | None = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        """Update the model by one pass of SGD over the partitions, in their order.
+
+        The model goes from worker to worker, and does what `partial_fit` of the local
+        class would, called for one partition after the other.
+
+        Parameters
+        ----------
+        X : dask.array or dask.dataframe of shape (n_samples, n_features)
+            Samples, as of `fit`. Local data are a chunk of the local class.
+        y : dask.array or dask.dataframe of shape (n_samples,)
+            Their class labels. A partition need not have samples of all classes.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that may occur. Required in the first call.
+        sample_weight : dask.array or dask.dataframe of shape (n_samples,), default=None
+            Weights of the samples. They are not divided by their sum.
+
+        Returns
+        -------
+        self : object
+            The updated estimator. It has no `objective_`, `gap_` and `loss_curve_`.
+
+        Raises
+        ------
+        ValueError
+            If the data or parameters are invalid or not supported, or if the model
+            diverges. The estimator is then as it was before the call.
+        RuntimeError
+            If data are lost with a worker and cannot be computed again.
+        """
+        if not is_dask_collection(X):
+            return super().partial_fit(X, y, classes, sample_weight)
+        data = X, y, sample_weight
+        return self._all_or_nothing(self._partial_fit_collection, data, classes)
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of the predictions.
 
@@ -106,7 +150,72 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
         hits = pairs.true == pairs.predicted
         return float(np.average(hits, weights=pairs.weight))
 
+    def certify(
+        self, X: Any, y: Any, sample_weight: Any = None, *, improve: bool = False
+    ) -> Any:
+        """Certify the fitted model anew, on data that are given.
+
+        Parameters
+        ----------
+        X : collection or array-like of shape (n_samples, n_features)
+            Samples; those that the model was fitted to, if the certificate is to be one
+            of the fit.
+        y : collection or array-like of shape (n_samples,)
+            Their labels, of which each of `classes_` must occur.
+        sample_weight : collection or array-like of shape (n_samples,), default=None
+            Their weights, which those of `class_weight` multiply.
+        improve : bool, default=False
+            Whether to find the optimum, to compare with; for local data only.
+
+        Returns
+        -------
+        certificate : Certificate
+            The objective, a proven lower bound of it and the gap; of local data what
+            the local class returns, with the proof.
+
+        Raises
+        ------
+        ValueError
+            If the data are not ones that the objective is defined on, or the model has
+            a `penalty_factor`.
+        RuntimeError
+            If data are lost with a worker and cannot be computed again.
+        """
+        if not is_dask_collection(X):
+            return self.to_local().certify(X, y, sample_weight, improve=improve)
+        check_is_fitted(self)
+        refuse_factor(self)
+        if improve:
+            raise ValueError("improve=True is for local data: fit another model.")
+        validate_data(self, stand_in(X), reset=False)
+        with opened(self.client, X, y, sample_weight) as parts:
+            problem = problem_of(parts, count(parts), self.class_weight, self.n_jobs)
+            if not np.array_equal(problem.classes, self.classes_):
+                raise ValueError(
+                    f"y has the classes {problem.classes}, but the model has "
+                    f"{self.classes_}."
+                )
+            while True:
+                with suppress(PartsLostError):
+                    return certificate_of(self, problem)
+
     # -- private ----------------------------------------------------------------------
+
+    def _partial_fit_collection(self, data, classes):
+        row = stand_in(data[0])
+        validate_data(self, row, reset="classes_" not in vars(self))
+        model = self.to_local()
+        # Blocks are arrays, whose features have no names.
+        names = model.__dict__.pop("feature_names_in_", None)
+        # A row without weight: what does not depend on the data is checked at once.
+        known = getattr(model, "classes_", [0]) if classes is None else classes
+        model.partial_fit(np.asarray(row), known[:1], classes, [0.0])
+        with opened(self.client, *data) as parts:
+            model = parts.updated("update", model, classes)
+        if names is not None:
+            model.feature_names_in_ = names
+        self._take_from(model)
+        return self
 
     def _fit_collection(self, data, validation, starts):
         previous, clock = self.__dict__.copy(), Clock(self.max_time)

@@ -8,7 +8,7 @@ on each block.
 import numpy as np
 
 from .._design import Design
-from .._objective import Objective
+from .._objective import Objective, curvature_of
 from ._rows import Rows
 
 
@@ -65,6 +65,12 @@ class DistributedObjective(Objective):
             raise NotImplementedError("Shards keep the loss that they were told.")
         return super().with_terms(loss, penalty)
 
+    @property
+    def foresee(self):
+        parts = self._on_workers
+        few = parts.has_few(self.n_samples * self.n_rows)
+        return parts.rehearse if few else None
+
     # -- the linear map ---------------------------------------------------------------
 
     def scores(self, theta, dtype=None):
@@ -83,12 +89,19 @@ class DistributedObjective(Objective):
     # -- the loss ---------------------------------------------------------------------
 
     def loss_value(self, scores, width=0.0):
+        self._maybe("loss_of_multiple", scores, 1.0)
         return self._ask("loss_value", scores, width)
 
     def loss_gradient(self, scores, width=0.0):
-        pull = Rows(self._on_workers, "loss_gradient", scores, width, place=1)
-        value = self._ask("loss_gradient", scores, width, keep=pull.keep)
-        return value, pull
+        parts = self._on_workers
+        pull = Rows(parts, "loss_gradient", scores, width, place=1)
+        place = parts.want("loss_gradient", scores, width, keep=pull.keep)
+        if self.fit_intercept:
+            # For the intercept of a certificate, and for its bound.
+            self._maybe("numpy.sum", pull, 0)
+            self._maybe("intercept_hessian", pull)
+            self._maybe("class_flows", pull)
+        return parts.answers()[place], pull
 
     def loss_of_multiple(self, scores, t):
         return self._ask("loss_of_multiple", scores, t)
@@ -109,17 +122,21 @@ class DistributedObjective(Objective):
         return self._ask("class_flows", pull)
 
     def leeway(self, pull):
-        return self._rows("leeway", pull)
+        leeway = self._rows("leeway", pull)
+        self._maybe("class_flows", leeway)
+        return leeway
 
     def use_leeway(self, pull, part, leeway):
         self._on_workers.tell("use_leeway", pull, part, leeway)
         pull.changed()
 
     def adjust_flows(self, pull, factor, shift):
-        args = pull, factor, shift
-        largest = self._on_workers.ask("adjust_flows", *args, reduce="min")
+        parts, args = self._on_workers, (pull, factor, shift)
+        place = parts.want("adjust_flows", *args, reduce="min")
         pull.changed()
-        return largest
+        self._maybe("backward", pull.astype(np.float64, copy=False))
+        self._maybe("operator.call", self._rows("dual_value", pull), 1.0)
+        return parts.answers()[place]
 
     def within_domain(self, pull, other):
         return self._rows("within_domain", pull, other)
@@ -128,7 +145,9 @@ class DistributedObjective(Objective):
         return self._ask("intercept_hessian", pull)
 
     def class_mass(self):
-        return self._ask("class_mass")
+        if "class_mass" not in self.workspace:
+            self.workspace["class_mass"] = self._ask("class_mass")
+        return self.workspace["class_mass"]
 
     # -- what second-order steps ask --------------------------------------------------
 
@@ -137,6 +156,7 @@ class DistributedObjective(Objective):
         pull, second = (Rows(parts, "expand", scores, place=place) for place in (1, 2))
         place = parts.want("expand", scores, keep={**pull.keep, **second.keep})
         parts.foresee("backward", pull.astype(self.dtype, copy=False))
+        self._maybe("sum_of", _at_precision, self.dtype, curvature_of, second)
         return parts.answers()[place], pull, second
 
     def second(self, pull):
@@ -162,6 +182,7 @@ class DistributedObjective(Objective):
         pull.changed()
         second.changed()
         parts.foresee("backward", pull.astype(self.dtype, copy=False))
+        self._maybe("sum_of", _at_precision, self.dtype, curvature_of, second)
         if not self.loss.smooth:
             # What the estimate of the gap is made of.
             parts.foresee("loss_value", scores, 0.0)
@@ -204,6 +225,11 @@ class DistributedObjective(Objective):
     def _ask(self, name, *args, keep=None):
         """The sum over all blocks."""
         return self._on_workers.ask(name, *args, keep=keep)
+
+    def _maybe(self, name, *args):
+        """Foresee what may be asked for next, where that costs less than a round."""
+        if self.foresee is not None:
+            self._on_workers.foresee(name, *args)
 
     def _rows(self, name, *args):
         """What is kept on the workers."""

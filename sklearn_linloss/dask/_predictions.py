@@ -62,12 +62,21 @@ class PredictsOnDask:
         """
         names = self._local_class._get_param_names()
         model = self._local_class(**{name: getattr(self, name) for name in names})
-        given = {*names, "client"}
-        fitted = {k: v for k, v in vars(self).items() if k not in given}
-        model.__dict__.update(fitted)
+        model.__dict__.update(self._attributes_of(self))
         return model
 
     # -- private ----------------------------------------------------------------------
+
+    def _take_from(self, model):
+        """The attributes of a fitted model, in the place of what there was."""
+        for name in self._attributes_of(self):
+            del self.__dict__[name]
+        self.__dict__.update(self._attributes_of(model))
+
+    def _attributes_of(self, model):
+        """What fits have given a model."""
+        given = {*self._local_class._get_param_names(), "client"}
+        return {k: v for k, v in vars(model).items() if k not in given}
 
     def __sklearn_clone__(self):
         # The client is shared; a copy of it would be another one.

@@ -5,10 +5,13 @@ the arrays that they make, and returns sums over its rows.
 """
 
 import operator
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 from distributed import get_worker
+from distributed.protocol import to_serialize
+from distributed.utils import sync
 from joblib import effective_n_jobs
 
 from .._design import design_of
@@ -53,6 +56,22 @@ class Call(NamedTuple):
     args: tuple
     keep: dict
     reduce: str
+
+
+class Large(NamedTuple):
+    """Stands for an answer that a shard has, to be summed among the workers.
+
+    Attributes
+    ----------
+    place : int
+        Among the answers of the round.
+    """
+
+    place: int
+
+
+class PartsLostError(Exception):
+    """A worker is gone, and with it arrays that had a number for each row."""
 
 
 class Selection(NamedTuple):
@@ -245,6 +264,14 @@ class Shard:
         f, theta = stream.model(f)
         return stream, f.unpack(theta)
 
+    def update(self, place, model, classes):
+        """A model of the local class after `partial_fit` of the block at a place."""
+        X, y, weight = self._blocks[place]
+        if len(y) == 0:
+            return model
+        # Where workers are threads, it is the one that was sent.
+        return copy(model).partial_fit(X, y, classes, weight)
+
     def _selected(self, rows):
         """The blocks with some of their samples."""
         if rows.fold is None:
@@ -255,18 +282,47 @@ class Shard:
             for block, some in zip(self._blocks, marks, strict=True)
         ]
 
-    def execute(self, calls):
-        """Carry out calls in turn, and return the answers of those that have one."""
-        answers = []
+    def execute(self, calls, largest):
+        """Carry out calls in turn, and return the answers of those that have one: of
+        sums with more than `largest` bytes a `Large`.
+        """
+        answers, self._large = [], {}
         for call in calls:
             if call.what == "forget":
                 for number in call.args:
                     self._kept.pop(number, None)
                 continue
-            results = [self._carry_out(call, f) for f in range(len(self._objectives))]
+            answer = None
+            for block in range(len(self._objectives)):
+                result = self._carry_out(call, block)
+                if call.reduce != "nothing":
+                    answer = combine([answer, result], call.reduce)
+            if call.reduce == "sum" and getattr(answer, "nbytes", 0) > largest:
+                self._large[len(answers)] = answer
+                answer = Large(len(answers))
             if call.reduce != "nothing":
-                answers.append(combine(results, call.reduce))
+                answers.append(answer)
         return answers
+
+    def absorb(self, place, address, key):
+        """Add the large answer of the shard of another worker to one's own."""
+        worker = get_worker()
+
+        async def fetch():
+            # What `Actor` does, but that it waits for ever where that worker is lost.
+            return await worker.rpc(address).actor_execute(
+                function="hand_over", actor=key, args=[to_serialize(place)], kwargs={}
+            )
+
+        try:
+            reply = sync(worker.loop, fetch)
+        except OSError as error:
+            raise PartsLostError(address) from error
+        self._large[place] = self._large[place] + reply["result"]
+
+    def hand_over(self, place):
+        """A large answer, which is kept no longer."""
+        return self._large.pop(place)
 
     def _carry_out(self, call, place):
         """What a call gives on one block, without what is kept."""

@@ -476,7 +476,9 @@ class LinearLossClassifier(
 
 
 def attributes_of(X, objective, classes, theta):
-    """What a fitted estimator predicts with, where X is, if it stopped at `theta`."""
+    """What a fitted estimator predicts with, if it stopped at `theta`: where X is, or on
+    the host for None.
+    """
     return _of_a_model(X, classes, *unpack(objective, theta))
 
 

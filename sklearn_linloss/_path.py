@@ -489,7 +489,7 @@ class PathFollower:
         clock = Clock(self.model.max_time)
         options = replace(self._options, pull=pull, scores=scores, clock=clock)
         if callbacks is not None:
-            callbacks.attributes = partial(attributes_of, problem.X, f, problem.classes)
+            callbacks.attributes = partial(attributes_of, None, f, problem.classes)
         progress = Progress(solver, options, callbacks=callbacks)
         fit = Fit(f, solver, theta, options, progress, self._run)
         if callbacks is not None:

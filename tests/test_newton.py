@@ -7,12 +7,13 @@ import pytest
 from _objectives import make_objective
 from scipy import sparse
 
-from sklearn_linloss._design import dense, design_of
+from sklearn_linloss._design import _base, dense, design_of
 from sklearn_linloss._penalty import ElasticNet
 from sklearn_linloss._solvers import (
     _conjugate_gradients,
     _metric,
     _models,
+    _pair_products,
     _systems,
 )
 from sklearn_linloss._solvers._clock import Clock
@@ -22,9 +23,9 @@ from sklearn_linloss._solvers._metric import SharedMetric
 pytestmark = pytest.mark.plain_python
 
 
-def objective(X, y, loss, fit_intercept):
-    weight = 1.0 + np.arange(len(y)) % 3
-    return make_objective(X, y, loss, weight=weight, fit_intercept=fit_intercept)
+def objective(X, y, loss, fit_intercept, **options):
+    options |= {"fit_intercept": fit_intercept}
+    return make_objective(X, y, loss, weight=1.0 + np.arange(len(y)) % 3, **options)
 
 
 def dense_hessian(f, score_hessians):
@@ -317,3 +318,31 @@ def test_the_quadratic_with_an_elastic_net(l2, seed):
         leading[~zero], -l1 * np.sign(landing[~zero]), atol=1e-3 * scale
     )
     np.testing.assert_allclose(slope[n_penalised:], 0.0, atol=1e-3 * scale)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_products_with_active_pairs_solve_the_system(
+    fit_intercept, n_threads, monkeypatch
+):
+    exact = replace(_conjugate_gradients.RULES, coarsest=1e-24)
+    monkeypatch.setattr(_conjugate_gradients, "RULES", exact)
+    monkeypatch.setattr(_base, "RULES", replace(_base.RULES, small_part=30.0))
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(60, 3)) * [1.0, 5.0, 0.2] + 3.0
+    y = np.arange(60) % 5
+    f = objective(X, y, "hinge", fit_intercept, n_threads=n_threads)
+    second = rng.random((60, 5)) * (rng.random((60, 5)) < 0.2)
+    second[np.arange(60), y] = 0.0
+    second[:, 4] = 0.0  # a class without active pairs, but as the true one
+    ridge = np.full(f.size, 0.01)
+    f.intercepts(ridge)[:] = 1e-6
+    right = rng.normal(size=f.size)
+    right -= f.class_mean(right)
+    H = dense_hessian(f, star(second, y)) + np.diag(ridge)
+    system = _pair_products.PairSystem(f, second, ridge)
+    np.testing.assert_allclose(system.product(right), H @ right, rtol=1e-11, atol=1e-11)
+    found = _pair_products.solve_by_pair_products(
+        f, second, ridge, right, target=0.0, clock=Clock()
+    )
+    np.testing.assert_allclose(found, np.linalg.solve(H, right), rtol=1e-7, atol=1e-8)

@@ -321,6 +321,29 @@ def test_classes_that_come_apart(seed):
     assert model.n_iter_ < 200
 
 
+@pytest.mark.parametrize("container", [np.ascontiguousarray, sparse.csr_array])
+def test_many_classes_take_few_steps(container, monkeypatch):
+    """On dense rows, by products with the active pairs; on others as before."""
+    numbers = []
+    solve = _secants.solve_by_pair_products
+
+    def count(f, second, *args, **kwargs):
+        numbers.append(np.count_nonzero(second))
+        return solve(f, second, *args, **kwargs)
+
+    monkeypatch.setattr(_secants, "solve_by_pair_products", count)
+    rng = np.random.default_rng(0)
+    y = np.arange(2500) % 180
+    X = rng.normal(size=(2500, 16)) + 0.5 * rng.normal(size=(180, 16))[y]
+    model = make("hinge", alpha=1e-3)
+    assert_reaches(model, container(X), y, 1e-3)
+    if container is sparse.csr_array:
+        assert not numbers
+        return
+    assert 10 < len(numbers) <= model.n_iter_ < 50  # 83 by quasi-Newton steps
+    assert max(numbers) < 0.2 * 2500 * 180
+
+
 def test_few_samples_of_many_classes(monkeypatch):
     # Less than ascent is otherwise worth, and more pairs than Newton's method takes.
     monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=300))

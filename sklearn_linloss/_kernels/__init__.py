@@ -46,6 +46,7 @@ from ._losses import (
 )
 from ._newton import (
     add_pair_grams,
+    bend_pairs,
     csc_descent,
     csr_second_moments,
     csr_second_moments_on,
@@ -82,6 +83,7 @@ __all__ = [
     "adjust_flows",
     "aim_at_centre",
     "aim_at_range",
+    "bend_pairs",
     "centre_pairs",
     "code_of",
     "csc_descent",

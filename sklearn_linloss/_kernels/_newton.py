@@ -36,6 +36,39 @@ def pair_system(gram, first, pairs, place, true, other, root, system):
 
 
 @jit
+def bend_pairs(X, starts, other, y, second, W, b, total, b_total):
+    """Add the second derivatives times (W, b), of active pairs alone, to the totals.
+
+    Pair p, of row i and the class `other[p]`, is one of `starts[i]` to `starts[i + 1]`.
+    Its slack changes by the score of that class less that of the true one.
+    """
+    n_features = X.shape[1]
+    for i in range(len(y)):
+        first, last, k = starts[i], starts[i + 1], y[i]
+        if first == last:
+            continue
+        true = b[k]
+        for f in range(n_features):
+            true += W[k, f] * X[i, f]
+        of_row = 0.0
+        for p in range(first, last):
+            j = other[p]
+            score = b[j]
+            for f in range(n_features):
+                score += W[j, f] * X[i, f]
+            pull = second[p] * (score - true)
+            of_row += pull
+            b_total[j] += pull
+            pull = W.dtype.type(pull)
+            for f in range(n_features):
+                total[j, f] += pull * X[i, f]
+        b_total[k] -= of_row
+        pull = W.dtype.type(of_row)
+        for f in range(n_features):
+            total[k, f] -= pull * X[i, f]
+
+
+@jit
 def add_pair_grams(loss, X, centre, by_class, counts, weight, second, grams):
     """Add sum_i w_i z_i z_i^T for each pair of classes (k, j) to grams[k, j].
 

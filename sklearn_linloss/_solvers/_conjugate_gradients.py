@@ -9,6 +9,7 @@ methods with non-uniform sampling", NeurIPS 2016).
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -189,31 +190,53 @@ def solve_by_conjugate_gradients(
 ):  # fmt: skip
     """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
     preconditioner.prepare(f, ridge)
-    solution = np.zeros(f.size)
+    bend = f.loss.bend(second, f.share, f.dtype)
+
+    def product(direction):
+        clock.check()
+        return f.backward(bend(f.scores(direction))) + ridge * direction
+
+    solution, preconditioner.last_system = iterate(
+        product, partial(preconditioner, f), right, target
+    )
+    return solution
+
+
+def iterate(product, precondition, right, target):
+    """Conjugate gradients from zero, and how many iterations they took.
+
+    Parameters
+    ----------
+    product, precondition : callables
+        Vector -> a positive definite matrix times it, and about its inverse times it.
+    right : ndarray
+    target : float
+        Objective less the lowest one, which a step along the solution may reach.
+    """
+    solution = np.zeros_like(right)
     residual = right.copy()
-    scaled = preconditioner(f, residual)
+    scaled = precondition(residual)
     direction = scaled
-    product = residual @ scaled
+    square = residual @ scaled
     # Half the squared residual in the norm of the preconditioner estimates what is left
     # of the descent.
-    descent = 0.5 * product
+    descent = 0.5 * square
     enough = RULES.coarsest * descent
     if within_reach(descent, target):
         enough = min(max(RULES.finest * descent, RULES.enough * target), enough)
-    bend = f.loss.bend(second, f.share, f.dtype)
-    for iteration in range(1, RULES.most_steps + 1):
-        clock.check()
-        preconditioner.last_system = iteration
-        bent = f.backward(bend(f.scores(direction))) + ridge * direction
+    taken = 0
+    while taken < RULES.most_steps:
+        taken += 1
+        bent = product(direction)
         curvature = direction @ bent
         if not curvature > 0.0:
             break
-        length = product / curvature
+        length = square / curvature
         solution += length * direction
         residual -= length * bent
-        scaled = preconditioner(f, residual)
-        before, product = product, residual @ scaled
-        if not 0.5 * product > enough:
+        scaled = precondition(residual)
+        before, square = square, residual @ scaled
+        if not 0.5 * square > enough:
             break
-        direction = scaled + product / before * direction
-    return solution
+        direction = scaled + square / before * direction
+    return solution, taken

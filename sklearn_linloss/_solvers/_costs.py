@@ -33,6 +33,11 @@ def pair_matrix(n_pairs, n_samples, d):
     return n_pairs**3 / 3.0 + n_samples**2 * d
 
 
+def pairs_of_blocks(cost, d, n_rows):
+    """How many active pairs give class blocks, and their inverses, of this cost."""
+    return (cost / (2.0 * (d + 1) ** 2)) - n_rows * (d + 1)
+
+
 def class_blocks(n, d, n_rows):
     """The second derivatives within classes, from `n` samples, and their inverses."""
     return 2.0 * n_rows * d**2 * (n + d)

@@ -6,6 +6,8 @@ inverse of the Hessian that `_metric.py` approximates:
 
 1. Model: as in `_newton.py`.
 2. Direction: from the metric, and the last moves and what they changed in the gradient.
+   For the hinge with many classes, once few pairs of a sample and a class are active,
+   exactly, by products with those alone (`_pair_products.py`).
 3. Step length: search along it, in the scores.
 4. Stop: for an L2 penalty of strength l2 the gap of any model is, but for the
    intercept, |gradient of F|^2 / (2 l2) at its own slopes; for the hinge it is that of
@@ -17,7 +19,8 @@ inverse of the Hessian that `_metric.py` approximates:
 
 A step costs what a product with the Hessian costs, and its model is never out of date.
 Conjugate gradients on a piecewise quadratic spend a hundred products on a step that the
-next kinks cut to a fifth (docs/adr/0018).
+next kinks cut to a fifth (docs/adr/0018), which pays only where products are next to
+free (docs/adr/0037).
 """
 
 from collections import deque
@@ -30,6 +33,7 @@ from ._common import Best, SolverResult, best_multiple, is_separated
 from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES as NEWTON_RULES
+from ._pair_products import most_pairs, solve_by_pair_products
 from ._sdca import DualAscent
 
 
@@ -84,6 +88,7 @@ class Descent:
         self._anchor = Anchor(f, theta)
         self._pairs = deque(maxlen=RULES.memory)
         self._steps = self._renewal = 0
+        self._most_pairs = most_pairs(f)
         self.theta = theta
         self.refresh()
 
@@ -156,9 +161,6 @@ class Descent:
     def step(self):
         """One step; returns its length."""
         f, anchor = self._f, self._anchor
-        if self._steps == self._renewal:
-            self._renew_metric()
-        self._steps += 1
         move = -self._direction(self._gradient)
         change = f.scores(move).astype(np.float64, copy=False)
         descent = -0.5 * (self._gradient @ move)
@@ -190,13 +192,17 @@ class Descent:
 
     def _renew_metric(self):
         """Take the present curvatures: often at first, when they change most."""
-        f, anchor = self._f, self._anchor
+        f = self._f
         self._renewal += min(max(self._steps, 1), RULES.renewal)
-        ridge = anchor.strength * anchor.metric
-        f.penalised(ridge)[:] += f.penalty.convexity
         coupling = f.coupling(self._second)
         self._metric = SharedMetric.of(f, coupling, self._options)
-        self._metric.adapt(coupling, f.feature_values(f.penalised(ridge)))
+        self._metric.adapt(coupling, f.feature_values(f.penalised(self._ridge())))
+
+    def _ridge(self):
+        """The second derivatives of the penalty and the anchor."""
+        ridge = self._anchor.strength * self._anchor.metric
+        self._f.penalised(ridge)[:] += self._f.penalty.convexity
+        return ridge
 
     def _evaluate(self):
         """Model, gradient and the estimate of the gap at the present scores."""
@@ -227,6 +233,22 @@ class Descent:
             self._pairs.append((move, change, product))
 
     def _direction(self, gradient):
+        """(Hessian)^-1 gradient: of active pairs alone, where these are few."""
+        if self._most_pairs > 0 and self.n_pairs <= self._most_pairs:
+            return solve_by_pair_products(
+                self._f,
+                self._second,
+                self._ridge(),
+                gradient,
+                target=self._options.tol * self.value,
+                clock=self._options.clock,
+            )
+        if self._steps == self._renewal:
+            self._renew_metric()
+        self._steps += 1
+        return self._by_secants(gradient)
+
+    def _by_secants(self, gradient):
         """(Hessian)^-1 gradient, by the two loops of algorithm 7.4."""
         direction = gradient.copy()
         parts = []
@@ -317,11 +339,11 @@ def solve(f, theta, certifier, options, progress):
 
 
 def pairs_are_few(f, least, descent, made, value):
-    """Whether exact steps on the active pairs are the better ones, after so many steps
-    and at `least` some.
+    """Whether exact steps by a matrix of the active pairs are the better ones, after so
+    many steps and at `least` some; never where products with them do.
     """
     rules = NEWTON_RULES
-    if made < least:
+    if made < least or most_pairs(f) > 0:
         return False
     if is_separated(f, value):
         few = descent.n_pairs <= rules.most_pairs

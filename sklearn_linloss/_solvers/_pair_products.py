@@ -1,0 +1,161 @@
+"""Newton's systems of the hinge with many classes, by products with its active pairs.
+
+Of the pairs of a sample and a class few are active, and they alone bend the augmented
+Lagrangian. A product with its second derivatives visits them and no others, at a small
+part of what a pass over all scores costs: conjugate gradients then cost less than the
+pass in which a step finds its pairs. Each class's block, of its features and intercept,
+is inverted to precondition them; what couples two classes are the few samples that are
+active between them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import _kernels
+from .._design import readonly
+from . import _costs
+from ._conjugate_gradients import iterate
+from ._registry import too_large
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When the method applies; 0037 is a decision in docs/adr/."""
+
+    # The cost of a preconditioner, in passes over X, that a step may take.
+    passes: float = 2.0
+    # Least curvature along an intercept, over the mean of all classes.
+    flattest: float = 1e-6
+
+
+RULES = Rules()
+
+
+def most_pairs(f):
+    """How many active pairs leave a system cheaper than a few passes; 0 if it never is.
+
+    The method serves the hinge of three classes or more on dense rows, where Newton's
+    matrix is too large.
+    """
+    if f.loss.smooth or not f.loss.of_slacks or f.n_rows == 1:
+        return 0
+    if not (f.penalty.is_smooth and f.penalty.convexity > 0.0):
+        return 0
+    design = f.design
+    if design.only_products or design.in_parts or not design.counts_from_centre:
+        return 0
+    if not too_large(f.size, f.n_samples * (f.n_rows - 1)):
+        return 0
+    allowed = RULES.passes * _costs.gradient(f.n_samples, f.size)
+    return max(int(_costs.pairs_of_blocks(allowed, f.n_features, f.n_rows)), 0)
+
+
+def solve_by_pair_products(f, second, ridge, right, *, target, clock):
+    """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
+    system = PairSystem(f, second, ridge)
+
+    def product(direction):
+        clock.check()
+        return system.product(direction)
+
+    solution, _ = iterate(product, system.precondition, right, target)
+    return solution
+
+
+class PairSystem:
+    """H + diag(ridge), and about its inverse.
+
+    Parameters
+    ----------
+    f : Objective
+        Of three classes or more.
+    second : ndarray of shape (n_samples, n_rows)
+        pi_i times second derivatives in the slacks, most of them zero.
+    ridge : ndarray
+    """
+
+    def __init__(self, f, second, ridge):
+        self._f, self._ridge = f, ridge
+        self._sample, self._other = np.nonzero(second)
+        self._second = second[self._sample, self._other]
+        self._starts = np.searchsorted(self._sample, np.arange(f.n_samples + 1))
+        self._X = f.design.dense_rows(slice(None), f.dtype)
+        self._centre = np.zeros(f.n_features) if f.mean is None else f.mean
+        self._inverses = np.linalg.inv(self._blocks()).astype(f.dtype)
+
+    def product(self, direction):
+        """The matrix times a direction."""
+        f = self._f
+        W = f.coefficients(direction)
+        offset = -(W @ self._centre)
+        if f.fit_intercept:
+            offset += f.intercepts(direction)
+        W, offset = np.ascontiguousarray(W, f.dtype), offset.astype(f.dtype)
+
+        def of_part(rows):
+            sums = np.zeros((f.n_rows, f.n_features + 1))
+            starts = self._starts[rows.start : rows.stop + 1]
+            _kernels.bend_pairs(
+                readonly(self._X[rows]),
+                starts,
+                self._other,
+                f.y[rows],
+                self._second,
+                W,
+                offset,
+                sums[:, :-1],
+                sums[:, -1],
+            )
+            return sums
+
+        entries = len(self._other) * f.n_features
+        sums = sum(f.design.over_parts(of_part, entries, f.size))
+        bent = self._ridge * direction
+        of_features = sums[:, :-1] - np.multiply.outer(sums[:, -1], self._centre)
+        f.coefficients(bent)[:] += of_features
+        if f.fit_intercept:
+            f.intercepts(bent)[:] += sums[:, -1]
+        return bent
+
+    def precondition(self, residual):
+        """About the inverse of the matrix times a residual: each class by itself."""
+        f = self._f
+        parts = np.zeros((f.n_rows, f.n_features + 1), f.dtype)
+        parts[:, :-1] = f.coefficients(residual)
+        if f.fit_intercept:
+            parts[:, -1] = f.intercepts(residual)
+        parts = np.matmul(self._inverses, parts[:, :, None])[:, :, 0]
+        solution = np.empty(f.size)
+        f.coefficients(solution)[:] = parts[:, :-1]
+        if f.fit_intercept:
+            f.intercepts(solution)[:] = parts[:, -1]
+        return solution
+
+    def _blocks(self):
+        """The matrix within each class, shape (n_rows, d + 1, d + 1)."""
+        f = self._f
+        of_sample = np.bincount(self._sample, self._second, f.n_samples)
+        sample = np.append(self._sample, np.arange(f.n_samples))
+        weight = np.append(self._second, of_sample)
+        of_class = np.append(self._other, f.y)
+        order = np.argsort(of_class, kind="stable")
+        ends = np.searchsorted(of_class[order], np.arange(f.n_rows + 1))
+        blocks = np.zeros((f.n_rows, f.n_features + 1, f.n_features + 1))
+        centre = self._centre.astype(f.dtype)
+
+        def fill(k):
+            own = order[ends[k] : ends[k + 1]]
+            rows = np.full((len(own), f.n_features + 1), f.fit_intercept, f.dtype)
+            rows[:, :-1] = self._X[sample[own]] - centre
+            rows *= np.sqrt(weight[own], dtype=f.dtype)[:, None]
+            blocks[k] = rows.T @ rows
+
+        f.design.share_out(fill, range(f.n_rows))
+        diagonal = np.einsum("kii->ki", blocks)
+        ridge = f.feature_values(f.penalised(self._ridge))
+        diagonal[:, :-1] += ridge
+        bends = diagonal[:, -1]
+        bends += f.intercepts(self._ridge)[0] if f.fit_intercept else 1.0
+        np.maximum(bends, RULES.flattest * bends.mean(), out=bends)
+        return blocks

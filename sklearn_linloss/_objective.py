@@ -518,12 +518,13 @@ class Objective(Layout):
         """The samples in the order of a pass, drawn from a generator."""
         return rng.permutation(self.n_samples) if shuffle else np.arange(self.n_samples)
 
-    def sgd_epoch(self, centre, weight, pass_, state):
-        """A pass of mini-batch SGD, with weights of the samples, as designs have it."""
-        terms = _kernels.Terms(
-            self.y, weight, self.loss.delta, self.penalty.l1, self.penalty.l2
-        )
-        self.design.sgd_epoch(self.loss, centre, terms, pass_, state)
+    def sgd_epoch(self, centre, weight, pass_, state, past=None):
+        """A pass of mini-batch SGD, or by rows with a `past`, as designs have it."""
+        penalty = self.penalty
+        terms = _kernels.Terms(self.y, weight, self.loss.delta, penalty.l1, penalty.l2)
+        if past is not None:
+            return self.design.sgd_rows(self.loss, terms, pass_, state, past)
+        return self.design.sgd_epoch(self.loss, centre, terms, pass_, state)
 
     # -- values of the whole --------------------------------------------------------
 

@@ -199,7 +199,8 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         Exponent of "invscaling". The other schedules ignore it.
     momentum : float, default=0.9
         Nesterov momentum of "sgd", in [0, 1). It does not move the optimum: penalties
-        act over the whole distance that momentum carries a coefficient. Other solvers
+        act over the whole distance that momentum carries a coefficient. Fits to sparse
+        X with the automatic rate take steps row by row, without it. Other solvers
         ignore it.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch of "sgd" and "saga". "auto" is 16 for "saga",

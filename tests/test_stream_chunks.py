@@ -74,9 +74,9 @@ def loss_after(loss, sizes, X, y, seen=None):
 @pytest.mark.parametrize("size", [1, 10, 1000])
 @all_losses
 def test_chunks_of_any_size(loss, size, data):
-    X, y = data
-    if size == 1:
-        X, y = X[:800], y[:800]
+    # Calls are what takes time. Single rows go beyond the 512 that a sample holds.
+    n = {1: 560, 10: 1500}.get(size, len(data[1]))
+    X, y = data[0][:n], data[1][:n]
     large = loss_after(loss, [2000], X, y)
     assert loss_after(loss, [size], X, y) <= 1.1 * large
 

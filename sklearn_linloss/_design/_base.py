@@ -181,6 +181,14 @@ class Design:
         """
         raise self._lacks("sgd_epoch")
 
+    def sgd_rows(self, loss, terms, pass_, state, past):
+        """A pass of SGD by rows of a CSR, with a `SgdPast`, too, which it changes."""
+        raise self._lacks("sgd_rows")
+
+    def add_sizes(self, features, totals):
+        """Count the entries of a CSR and their sizes, as a `SgdPast` has them."""
+        raise self._lacks("add_sizes")
+
     def saga_epoch(self, loss, centre, terms, pass_, state):
         """The same of mini-batch SAGA, with a `SagaPass` and a `SagaState`."""
         raise self._lacks("saga_epoch")

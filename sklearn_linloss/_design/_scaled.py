@@ -108,6 +108,12 @@ class Scaled(Design):
     def sgd_epoch(self, *args):
         self._copy.sgd_epoch(*args)
 
+    def sgd_rows(self, *args):
+        self._copy.sgd_rows(*args)
+
+    def add_sizes(self, *args):
+        self._copy.add_sizes(*args)
+
     def saga_epoch(self, *args):
         self._copy.saga_epoch(*args)
 

@@ -201,6 +201,12 @@ class Csr(Design):
     def sgd_epoch(self, loss, centre, terms, pass_, state):
         _kernels.sgd_epoch_csr(loss.code, self._rows, terms, pass_, state)
 
+    def sgd_rows(self, loss, terms, pass_, state, past):
+        _kernels.sgd_rows_csr(loss.code, self._rows, terms, pass_, state, past)
+
+    def add_sizes(self, features, totals):
+        _kernels.csr_sizes(self._rows, features, totals)
+
     def saga_epoch(self, loss, centre, terms, pass_, state):
         _kernels.saga_epoch_csr(loss.code, self._rows, terms, pass_, state)
 

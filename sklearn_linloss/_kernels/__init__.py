@@ -23,6 +23,7 @@ from ._arguments import (
     SdcaPass,
     SdcaState,
     SgdPass,
+    SgdPast,
     SgdState,
     Terms,
 )
@@ -66,6 +67,7 @@ from ._products import (
 from ._saga import saga_epoch_csr, saga_epoch_dense
 from ._sdca import sdca_epoch_csr, sdca_epoch_dense
 from ._sgd import sgd_epoch_csr, sgd_epoch_dense
+from ._sgd_rows import csr_sizes, sgd_rows_csr
 
 __all__ = [
     "BlockSums",
@@ -77,6 +79,7 @@ __all__ = [
     "SdcaPass",
     "SdcaState",
     "SgdPass",
+    "SgdPast",
     "SgdState",
     "Terms",
     "add_pair_grams",
@@ -93,6 +96,7 @@ __all__ = [
     "csr_scores",
     "csr_second_moments",
     "csr_second_moments_on",
+    "csr_sizes",
     "dense_adjoint",
     "dense_loss_gradient",
     "dense_scores",
@@ -113,5 +117,6 @@ __all__ = [
     "sdca_epoch_dense",
     "sgd_epoch_csr",
     "sgd_epoch_dense",
+    "sgd_rows_csr",
     "weigh_pairs",
 ]

@@ -124,6 +124,26 @@ class SgdState(NamedTuple):
     batch_losses: np.ndarray
 
 
+class SgdPast(NamedTuple):
+    """What SGD by rows of a CSR knows of features and rows, and a pass adds to.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_features + 1, 4), float64
+        The number of entries of a feature, the sum of their sizes, that of its squared
+        slopes, and its last step. The last row is that of the intercepts.
+    totals : ndarray of shape (4,), float64
+        The rows that passes have seen; the rows of X, the number of its entries and the
+        sum of their sizes.
+    ridge : float
+        The curvature of the penalty in a row's objective, times the first rate.
+    """
+
+    features: np.ndarray
+    totals: np.ndarray
+    ridge: float
+
+
 class SagaPass(NamedTuple):
     """How a pass of mini-batch SAGA goes.
 

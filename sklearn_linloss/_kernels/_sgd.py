@@ -70,7 +70,7 @@ def _momentum_step(
 
 
 @inlined
-def _penalty(W, k, l1, l2):
+def elastic_net(W, k, l1, l2):
     """The elastic net of row k of W."""
     total = W.dtype.type(0.0)
     l1, l2 = W.dtype.type(l1), W.dtype.type(0.5 * l2)
@@ -169,7 +169,7 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
             loss, scores[:size], y, weight, delta, rows, squares, reach, pull[:size]
         )
         for k in range(n_rows):
-            value += _penalty(W, k, l1, l2)
+            value += elastic_net(W, k, l1, l2)
         batch_losses[t] = value
         size = _moving_rows(rows, pull, moving)
         centred_adjoint(X, moving[:size], pull[:size], centre, gradient[:n_free])
@@ -300,7 +300,7 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     tables = _coasting_tables(shrinks, kinks, momentum)
     penalty = 0.0
     for j in range(n_features):
-        penalty += _penalty(W, j, l1, l2)
+        penalty += elastic_net(W, j, l1, l2)
     # Of each feature the updates that it has taken, and those that a batch touches.
     done = np.zeros(n_features, np.int64)
     touched = np.empty(n_features, np.int32)

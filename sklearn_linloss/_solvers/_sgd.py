@@ -5,7 +5,7 @@ import numpy as np
 from .. import _kernels
 from .._design import design_of
 from ._common import SolverResult, diverged
-from ._sgd_state import SCHEDULES, State
+from ._sgd_state import RULES, State, schedule_of
 from ._sgd_stream import Rows
 
 
@@ -14,7 +14,7 @@ def solve(objective, theta, certifier, options, progress):
     f = objective
     rng = np.random.default_rng(options.seed)
     state = State(f, theta, options, f.n_samples)
-    schedule = SCHEDULES[options.learning_rate](f, state, options, rng)
+    schedule = schedule_of(f, state, options, rng)
     weight = f.relative_weight
     progress.record(f.value(theta), theta)
     dual_average = np.float64(0.0)
@@ -158,5 +158,14 @@ def run_epoch(f, state, weight, order, rates, batch_size):
             state.response,
             batch_losses,
         ),
+        _past(f, state),
     )
     return batch_losses
+
+
+def _past(f, state):
+    """What passes by rows know of earlier rows; None where batches make steps."""
+    if state.features is None:
+        return None
+    ridge = RULES.row_rate * f.penalty.l2
+    return _kernels.SgdPast(state.features, state.totals, ridge)

@@ -36,6 +36,7 @@ class Rules:
     # A feature counts as if its variance were larger by so many times the penalty's
     # curvature over the loss's (0028).
     floor: float = 10.0
+    row_rate: float = 2.0  # of rows of a CSR, in units of scores (0040)
     # -- the same in a stream ----------------------------------------------------------
     # Squared norm of the first rows, over that of later ones, below which the first say
     # nothing of the scale of the features.
@@ -96,6 +97,13 @@ class State:
         self.metric = np.ones(f.n_features, f.dtype)
         self.basis = np.empty((0, f.n_features), f.dtype)
         self.damping = np.empty(0, f.dtype)
+        self.features = self.totals = None
+
+    def begin_past(self, f):
+        """Let rows make steps of their own, and features have theirs."""
+        self.features = np.zeros((f.n_features + 1, 4))
+        self.totals = np.zeros(4)
+        f.design.add_sizes(self.features, self.totals)
 
     def follow(self, options, n_samples):
         """Take the batch size, the momentum and the averaging of some options.
@@ -112,7 +120,10 @@ class State:
 
     def frozen(self):
         """A copy of this state as it is now."""
-        return snapshot(self, "theta", "velocity", "mean", "response")
+        names = ["theta", "velocity", "mean", "response"]
+        if self.features is not None:
+            names += ["features", "totals"]
+        return snapshot(self, *names)
 
     def at_rest(self):
         """This state, without velocity."""
@@ -291,6 +302,7 @@ class Automatic(Constant):
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
         self.measure(f, state, rng)
+        self._rate = self._safe_rate(f)
         self._growth = RULES.growth
         n_updates = state.updates_in(f.n_samples)
         epochs = max(
@@ -321,7 +333,6 @@ class Automatic(Constant):
         self._steepest_penalty = float(state.metric.max())
         state.intercept_scale = self._whole
         self._batch_size = state.batch_size
-        self._rate = self._safe_rate(f)
         lengths = f.design.host(f.design.squared_norms(state.centre))
         self._longest_row = lengths.mean()
 
@@ -429,9 +440,38 @@ def _near_part(squares):
     return np.minimum(squares, RULES.far * np.median(longer)).mean() / squares.mean()
 
 
+class ByRow(Automatic):
+    """The automatic rate of a fit to a CSR, whose rows make steps of their own.
+
+    Slopes and the sizes of entries decide how far a feature moves. The rate falls to
+    zero and grows as that of `Automatic`, but for the first epoch: a fit of no more is
+    to learn from all its rows alike.
+    """
+
+    def measure(self, f, state, rng):
+        state.begin_past(f)
+
+    def _safe_rate(self, f):
+        return RULES.row_rate
+
+    def rates(self, updates, epoch):
+        if epoch == 1:
+            return np.full(len(updates), self._rate)
+        return super().rates(updates, epoch)
+
+
 SCHEDULES = {
     "auto": Automatic,
     "constant": Constant,
     "invscaling": InverseScaling,
     "adaptive": Adaptive,
 }
+
+
+def schedule_of(f, state, options, rng):
+    """The schedule that some options ask for, for an objective."""
+    name = options.learning_rate
+    by_row = not (f.design.counts_from_centre or state.is_stream)
+    if name == "auto" and by_row:
+        return ByRow(f, state, options, rng)
+    return SCHEDULES[name](f, state, options, rng)

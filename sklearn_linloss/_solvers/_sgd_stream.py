@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._design import stacked
-from ._sgd_state import RULES, SCHEDULES, State
+from ._sgd_state import RULES, State, schedule_of
 
 
 class Rows(NamedTuple):
@@ -131,8 +131,7 @@ class Stream:
         self.centre = f.mean
         self.state = State(f, theta, self._options, RULES.unknown_length)
         self.waiting = self._shown = None
-        schedule = SCHEDULES[self._options.learning_rate]
-        self.schedule = schedule(f, self.state, self._options, self.rng)
+        self.schedule = schedule_of(f, self.state, self._options, self.rng)
         self._n_measured = f.n_samples
         self._length_measured = self._length(f.design)
 

@@ -1,0 +1,122 @@
+"""SGD by rows of a CSR, with a step of its own for each feature."""
+
+import _reference as reference
+import numpy as np
+import pytest
+from _models import LOSSES, make
+from scipy import sparse
+
+from sklearn_linloss import _kernels, losses
+from sklearn_linloss._design import readonly
+
+N, N_FEATURES, SIZE = 11, 30, 4
+
+
+def slow_pass(W, b, mean, known, X, y, weight, order, rates, blends, l1, l2, loss):
+    """Every weight moves after every row; `known` has sums of slopes, steps, rows."""
+    stored = X != 0.0
+    size = np.abs(X).sum(axis=0) / stored.sum(axis=0)
+    typical = np.abs(X).sum() / stored.sum()
+    size = np.where(size > 10.0 * typical, size / 10.0, size)
+    size = np.where(10.0 * size < typical, 10.0 * size, size)
+    alike = (
+        np.abs(np.log10(np.abs(X).sum(axis=0) / stored.sum(axis=0) / typical)) <= 1.0
+    )
+    size[alike] = typical
+    root = np.sqrt(1.0 + stored.sum() / len(X))
+    for t in range(len(rates)):
+        for i in order[t * SIZE : (t + 1) * SIZE]:
+            value, pull = reference.loss_terms(
+                X[i : i + 1] @ W.T + b, y[i : i + 1], loss
+            )
+            known["rows"] += 1
+            g = weight[i] * pull[0]
+            if g.any():
+                known["slopes"] += X[i] ** 2 * (g @ g)
+                known["b"] += g @ g
+                met = stored[i]
+                grown = root * size[met] * np.sqrt(known["slopes"][met])
+                known["steps"][met] = 1.0 / (grown + 2.0 * l2 * known["rows"])
+                b_step = 1.0 / (root * np.sqrt(known["b"]))
+                way = (g @ g) * (X[i] ** 2 @ known["steps"] + b_step)
+                rate = min(rates[t], 2.0 * weight[i] * value[0] / way)
+                W -= rate * np.outer(g, known["steps"] * X[i])
+                b -= rate * b_step * g
+            span = rates[t] * known["steps"]
+            decay = np.exp(-l2 * span)
+            lost = l1 / l2 * (1.0 - decay) if l2 > 0.0 else l1 * span
+            W[:] = np.sign(W) * np.maximum(np.abs(W) * decay - lost, 0.0)
+        mean += blends[t] * (W - mean)
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("averaging", [False, True])
+@pytest.mark.parametrize("l1", [0.0, 0.01])
+@pytest.mark.parametrize("l2", [0.0, 0.05])
+@pytest.mark.parametrize("n_classes", [2, 9])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_passes_by_hand(loss, n_classes, l1, l2, averaging):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(N, N_FEATURES)) * 10.0 ** rng.uniform(-2, 2, N_FEATURES)
+    X *= rng.random(X.shape) < 0.3
+    X[np.arange(N_FEATURES) % N, np.arange(N_FEATURES)] += 1e-3
+    y, weight = np.arange(N) % n_classes, rng.uniform(0.5, 1.5, N)
+    n_rows = 1 if n_classes == 2 else n_classes
+    W, b = np.zeros((n_rows, N_FEATURES)), np.zeros(n_rows)
+    mean = np.zeros_like(W)
+    known = {"slopes": np.zeros(N_FEATURES), "steps": np.zeros(N_FEATURES)}
+    known |= {"b": 0.0, "rows": 0}
+
+    S = sparse.csr_matrix(X)
+    rows = _kernels.CsrRows(*map(readonly, (S.data, S.indices, S.indptr)))
+    features, totals = np.zeros((N_FEATURES + 1, 4)), np.zeros(4)
+    _kernels.csr_sizes(rows, features, totals)
+    w, c = np.zeros((N_FEATURES, n_rows)), np.zeros((1, n_rows))
+    w_mean, c_mean, unused = np.zeros_like(w), np.zeros_like(c), np.empty(0)
+    for _ in range(2):
+        order, rates = rng.permutation(N), rng.uniform(0.5, 2.0, 3)
+        blends = averaging * np.array([1.0, 0.5, 0.3])
+        slow_pass(W, b, mean, known, X, y, weight, order, rates, blends, l1, l2, loss)
+        _kernels.sgd_rows_csr(
+            _kernels.code_of(getattr(losses, loss)),
+            rows,
+            _kernels.Terms(y, weight, delta=1.0, l1=l1, l2=l2),
+            _kernels.SgdPass(
+                order, SIZE, rates, blends, 0.9, 1.0, unused, np.empty((0, 0)), unused,
+                unused,
+            ),
+            _kernels.SgdState(w, c, w, c, w_mean, c_mean, np.zeros(1), np.zeros(3)),
+            _kernels.SgdPast(features, totals, 2.0 * l2),
+        )  # fmt: skip
+    np.testing.assert_allclose(w.T, W, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(c[0], b, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(w_mean.T, mean, rtol=1e-8, atol=1e-12)
+
+
+def unscaled(n_samples=600):
+    """Entries of a heavy tail, in features of very different units."""
+    rng = np.random.default_rng(2)
+    X = rng.standard_t(2.0, (n_samples, 25)) * (rng.random((n_samples, 25)) < 0.15)
+    scores = X @ rng.standard_normal((25, 3)) + rng.gumbel(size=(n_samples, 3))
+    return X * 10.0 ** rng.uniform(-1.5, 1.5, 25), np.argmax(scores, axis=1)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_unscaled_sparse_features_reach_the_optimum(loss):
+    X, y = unscaled()
+    X = sparse.csr_matrix(X)
+    best = make(loss, alpha=1e-4, tol=1e-4, max_iter=3000).fit(X, y).objective_
+    model = make(loss, alpha=1e-4, solver="sgd", tol=0, max_iter=50).fit(X, y)
+    assert model.objective_ <= 1.01 * best + 0.002 * model.loss_curve_[0]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_units_do_not_matter(loss):
+    X, y = unscaled()
+    models = [
+        make(loss, alpha=1e-3 * u**2, solver="sgd", tol=0, max_iter=3).fit(
+            sparse.csr_matrix(u * X), y
+        )
+        for u in (1.0, 1024.0)
+    ]
+    np.testing.assert_allclose(1024.0 * models[1].coef_, models[0].coef_, rtol=1e-6)

@@ -476,8 +476,9 @@ class LinearLossClassifier(
 
 
 def attributes_of(X, objective, classes, theta):
-    """What a fitted estimator predicts with, if it stopped at `theta`: where X is, or on
-    the host for None.
+    """What a fitted estimator predicts with, if it stopped at `theta`.
+
+    The arrays are where X is, on the host for None.
     """
     return _of_a_model(X, classes, *unpack(objective, theta))
 

@@ -184,7 +184,7 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
         if not is_dask_collection(X):
             return self.to_local().certify(X, y, sample_weight, improve=improve)
         check_is_fitted(self)
-        refuse_factor(self)
+        refuse_unserved(self)
         if improve:
             raise ValueError("improve=True is for local data: fit another model.")
         validate_data(self, stand_in(X), reset=False)

@@ -4,10 +4,9 @@ import numpy as np
 
 from .._jit import inlined, jit
 from ._codes import check_code
-from ._fetch import fetch_ahead, unsigned
+from ._fetch import IN_CACHE, fetch_ahead, unsigned
 from ._losses import margin_loss, row_loss
 
-_IN_CACHE = 2048  # rows of one column of coefficients that need not be asked for
 _SUMMED_ROWS = 1024  # rows whose sum is in the precision of X; float64 adds those sums
 
 
@@ -97,7 +96,7 @@ def csr_scores(data, indices, indptr, W, scores):
     n_rows = W.shape[1]
     if n_rows == 1:
         # In a register.
-        in_cache = len(W) <= _IN_CACHE
+        in_cache = len(W) <= IN_CACHE
         for i in range(len(indptr) - 1):
             score = scores.dtype.type(0.0)
             for p in range(indptr[i], indptr[i + 1]):

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._jit import inlined, jit
 from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
-from ._fetch import fetch_ahead, fetch_row
+from ._fetch import IN_CACHE, fetch_ahead, fetch_row, unsigned
 from ._products import row_scores
 
 _ROOT_STEPS = 60  # of Newton's method, inside a bracket, for one root
@@ -266,6 +266,32 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
             _shrink_groups(U, l1, l2, x, W)
 
 
+@inlined
+def _csr_scores(data, indices, begin, end, W, row):
+    """Scores of a row of a CSR, without intercepts."""
+    in_cache = len(W) <= IN_CACHE
+    n_rows = len(row)
+    if n_rows == 1:
+        # In a register.
+        score = row.dtype.type(0.0)
+        for p in range(begin, end):
+            if not in_cache:
+                fetch_ahead(W, indices, p)
+            e = unsigned(p)
+            score += data[e] * W[unsigned(indices[e]), 0]
+        row[0] = score
+        return
+    for k in range(n_rows):
+        row[k] = 0.0
+    for p in range(begin, end):
+        if not in_cache:
+            fetch_ahead(W, indices, p)
+        e = unsigned(p)
+        x, f = data[e], unsigned(indices[e])
+        for k in range(n_rows):
+            row[k] += x * W[f, k]
+
+
 @jit
 def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
     """`sdca_epoch_dense` for `CsrRows`."""
@@ -277,13 +303,7 @@ def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
     n_rows = W.shape[1]
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
     for i in order:
-        for k in range(n_rows):
-            row[k] = 0.0
-        for p in range(indptr[i], indptr[i + 1]):
-            fetch_ahead(W, indices, p)
-            x, f = data[p], indices[p]
-            for k in range(n_rows):
-                row[k] += x * W[f, k]
+        _csr_scores(data, indices, indptr[i], indptr[i + 1], W, row)
         for k in range(n_rows):
             scores[k] = row[k] + (b[0, k] if len(b) else 0.0)
         q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
@@ -299,8 +319,11 @@ def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
             if len(b):
                 b[0, k] += b_scale * push[k]
         for p in range(indptr[i], indptr[i + 1]):
-            x, f = data[p], indices[p]
-            if U is None:
+            e = unsigned(p)
+            x, f = data[e], unsigned(indices[e])
+            if U is None and n_rows == 1:
+                W[f, 0] += row[0] * x
+            elif U is None:
                 for k in range(n_rows):
                     W[f, k] += row[k] * x
             elif grouped:

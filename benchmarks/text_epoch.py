@@ -104,12 +104,14 @@ def sgd_classifier(loss, alpha, X, y, rate):
 
 
 def vowpal_wabbit(loss, alpha, X, y, X_test):
-    """What it says of a test set after a pass with its defaults, and the time of it."""
+    """What it says of a test set after a pass with its rates, and the time of it."""
     import vowpalwabbit
 
     n_classes = y.max() + 1
+    # Places for all coefficients, so that no two share one.
+    bits = sum(int(np.ceil(np.log2(size))) for size in (X.shape[1], n_classes))
     workspace = vowpalwabbit.Workspace(
-        f"--oaa {n_classes} --loss_function {loss} --l2 {alpha} -b 18 --quiet "
+        f"--oaa {n_classes} --loss_function {loss} --l2 {alpha} -b {bits} --quiet "
         f"--random_seed 0{' --probabilities' * (loss == 'logistic')}"
     )
     order = np.random.default_rng(0).permutation(len(y))

@@ -518,7 +518,7 @@ class Objective(Layout):
         """The samples in the order of a pass, drawn from a generator."""
         return rng.permutation(self.n_samples) if shuffle else np.arange(self.n_samples)
 
-    def sgd_epoch(self, centre, weight, pass_, state, past=None):
+    def sgd_epoch(self, centre, weight, pass_, state, past):
         """A pass of mini-batch SGD, or by rows with a `past`, as designs have it."""
         penalty = self.penalty
         terms = _kernels.Terms(self.y, weight, self.loss.delta, penalty.l1, penalty.l2)

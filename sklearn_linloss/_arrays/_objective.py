@@ -201,7 +201,7 @@ class ArrayObjective(Objective):
         values, a = self._ops.at(arguments)
         return values, self._one(self._ops.balanced(a, true))
 
-    def sgd_epoch(self, centre, weight, pass_, state):
+    def sgd_epoch(self, centre, weight, pass_, state, past):
         samples = Samples(self.design, self._true, weight, pass_.squares)
         run_epoch(self, samples, centre, pass_, state)
 

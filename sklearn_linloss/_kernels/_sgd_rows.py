@@ -23,31 +23,15 @@ _FEW = 4
 
 
 @inlined
-def _shrunk(w, decay, threshold):
-    """A weight after some time of the penalty's pull, which ends at zero."""
-    left = w * decay
-    return left - min(max(left, -threshold), threshold)
-
-
-@inlined
-def _shrink_row(W, j, span, l1, l2):
+def _shrink_row(W, j, span, l2):
     """Let the penalty alone act on row j of W for a while: the flow, in closed form."""
-    number = W.dtype.type
-    decay = math.exp(-l2 * span)
-    threshold = l1 * span
-    if l2 > 0.0:
-        threshold = l1 / l2 * (1.0 - decay)
-    decay, threshold = number(decay), number(threshold)
-    if threshold == 0.0:
-        for k in range(W.shape[1]):
-            W[j, k] *= decay
-    else:
-        for k in range(W.shape[1]):
-            W[j, k] = _shrunk(W[j, k], decay, threshold)
+    decay = W.dtype.type(math.exp(-l2 * span))
+    for k in range(W.shape[1]):
+        W[j, k] *= decay
 
 
 @inlined
-def _catch_up(W, mean, j, first, last, step, since, now, clock, l1, l2, blends):
+def _catch_up(W, mean, j, first, last, step, since, now, clock, l2, blends):
     """Bring row j of W to the time `now`.
 
     Its mean takes part in the ends of the batches from `first` until `last`, whose
@@ -55,12 +39,12 @@ def _catch_up(W, mean, j, first, last, step, since, now, clock, l1, l2, blends):
     """
     number = W.dtype.type
     for t in range(first, last):
-        _shrink_row(W, j, step * (clock[t] - since), l1, l2)
+        _shrink_row(W, j, step * (clock[t] - since), l2)
         since = clock[t]
         for k in range(W.shape[1]):
             mean[j, k] += number(blends[t]) * (W[j, k] - mean[j, k])
     if now > since:
-        _shrink_row(W, j, step * (now - since), l1, l2)
+        _shrink_row(W, j, step * (now - since), l2)
 
 
 @inlined
@@ -108,6 +92,7 @@ def _row_gradient(loss, scores, y, delta, gradient):
 def sgd_rows_csr(loss, design, terms, pass_, state, past):
     """One pass of SGD over `CsrRows`, each of which makes a step of its own.
 
+    The penalty is L2: single rows would leave few coefficients at zero with L1.
     Takes `Terms`, a `SgdPass`, a `SgdState` and a `SgdPast`. Batches have one rate, and
     count for `batch_losses` and for the mean of the iterates. Velocities stay.
 
@@ -121,7 +106,7 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     """
     check_code(loss)
     data, indices, indptr = design
-    y, weight, delta, l1, l2 = terms
+    y, weight, delta, _, l2 = terms
     order, batch_size, rates, blends = pass_[:4]
     W, b, _, _, W_mean, b_mean, _, batch_losses = state
     features, totals, ridge = past
@@ -129,10 +114,10 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     n_batches, n_seen = len(rates), len(order)
     number = W.dtype.type
     averaging = blends.max() > 0.0
-    penalised = averaging or l1 > 0.0 or l2 > 0.0
+    penalised = averaging or l2 > 0.0
     penalty = 0.0
     for j in range(n_features):
-        penalty += elastic_net(W, j, l1, l2)
+        penalty += elastic_net(W, j, 0.0, l2)
     clock = np.empty(n_batches)
     now = 0.0
     for t in range(n_batches):
@@ -167,9 +152,8 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
                     first = done[j] if averaging else t
                     step = features[j, STEP]
                     _catch_up(
-                        W, W_mean, j, first, t, step, since[j], now, clock, l1, l2,
-                        blends,
-                    )  # fmt: skip
+                        W, W_mean, j, first, t, step, since[j], now, clock, l2, blends
+                    )
                     done[j], since[j] = t, now
                 for k in range(n_rows):
                     scores[0, k] += x * W[j, k]
@@ -227,6 +211,5 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
                 step = 1.0 / (ridge * totals[SEEN])
             first = done[j] if averaging else n_batches
             _catch_up(
-                W, W_mean, j, first, n_batches, step, since[j], now, clock, l1, l2,
-                blends,
-            )  # fmt: skip
+                W, W_mean, j, first, n_batches, step, since[j], now, clock, l2, blends
+            )

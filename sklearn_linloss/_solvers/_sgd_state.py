@@ -471,7 +471,8 @@ SCHEDULES = {
 def schedule_of(f, state, options, rng):
     """The schedule that some options ask for, for an objective."""
     name = options.learning_rate
-    by_row = not (f.design.counts_from_centre or state.is_stream)
+    sparse = not f.design.counts_from_centre
+    by_row = sparse and f.penalty.is_smooth and not state.is_stream
     if name == "auto" and by_row:
         return ByRow(f, state, options, rng)
     return SCHEDULES[name](f, state, options, rng)

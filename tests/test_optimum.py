@@ -344,6 +344,17 @@ def test_many_classes_take_few_steps(container, monkeypatch):
     assert max(numbers) < 0.2 * 2500 * 180
 
 
+@pytest.mark.parametrize("alpha", [1e-5, 1e-6])
+def test_weak_penalties_take_few_steps_where_classes_overlap(alpha):
+    """As many as 157 and 164, when each began with a matrix of all coefficients."""
+    rng = np.random.default_rng(0)
+    y = np.arange(2000) % 25
+    X = rng.normal(size=(2000, 15)) + 0.5 * rng.normal(size=(25, 15))[y]
+    model = make("hinge", alpha=alpha)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 80
+
+
 def test_few_samples_of_many_classes(monkeypatch):
     # Less than ascent is otherwise worth, and more pairs than Newton's method takes.
     monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=300))

@@ -9,7 +9,7 @@ import numpy as np
 from .._certificate import maximize_concave
 from ._common import feature_metric
 from ._newton_rules import RULES
-from ._registry import too_large
+from ._pair_products import avoids_matrix
 
 
 def model_of(f):
@@ -123,7 +123,7 @@ class AugmentedHinge:
         self._multipliers = f.multipliers(pull)
         size = f.mean_of_largest(self._multipliers)
         if not f.loss.smooth:
-            large = too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
+            large = avoids_matrix(f)
             size = min(size / RULES.small_multipliers, 1.0) if large else 1.0
         self._unit = f.loss.delta / size if size > 0.0 else f.loss.delta
         self._width = width * self._unit

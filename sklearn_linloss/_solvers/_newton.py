@@ -54,6 +54,7 @@ from ._conjugate_gradients import (
 from ._continuation import approach
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES
+from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
 from ._registry import too_large
 from ._sdca import DualAscent, ascend
@@ -133,6 +134,8 @@ def _solve(f, theta, certifier, options, progress):
             needed = not f.loss.smooth or (sent_back and not by_secants)
             pull = result.pull if needed else None
             width = RULES.width_after_ascent
+        if not (f.loss.smooth or _only_by_pairs(f)) and is_separated(f, best.value):
+            by_secants = False  # a matrix of the few active pairs is small
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
             leaves = partial(pairs_are_few, f, least)
@@ -312,7 +315,7 @@ def _secants_pay(f):
     if f.design.only_products:
         return f.size > LIMITS.newton_largest or not _matrix_pays(f)
     if f.loss.of_slacks:
-        return too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
+        return avoids_matrix(f)
     return f.size >= RULES.small_system and not blocks_are_small(f)
 
 
@@ -362,7 +365,9 @@ def _only_by_pairs(f):
 
 def _lacks_matrix(f):
     """Whether no Newton step is possible but one on few active pairs."""
-    return _only_by_pairs(f) or (f.loss.of_slacks and _secants_pay(f))
+    if not f.loss.smooth:
+        return _only_by_pairs(f)
+    return f.loss.of_slacks and _secants_pay(f)
 
 
 def _is_large(f):
@@ -407,7 +412,8 @@ class _Ascended:
                 return False
         elif by_secants:
             nearby, trial = np.inf, RULES.secant_least
-            patience = RULES.secant_patience
+            if _only_by_pairs(self._f):
+                patience = RULES.secant_patience
             if separated:
                 nearby, trial = RULES.separated_gap, RULES.separated_least
         elif _only_by_pairs(self._f):

@@ -16,6 +16,7 @@ from .. import _kernels
 from .._design import readonly
 from . import _costs
 from ._conjugate_gradients import iterate
+from ._newton_rules import RULES as STEPS
 from ._registry import too_large
 
 
@@ -23,7 +24,8 @@ from ._registry import too_large
 class Rules:
     """When the method applies; 0037 is a decision in docs/adr/."""
 
-    # The cost of a preconditioner, in passes over X, that a step may take.
+    # The cost of a preconditioner, in passes over X, that a step may take; that of few
+    # pairs where Newton's matrix, which costs more, is not too large.
     passes: float = 2.0
     # Least curvature along an intercept, over the mean of all classes.
     flattest: float = 1e-6
@@ -36,7 +38,7 @@ def most_pairs(f):
     """How many active pairs leave a system cheaper than a few passes; 0 if it never is.
 
     The method serves the hinge of three classes or more on dense rows, where Newton's
-    matrix is too large.
+    matrix is not small.
     """
     if f.loss.smooth or not f.loss.of_slacks or f.n_rows == 1:
         return 0
@@ -45,10 +47,24 @@ def most_pairs(f):
     design = f.design
     if design.only_products or design.in_parts or not design.counts_from_centre:
         return 0
-    if not too_large(f.size, f.n_samples * (f.n_rows - 1)):
+    n_pairs = f.n_samples * (f.n_rows - 1)
+    if min(f.size, n_pairs) < STEPS.small_system:
         return 0
-    allowed = RULES.passes * _costs.gradient(f.n_samples, f.size)
-    return max(int(_costs.pairs_of_blocks(allowed, f.n_features, f.n_rows)), 0)
+    passes = RULES.passes * _costs.gradient(f.n_samples, f.size)
+    most = _costs.pairs_of_blocks(passes, f.n_features, f.n_rows)
+    if most > 0.0 and not too_large(f.size, n_pairs):
+        # They stand in for that matrix.
+        matrix = _costs.slack_matrix(f.n_samples, f.n_features, f.size)
+        most = max(most, _costs.pairs_of_blocks(matrix, f.n_features, f.n_rows))
+    return max(int(most), 0)
+
+
+def avoids_matrix(f):
+    """Whether Newton's systems of a hinge are too large for a factor, or products with
+    active pairs cost less.
+    """
+    n_pairs = f.n_samples * max(f.n_rows - 1, 1)
+    return too_large(f.size, n_pairs) or most_pairs(f) > 0
 
 
 def solve_by_pair_products(f, second, ridge, right, *, target, clock):

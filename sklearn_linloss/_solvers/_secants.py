@@ -34,6 +34,7 @@ from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES as NEWTON_RULES
 from ._pair_products import most_pairs, solve_by_pair_products
+from ._registry import RULES as LIMITS
 from ._sdca import DualAscent
 
 
@@ -340,14 +341,18 @@ def solve(f, theta, certifier, options, progress):
 
 def pairs_are_few(f, least, descent, made, value):
     """Whether exact steps by a matrix of the active pairs are the better ones, after so
-    many steps and at `least` some; never where products with them do.
+    many steps and at `least` some. Products with them do where classes do not come
+    apart, or there are many coefficients.
     """
     rules = NEWTON_RULES
-    if made < least or most_pairs(f) > 0:
+    if made < least:
         return False
-    if is_separated(f, value):
+    by_products = most_pairs(f) > 0
+    if is_separated(f, value) and not (by_products and f.size > LIMITS.newton_largest):
         few = descent.n_pairs <= rules.most_pairs
         return few and made >= rules.separated_least
+    if by_products:
+        return False
     return not f.loss.smooth and descent.n_pairs <= rules.few * rules.most_pairs
 
 

@@ -1,5 +1,6 @@
 """The linear algebra of Newton's method, against dense matrices written out."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn_linloss._solvers import (
     _conjugate_gradients,
     _metric,
     _models,
+    _newton,
     _pair_products,
     _systems,
 )
@@ -79,6 +81,26 @@ def test_both_ways_solve_the_system_of_the_hinges(
         np.testing.assert_allclose(
             solve(f, second, ridge, right), expected, rtol=1e-9, atol=1e-10
         )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_wide_data_need_no_matrix_of_all_coefficients(n_classes):
+    # However weak the ridge is, which makes a matrix of pairs ill-conditioned.
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(40, 3200)), np.arange(40) % n_classes
+    f = objective(X, y, "squared_hinge", False)
+    second = np.ones((40, f.n_rows))
+    if n_classes > 2:
+        second[np.arange(40), y] = 0.0
+    ridge, right = np.full(f.size, 1e-7), rng.normal(size=f.size)
+    tracemalloc.start()
+    found = _newton._solve_system(f, second, ridge, right, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * 8 * f.size
+    slopes = np.einsum("nij,nj->ni", star(second, y), f.scores(found, np.float64))
+    residual = f.backward(slopes) + ridge * found - right
+    assert np.linalg.norm(residual) < 1e-5 * np.linalg.norm(right)
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])

@@ -411,6 +411,33 @@ def test_the_margin_is_found_on_raw_features(loss, alpha):
     assert model.objective_ / alpha == pytest.approx(hard.objective_, rel=5e-4)
 
 
+@pytest.mark.parametrize("alpha", [1e-6, 1e-7])
+@pytest.mark.parametrize("loss", HINGES)
+def test_rows_that_hardly_overlap_take_few_passes(loss, alpha):
+    # Ascent alone finds their margin, and no way by stronger penalties is shorter.
+    rng = np.random.default_rng(2)
+    X, y = rng.lognormal(sigma=2.0, size=(300, 3000)), rng.integers(5, size=300)
+    hard = make("hinge", alpha=0.1, solver="sdca").fit(X, y)
+    model = make(loss, alpha=alpha, random_state=0).fit(X, y)
+    assert model.gap_ <= 1e-4
+    assert model.n_iter_ < 150
+    # So small an objective counts as 1e-10 of that at zero, which is 4.
+    expected = alpha * hard.objective_ / 0.1
+    assert model.objective_ == pytest.approx(expected, rel=2e-4, abs=4e-14)
+
+
+@pytest.mark.parametrize("loss", HINGES)
+def test_ascent_forgets_an_intercept_that_all_classes_have(loss):
+    # It changes no loss, but the rounding of scores around it does.
+    X, y = make_classification(
+        100, 5, n_informative=4, n_redundant=0, n_classes=3, random_state=0
+    )
+    start = {"coef_init": np.ones((3, 5)), "intercept_init": np.full(3, 1e12)}
+    model = make(loss, alpha=0.01, solver="sdca", random_state=0).fit(X, y, **start)
+    assert np.abs(model.intercept_).max() < 1e3
+    assert model.gap_ <= 1e-4
+
+
 @pytest.mark.parametrize("max_iter", [1, 12, 25])
 @pytest.mark.parametrize("loss", HINGES)
 def test_a_fit_that_ends_on_its_way_has_a_true_gap(loss, max_iter):

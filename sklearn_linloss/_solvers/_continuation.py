@@ -31,13 +31,20 @@ class Rules:
 RULES = Rules()
 
 
-def stronger(f):
-    """An objective with stronger penalties, falling; none where its own is not weak."""
+def is_weak(f):
+    """Whether the penalty of an objective is next to nothing."""
+    return 0.0 < f.penalty.convexity < RULES.weak * _typical(f)
+
+
+def _typical(f):
+    """The mean squared row of a unit margin, by n."""
     unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
-    typical = f.variance.sum() / (f.n_samples * unit)
-    if not 0.0 < f.penalty.convexity < RULES.weak * typical:
-        return []
-    largest = RULES.first * typical / f.penalty.convexity
+    return f.variance.sum() / (f.n_samples * unit)
+
+
+def _stronger(f):
+    """An objective with stronger penalties, falling."""
+    largest = RULES.first * _typical(f) / f.penalty.convexity
     count = int(np.ceil(np.log(largest) / np.log(RULES.ratio)))
     multiples = np.geomspace(largest, 1.0, count + 1)[:-1]
     return [f.with_terms(f.loss, f.penalty.times(multiple)) for multiple in multiples]
@@ -58,12 +65,11 @@ def approach(solve, f, theta, options, progress):
     Returns
     -------
     theta : ndarray
-    pull : ndarray of shape (n_samples, n_rows) or None
-        pi_i * a_i near those of the optimum of `f`; those of `options` where the
-        penalty is not weak.
+    pull : ndarray of shape (n_samples, n_rows)
+        pi_i * a_i near those of the optimum of `f`.
     """
     pull = options.pull
-    for g, weaker in pairwise([*stronger(f), f]):
+    for g, weaker in pairwise([*_stronger(f), f]):
         start = replace(options, tol=max(options.tol, RULES.tol), pull=pull)
         result = solve(g, theta, Certifier(g), start, _Seen(progress, f, g))
         theta, pull = result.theta, result.pull

@@ -51,13 +51,13 @@ from ._conjugate_gradients import (
     solve_by_conjugate_gradients,
     within_reach,
 )
-from ._continuation import approach
+from ._continuation import approach, is_weak
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
 from ._registry import too_large
-from ._sdca import DualAscent, ascend
+from ._sdca import DualAscent, ascend, overlap
 from ._secants import descend, pairs_are_few
 from ._systems import (
     by_products,
@@ -75,12 +75,38 @@ def solve(objective, theta, certifier, options, progress):
         return _solve_sparse(f, theta, certifier, options, progress)
     progress.record(f.value(theta, np.float64), theta)
     by_solve = _solve_by_products if f.design.only_products else _solve
-    if f.loss.of_slacks and _secants_pay(f) and not theta.any():
-        theta, pull = approach(by_solve, f, theta, options, progress)
-        if pull is not None:
-            options = replace(options, pull=pull)
+    if f.loss.of_slacks and not theta.any() and is_weak(f):
+        if _ascent_pays(f, warm=False) and overlap(f, _rng(options)) < RULES.apart:
+            result, lost = _ascend_alone(f, theta, certifier, options, progress)
+            if not lost:
+                return result
+        if _secants_pay(f):
+            theta, pull = approach(by_solve, f, theta, options, progress)
             certifier.certify(theta, pull)
+            options = replace(options, pull=pull)
     return by_solve(f, theta, certifier, options, progress)
+
+
+def _ascend_alone(f, theta, certifier, options, progress):
+    """Dual ascent, where rows hardly overlap; whether it comes nowhere near."""
+    progress.enter("dual ascent")
+    best = Best(theta, f.value(theta, np.float64))
+    ascent = DualAscent(f, _rng(options), accelerated=False)
+    lost = False
+
+    def ends(iteration, _, value):
+        nonlocal lost
+        far = certifier.gap(value) > RULES.hinge_gap
+        lost = far and RULES.ascent_alone <= iteration < options.max_iter
+        return lost
+
+    limit = options.max_iter
+    result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
+    return result, lost and not progress.stopped
+
+
+def _rng(options):
+    return np.random.default_rng(options.seed)
 
 
 def _solve_sparse(f, theta, certifier, options, progress):
@@ -171,7 +197,7 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     all.
     """
     progress.enter("dual ascent")
-    ascent = DualAscent(f, np.random.default_rng(options.seed), _is_large(f))
+    ascent = DualAscent(f, _rng(options), _is_large(f))
     if pull is not None:
         ascent.start_from(pull, theta)
     elif theta.any() and not sent_back:
@@ -473,7 +499,8 @@ def _solve_system(f, second, ridge, right, iterations):
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled
-        if (few and exact) or _lacks_matrix(f):
+        too_many = iterations is None and f.size > LIMITS.newton_largest
+        if (few and exact) or too_many or _lacks_matrix(f):
             return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
         return iterations(f, second, ridge, right)

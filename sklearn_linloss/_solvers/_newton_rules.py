@@ -59,6 +59,11 @@ class Rules:
     # (0021).
     few: float = 0.3
     least_if_failed: int = 100  # quasi-Newton steps after exact ones met too many pairs
+    # Under next to no penalty: the overlap of rows in units of one row, below which
+    # ascent alone solves the hinges, and the iterations after which it is left where
+    # the gap is above `hinge_gap` (0050).
+    apart: float = 10.0
+    ascent_alone: int = 300
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
     # From 0.1 to 1 there is no difference beyond noise, except that on usps 0.1 is best

@@ -26,7 +26,14 @@ import numpy as np
 
 from .. import _kernels
 from .._penalty import GroupedElasticNet
-from ._common import Best, Checkpoints, SolverResult, Stall, best_multiple
+from ._common import (
+    Best,
+    Checkpoints,
+    SolverResult,
+    Stall,
+    best_multiple,
+    is_separated,
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,10 @@ class Rules:
     # -- 4. the anchor ---------------------------------------------------------------
     move_costs: float = 10.0  # a move of the anchor, in visits of dense rows (0012)
     rounding: float = 1e-12  # least gap that is told from 0, and product of two moves
+    # -- 5. the stop: first iteration, and ratio of two, after which the model is
+    # certified whatever its estimated gap, where the classes come apart ---------------
+    first: int = 8
+    ratio: float = 1.5
 
 
 RULES = Rules()
@@ -95,7 +106,7 @@ def ascend(
 ):  # fmt: skip
     """Iterate until the tolerance is met, or `ends(iteration, gap, objective)`."""
     f = objective
-    due = Checkpoints(ratio=1.2)
+    due, due_anyway = Checkpoints(ratio=1.2), Checkpoints(RULES.ratio, RULES.first)
     while progress.proceeds(max_iter):
         ascent.iterate()
         # Rounded as it will be returned: that matters where the optimum is near zero.
@@ -105,7 +116,8 @@ def ascend(
         value = loss + f.penalty_value(theta)
         theta, better = best_multiple(f, theta, scores, value, options.tol)
         best.consider(theta.astype(objective.dtype).astype(np.float64), better)
-        # 5. Stop. The certificate costs two passes over X, this estimate none.
+        # 5. Stop. The certificate costs two passes over X, this estimate none. Of an
+        # objective next to nothing it says little.
         distance = (ascent.gap(scores, loss) - (value - better)) / best.value
         progress.record(best.value, best.theta, distance)
         ascent.settle(distance)
@@ -114,14 +126,16 @@ def ascend(
             # Single precision cannot resolve smaller gaps.
             f = f.with_precision(np.float64)
             ascent = ascent.continued(f)
-        if options.reached(distance) and due(progress.n_iter):
+        n_iter = progress.n_iter
+        doubtful = is_separated(f, best.value) and due_anyway(n_iter)
+        if (options.reached(distance) and due(n_iter)) or doubtful:
             pull = ascent.pull()
             certificate = certifier.certify(best.theta, pull)
             if options.reached(certificate.criterion):
                 progress.amend(certificate.objective)
                 return SolverResult(certificate.theta, converged=True, pull=pull)
             ascent.refresh()
-        if ends is not None and ends(progress.n_iter, distance, best.value):
+        if ends is not None and ends(n_iter, distance, best.value):
             break
     pull = ascent.pull()
     criterion = certifier.criterion(best.theta, pull=pull)
@@ -147,17 +161,14 @@ class DualAscent:
 
     def __init__(self, f, rng, accelerated=True):
         self._f = f
-        # The objective in the coordinates of the rows: those of CSR are not centred.
-        self._of_rows = f if f.design.counts_from_centre else f.uncentred()
+        self._of_rows = _in_coordinates_of_rows(f)
         self._rng = rng
         self._accelerated = accelerated
         hinge = not f.loss.smooth
         zeros = np.zeros(f.n_features)
         centre = zeros if self._of_rows.mean is None else f.mean
         self._centre = centre.astype(f.dtype)
-        if "squared_norms" not in f.workspace:
-            f.workspace["squared_norms"] = f.design.squared_norms(self._centre)
-        self._squares = f.workspace["squared_norms"]
+        self._squares = _squared_norms(f)
         # Zero without features, where any positive number does.
         mean_square = self._squares.mean() or 1.0
         unit = f.loss.delta if hinge and f.loss.delta > 0.0 else 1.0
@@ -203,24 +214,10 @@ class DualAscent:
             return RULES.strength_without_l2 * typical
         if l2 >= typical or not self._accelerated:
             return l2
-        if self._coupling(mean_square) < RULES.coupled:
+        if overlap(f, self._rng) < RULES.coupled:
             return l2
         c = RULES.smooth_strength if f.loss.smooth else RULES.hinge_strength
         return max(l2, c * np.cbrt(l2 / typical) * typical)
-
-    def _coupling(self, mean_square):
-        """How much the rows overlap, estimated from a sample of them.
-
-        That is n times the mean squared inner product of two rows, over the squared
-        mean of |x|^2: n where all are parallel, 0 where all are orthogonal.
-        """
-        f = self._f
-        count = min(f.n_samples, RULES.sample)
-        rows = self._rng.choice(f.n_samples, count, replace=False)
-        gram = f.design.gram(rows, rows, np.ones(f.n_features), self._of_rows.mean)
-        np.fill_diagonal(gram, 0.0)
-        pairs = max(len(rows) * (len(rows) - 1), 1)
-        return f.n_samples * np.vdot(gram, gram) / (pairs * mean_square**2)
 
     @property
     def _proximal(self):
@@ -385,6 +382,10 @@ class DualAscent:
             ahead = RULES.intercept_ahead * goes_on
             self._b_move = move
         self._b += _moved(self._b_anchor, self._b, self._b_last, ahead)
+        if f.n_rows > 1:
+            # What all classes have in common is rounding, and nothing holds it back.
+            for b in (self._b, self._b_anchor, self._b_last):
+                b -= b.mean(axis=1, keepdims=True)
         if self._proximal > 0.0:
             root = np.sqrt(f.penalty.convexity / self._strength)
             ahead = (1.0 - root) / (1.0 + root) if root > 0.0 else 0.0
@@ -395,6 +396,37 @@ class DualAscent:
             else:
                 self._U += step
                 self._W[:] = f.penalty.prox_rest(self._U, 1.0) / self._strength
+
+
+def overlap(f, rng):
+    """How much the rows overlap, estimated from a sample of them.
+
+    That is n times the mean squared inner product of two rows, over the squared mean of
+    |x|^2: n where all are parallel, 0 where all are orthogonal.
+    """
+    count = min(f.n_samples, RULES.sample)
+    rows = rng.choice(f.n_samples, count, replace=False)
+    centre = _in_coordinates_of_rows(f).mean
+    gram = f.design.gram(rows, rows, np.ones(f.n_features), centre)
+    np.fill_diagonal(gram, 0.0)
+    pairs = max(count * (count - 1), 1)
+    mean_square = _squared_norms(f).mean() or 1.0
+    return f.n_samples * np.vdot(gram, gram) / (pairs * mean_square**2)
+
+
+def _in_coordinates_of_rows(f):
+    """The objective in the coordinates of the rows: those of CSR are not centred."""
+    return f if f.design.counts_from_centre else f.uncentred()
+
+
+def _squared_norms(f):
+    """|x|^2 of each row, from the centre where rows count from there."""
+    if "squared_norms" not in f.workspace:
+        of_rows = _in_coordinates_of_rows(f)
+        centre = np.zeros(f.n_features) if of_rows.mean is None else f.mean
+        norms = f.design.squared_norms(centre.astype(f.dtype))
+        f.workspace["squared_norms"] = norms
+    return f.workspace["squared_norms"]
 
 
 def _moved(anchor, point, last, ahead):

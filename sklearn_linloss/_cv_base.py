@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.pipeline import Pipeline
@@ -181,8 +182,18 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
             self.__dict__.update(before)
             raise
 
-    def _scores(self, X, method):
+    def _check_has_model(self):
+        """Raise unless there is a model that was fitted to all data."""
+        if hasattr(self, "best_params_") and not hasattr(self, "best_estimator_"):
+            raise NotFittedError(
+                f"This {type(self).__name__} was fitted with refit=False: it has the "
+                "scores, but no model. Fit it with refit=True, or a classifier with "
+                "its best_params_."
+            )
         check_is_fitted(self, "best_estimator_")
+
+    def _scores(self, X, method):
+        self._check_has_model()
         if self.preprocessor is None:
             return super()._scores(X, method)
         return self.best_estimator_.decision_function(X)
@@ -212,7 +223,7 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
         score : float
             The accuracy by default.
         """
-        check_is_fitted(self, "best_estimator_")
+        self._check_has_model()
         if sample_weight is not None:
             params["sample_weight"] = sample_weight
         if routing_enabled():
@@ -257,7 +268,7 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
         certificate : Certificate
             That of the classifier in `best_estimator_`.
         """
-        check_is_fitted(self, "best_estimator_")
+        self._check_has_model()
         model = self.best_estimator_
         if self.preprocessor is not None:
             X, model = model[:-1].transform(X), model[-1]
@@ -272,7 +283,7 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
             That of the classifier in `best_estimator_`, behind the fitted preprocessor
             where there is one.
         """
-        check_is_fitted(self, "best_estimator_")
+        self._check_has_model()
         if self.preprocessor is None:
             return self.best_estimator_.to_sklearn()
         *steps, (name, model) = self.best_estimator_.steps
@@ -414,6 +425,9 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
         return [alpha_max(problem, loss, each, *fixed)[0] for each in l1_ratios]
 
     def _record(self, grid, folds):
+        # Without `refit` no model of an earlier call may stay beside these scores.
+        for name in (*_OF_THE_MODEL, "best_estimator_", "refit_time_"):
+            self.__dict__.pop(name, None)
         self.n_splits_ = len(folds)
         self.cv_results_ = cv_results(grid, folds)
         self.best_index_ = self._choose(grid)

@@ -2,6 +2,7 @@
 
 import _reference as reference
 import numpy as np
+import pandas as pd
 import pytest
 from _models import make
 from scipy import optimize, sparse
@@ -392,6 +393,28 @@ def test_arrays_that_say_too_little_or_do_not_fit(iris):
         certify((W + np.nan, b), X, y, loss="softmax", alpha=0.1)
     with pytest.raises(ValueError, match="a class has no samples"):
         certify(LogisticRegression().fit(X, y), X[:90], y[:90])
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("ours", [False, True])
+def test_features_are_those_of_the_fit(ours, iris):
+    """In their order, too: a model of the same columns in another is another one."""
+    X, y = iris
+    X = pd.DataFrame(X, columns=list("abcd"))
+    model = SoftmaxClassifier(alpha=0.1) if ours else LogisticRegression()
+    model.fit(X, y)
+    assert certify(model, X, y).gap < 1e-3
+    with pytest.raises(ValueError, match="same order as they were in fit"):
+        certify(model, X[list("dcba")], y)
+    with pytest.raises(ValueError, match="has 3 features, but"):
+        certify(model, X[list("abc")].to_numpy(), y)
+
+
+def test_a_contradiction_is_told_in_plain_numbers(iris):
+    X, y = iris
+    for model in (LogisticRegression(), SoftmaxClassifier(alpha=np.float64(0.25))):
+        with pytest.raises(ValueError, match=r"has alpha=0\.\d+\. Leave"):
+            certify(model.fit(X, y), X, y, alpha=np.float64(3.0))
 
 
 # -- what is shown ---------------------------------------------------------------------

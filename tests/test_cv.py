@@ -864,8 +864,24 @@ def test_without_refit(iris):
     model = make_cv("hinge", alphas=[0.1], refit=False).fit(X, y)
     assert model.alpha_ == 0.1
     for method in (model.predict, model.decision_function):
-        with pytest.raises(NotFittedError):
+        with pytest.raises(NotFittedError, match="fitted with refit=False"):
             method(X)
+    for method in (model.score, model.certify):
+        with pytest.raises(NotFittedError, match="fitted with refit=False"):
+            method(X, y)
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        make_cv("hinge", alphas=[0.1], refit=False).predict(X)
+
+
+def test_without_refit_no_earlier_model_stays(iris):
+    X, y = iris
+    model = make_cv("hinge", alphas=[0.1]).fit(X, y)
+    model.set_params(refit=False).fit(X[:, :2], y)
+    fresh = make_cv("hinge", alphas=[0.1], refit=False).fit(X[:, :2], y)
+    assert vars(model).keys() == vars(fresh).keys()
+    with pytest.raises(NotFittedError, match="fitted with refit=False"):
+        model.predict(X[:, :2])
+    assert model.set_params(refit=True).fit(X, y).score(X, y) > 0.9
 
 
 def test_folds_in_parallel_change_nothing(iris):

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from .. import losses
 from .._audit import Case, Certificate, certify_case
@@ -157,6 +157,10 @@ def _compare(given, known, model):
         if value != own and not (
             isinstance(value, float) and np.isclose(value, own, rtol=1e-9, atol=0.0)
         ):
+            value, own = (
+                each.item() if isinstance(each, np.generic) else each
+                for each in (value, own)
+            )
             raise ValueError(
                 f"{name}={value!r} contradicts {type(model).__name__}, whose objective "
                 f"has {name}={own!r}. Leave it out, or give the arrays (coef_, "
@@ -164,8 +168,13 @@ def _compare(given, known, model):
             )
 
 
-def _check(X, y):
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
+def _check(X, y, model=None):
+    """The data as arrays; the features have to be those that `model` knows."""
+    accepted = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+    if model is None:
+        X = check_array(X, **accepted)
+    else:
+        X = validate_data(model, X, reset=False, **accepted)
     y = column_or_1d(y)
     check_consistent_length(X, y)
     return X, y
@@ -269,7 +278,7 @@ def _case_of_known(model, X, y, sample_weight):
             f"{_TAKEN}, and the classifiers of this package. For any other linear "
             "model pass the arrays (coef_, intercept_), the loss and alpha."
         )
-    X, y = _check(X, y)
+    X, y = _check(X, y, model)
     terms = terms_of[0](model)
     if not terms.fit_intercept:
         terms = replace(terms, intercept_scaling=0.0)

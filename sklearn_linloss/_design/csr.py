@@ -169,12 +169,9 @@ class Csr(Design):
         return self._X.tocsc()
 
     def squared_norms(self, centre, metric=None):
+        data, _, indptr = self._rows
         norms = np.empty(self.n_samples)
-        for rows in self.row_blocks(8 * max(self.n_stored // self.n_samples, 1)):
-            ends = self._X.indptr[rows.start : rows.stop + 1]
-            squares = np.square(self._X.data[ends[0] : ends[-1]], dtype=np.float64)
-            of_row = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-            norms[rows] = np.bincount(of_row, squares, len(ends) - 1)
+        _kernels.csr_squared_norms(data, indptr, norms)
         return norms
 
     def gram(self, rows, others, by_feature, centre=None):

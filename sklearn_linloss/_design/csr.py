@@ -34,6 +34,8 @@ class Csr(Design):
             used = np.flatnonzero(W.any(axis=0))
             if len(used) < _FEW_COLUMNS * self.n_features:
                 return self._scores_of(used, W, b)
+        if not W.any():
+            return np.tile(b, (self.n_samples, 1))
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
         W = readonly(np.ascontiguousarray(W.T))
 
@@ -94,6 +96,11 @@ class Csr(Design):
         total = (X.T @ X).toarray(order="F")
         total -= np.multiply.outer(weight.sum() * centre, centre)
         return total.astype(dtype, copy=False)
+
+    @cached_property
+    def largest_entry(self):
+        data = self._X.data
+        return max(data.max(initial=0.0), -data.min(initial=0.0))
 
     @property
     def has_few_products(self):

@@ -364,9 +364,12 @@ class DualAscent:
         dual_part, _ = f.dual_value(pull)(1.0)
         gap = value - dual_part - np.vdot(pull, scores)
         if f.penalty.convexity > 0.0 and self._proximal > 0.0:
-            W = self._W.astype(np.float64)
-            V = self._strength * W if self._U is None else self._U
-            V = V - self._proximal * self._W_anchor.astype(np.float64)
+            W = self._W.astype(np.float64, copy=False)
+            if self._U is None:
+                # alpha W - V is the pull of the anchor.
+                pulled = self._proximal * (W - self._W_anchor)
+                return gap + 0.5 * np.vdot(pulled, pulled) / f.penalty.convexity
+            V = self._U - self._proximal * self._W_anchor.astype(np.float64)
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
         return gap
 
@@ -487,7 +490,9 @@ class DualAscent:
 
 def _moved(anchor, point, last, ahead):
     """Move an anchor to point + ahead * (point - last), in place; returns its step."""
-    target = point + ahead * (point - last)
+    target = point - last
+    target *= ahead
+    target += point
     step = target - anchor
     anchor[:] = target
     last[:] = point

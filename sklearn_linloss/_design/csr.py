@@ -100,7 +100,7 @@ class Csr(Design):
     @cached_property
     def largest_entry(self):
         data = self._X.data
-        return max(data.max(initial=0.0), -data.min(initial=0.0))
+        return float(max(data.max(initial=0.0), -data.min(initial=0.0)))
 
     @property
     def has_few_products(self):

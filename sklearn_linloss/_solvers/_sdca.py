@@ -181,12 +181,17 @@ class _Shrinking:
         self._idle = np.zeros(n_samples, np.int64)
 
     def look(self, movable):
-        """Wake the rows that a visit would move, as a function says, or all."""
+        """Wake the rows that a visit would move, as a function says, or all.
+
+        For rows that it would not, this counts as a visit.
+        """
         if movable is None:
-            awake = np.ones(len(self._idle), np.bool_)
-        else:
-            awake = movable()
-            awake[self._awake] = True
+            self._awake = np.arange(len(self._idle))
+            return
+        awake = movable()
+        idle = self._awake[~awake[self._awake]]
+        self._idle[idle] += 1
+        awake[idle[self._idle[idle] < RULES.idle_visits]] = True
         (self._awake,) = awake.nonzero()
 
     def awake(self):

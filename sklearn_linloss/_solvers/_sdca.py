@@ -181,17 +181,12 @@ class _Shrinking:
         self._idle = np.zeros(n_samples, np.int64)
 
     def look(self, movable):
-        """Wake the rows that a visit would move, as a function says, or all.
-
-        For rows that it would not, this counts as a visit.
-        """
+        """Wake the rows that a visit would move, as a function says, or all."""
         if movable is None:
             self._awake = np.arange(len(self._idle))
             return
         awake = movable()
-        idle = self._awake[~awake[self._awake]]
-        self._idle[idle] += 1
-        awake[idle[self._idle[idle] < RULES.idle_visits]] = True
+        awake[self._awake] = True
         (self._awake,) = awake.nonzero()
 
     def awake(self):

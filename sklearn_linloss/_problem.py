@@ -225,7 +225,8 @@ def at_precision(f, entry, settings):
     ValueError
         If X has entries whose powers overflow.
     """
-    if not f.second_moment.max() < RULES.largest_feature**2:
+    within = f.design.largest_entry < RULES.largest_feature
+    if not (within or f.second_moment.max() < RULES.largest_feature**2):
         raise ValueError(
             "X has entries that are so large that powers of them overflow. The root "
             "mean square of each feature must be below "

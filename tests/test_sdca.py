@@ -7,6 +7,7 @@ from _objectives import make_objective
 from scipy import optimize, sparse
 
 from sklearn_linloss import SoftmaxClassifier, SVMClassifier
+from sklearn_linloss._design import design_of
 from sklearn_linloss._solvers._sdca import DualAscent
 
 ALPHA = 0.3
@@ -186,6 +187,88 @@ def test_the_gap_is_that_of_model_and_dual_variables(loss, l1_ratio):
         np.testing.assert_allclose(W, U / ascent._strength, atol=1e-12)
     assert ascent._strength == f.penalty.l2
     assert gap < 0.3 * primal
+
+
+def binary_rows(n_samples=60):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_samples, 5))
+    X[rng.random(X.shape) < 0.4] = 0.0
+    y = (X[:, 0] + 0.5 * rng.normal(size=n_samples) > 0.0).astype(int)
+    return X, y
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
+def test_scores_tell_which_rows_raise_the_dual(loss):
+    X, y = binary_rows()
+    f, ascent = ascent_on(X, y, loss)
+    ascent._still = 1e-9
+    for _ in range(3):
+        ascent.iterate()
+    W, _ = f.unpack(ascent.model())
+    told = ascent._movable(X @ W.T)
+    at = ascent.dual.copy()
+    reached = dual_objective(f, ascent, loss)
+    cap = np.inf if loss == "squared_hinge" else 1.0
+    for row, movable in enumerate(told):
+        better = False
+        for step in (1e-5, -1e-5):
+            ascent.dual = at.copy()
+            ascent.dual[row] = np.clip(at[row] + step, 0.0, cap)
+            better |= dual_objective(f, ascent, loss) > reached + 1e-15
+        if better:
+            assert movable
+        ascent.dual = at.copy()
+        ascent.refresh()
+        ascent._run_epoch(np.array([row]))
+        assert movable == (ascent.dual[row] != at[row])
+    assert not told.all()
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
+def test_rows_of_two_classes_sleep_and_wake(loss, fit_intercept):
+    X, y = binary_rows()
+    f, ascent = ascent_on(X, y, loss, fit_intercept=fit_intercept)
+    visited, scores = [], None
+    run_epoch = ascent._run_epoch
+    ascent._run_epoch = lambda order: (visited.append(len(order)), run_epoch(order))
+    for _ in range(60):
+        ascent.iterate(scores)
+        W, b = f.unpack(ascent.model())
+        scores = (X @ W.T + b).reshape(-1, 1)
+        loss_value = f.loss_value(scores)
+        ascent.settle(ascent.gap(scores, loss_value))
+    primal = reference.objective(
+        W, b, X, y, loss, ALPHA, delta=f.loss.delta, sample_weight=f.share
+    )
+    assert primal - dual_objective(f, ascent, loss) <= 1e-8 * primal
+    # Of the hinge, few rows have their slack between kinks.
+    most = 0.5 if loss == "hinge" else 0.99
+    assert sum(visited) <= most * len(y) * len(visited)
+
+
+@pytest.mark.plain_python
+def test_without_scores_no_row_stays_asleep():
+    X, y = binary_rows()
+    _, ascent = ascent_on(X, y, "hinge")
+    for _ in range(40):
+        ascent.iterate()
+    visited = []
+    run_epoch = ascent._run_epoch
+    ascent._run_epoch = lambda order: (visited.extend(order), run_epoch(order))
+    ascent.iterate()
+    assert set(visited) == set(range(len(y)))
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squared_norms_of_sparse_rows(dtype):
+    X = np.random.default_rng(0).normal(size=(9, 4)).astype(dtype)
+    X[3] = X[8] = X[5, 1:] = 0.0
+    squares = design_of(sparse.csr_array(X)).squared_norms(None)
+    np.testing.assert_allclose(squares, (X.astype(float) ** 2).sum(axis=1), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

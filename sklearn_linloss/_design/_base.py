@@ -56,6 +56,8 @@ class Design:
         Numbers that a pass over the rows reads.
     scale : ndarray of shape (n_features,) or None
         What the columns of the user's data were multiplied by.
+    largest_entry : float
+        A bound of the sizes of the numbers, where it takes less than `moments`.
     in_parts : bool
         Whether its rows lie in several places: there are sums over all of them, and
         neither rows nor columns can be chosen.
@@ -65,6 +67,7 @@ class Design:
     features_first = False
     counts_from_centre = True
     scale = None
+    largest_entry = np.inf
     in_parts = False
 
     def __init__(self, shape, dtype, n_threads=1):

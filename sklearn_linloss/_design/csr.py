@@ -34,6 +34,8 @@ class Csr(Design):
             used = np.flatnonzero(W.any(axis=0))
             if len(used) < _FEW_COLUMNS * self.n_features:
                 return self._scores_of(used, W, b)
+        if not W.any():
+            return np.tile(b, (self.n_samples, 1))
         scores = np.empty((self.n_samples, len(W)), dtype=W.dtype)
         W = readonly(np.ascontiguousarray(W.T))
 
@@ -94,6 +96,11 @@ class Csr(Design):
         total = (X.T @ X).toarray(order="F")
         total -= np.multiply.outer(weight.sum() * centre, centre)
         return total.astype(dtype, copy=False)
+
+    @cached_property
+    def largest_entry(self):
+        data = self._X.data
+        return float(max(data.max(initial=0.0), -data.min(initial=0.0)))
 
     @property
     def has_few_products(self):
@@ -169,12 +176,9 @@ class Csr(Design):
         return self._X.tocsc()
 
     def squared_norms(self, centre, metric=None):
+        data, _, indptr = self._rows
         norms = np.empty(self.n_samples)
-        for rows in self.row_blocks(8 * max(self.n_stored // self.n_samples, 1)):
-            ends = self._X.indptr[rows.start : rows.stop + 1]
-            squares = np.square(self._X.data[ends[0] : ends[-1]], dtype=np.float64)
-            of_row = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-            norms[rows] = np.bincount(of_row, squares, len(ends) - 1)
+        _kernels.csr_squared_norms(data, indptr, norms)
         return norms
 
     def gram(self, rows, others, by_feature, centre=None):

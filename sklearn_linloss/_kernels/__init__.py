@@ -60,12 +60,13 @@ from ._products import (
     csr_adjoint,
     csr_moments,
     csr_scores,
+    csr_squared_norms,
     dense_adjoint,
     dense_loss_gradient,
     dense_scores,
 )
 from ._saga import saga_epoch_csr, saga_epoch_dense
-from ._sdca import sdca_epoch_csr, sdca_epoch_dense
+from ._sdca import sdca_epoch_csr, sdca_epoch_dense, sdca_movable
 from ._sgd import sgd_epoch_csr, sgd_epoch_dense
 from ._sgd_rows import csr_sizes, sgd_rows_csr
 
@@ -97,6 +98,7 @@ __all__ = [
     "csr_second_moments",
     "csr_second_moments_on",
     "csr_sizes",
+    "csr_squared_norms",
     "dense_adjoint",
     "dense_loss_gradient",
     "dense_scores",
@@ -115,6 +117,7 @@ __all__ = [
     "saga_epoch_dense",
     "sdca_epoch_csr",
     "sdca_epoch_dense",
+    "sdca_movable",
     "sgd_epoch_csr",
     "sgd_epoch_dense",
     "sgd_rows_csr",

@@ -233,6 +233,17 @@ def csr_moments(data, indices, indptr, weight, centre, total):
             total[2, j] += w * x * x
 
 
+@jit
+def csr_squared_norms(data, indptr, squares):
+    """squares[i] = |x_i|^2."""
+    for i in range(len(squares)):
+        total = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            x = np.float64(data[unsigned(p)])
+            total += x * x
+        squares[i] = total
+
+
 @inlined
 def centred_adjoint(X, rows, pull, centre, gradient):
     """gradient[k] = sum_r pull[r, k] (X[rows[r]] - centre)."""

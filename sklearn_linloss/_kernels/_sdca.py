@@ -197,6 +197,21 @@ def _move_dual(
     return moved
 
 
+@jit
+def sdca_movable(loss, terms, pass_, scores, dual, movable):
+    """Which rows of the margin form a visit would move, at these scores.
+
+    Takes `Terms` and a `SdcaPass`, and writes to `movable`.
+    """
+    check_code(loss)
+    y, weight, delta, _, l2 = terms
+    order, still, squares, b_scale = pass_
+    for i in order:
+        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
+        best = _dual_margin(loss, scores[i], y[i], delta, q, dual[i])
+        movable[i] = abs(best - dual[i]) > still / (1.0 + q)
+
+
 @inlined
 def _shrink_groups(U, l1, l2, lengths, W):
     """W = S(U, l1) / l2 with S of whole columns: those of a length above l1."""

@@ -7,8 +7,9 @@ Programming 2016. With kappa / 2 |W - Z|^2 added to the penalty, whose L2 part i
 1. Rows in random order: the dual variables a_i of row i maximise the dual objective
    exactly, all others fixed (option I of the procedure Prox-SDCA), and the model
    W = S(U, l1) / (l2 + kappa), U = kappa Z - sum_i pi_i a_i x_i^T, follows.
-2. Rows whose a_i stay where they are sleep for some epochs. An iteration, as many
-   visits as there are rows, is one epoch at first and many towards the end.
+2. Rows whose a_i stay where they are sleep: for some epochs, or, of two classes, until
+   the scores say that they would move. An iteration, as many visits as there are rows,
+   is one epoch at first and up to 20 towards the end.
 3. Where the gap hardly falls, kappa shrinks. A large kappa makes the stages 1 fast, and
    more of them necessary.
 4. Z <- W + beta (W - W_last), beta = (1 - eta) / (1 + eta), eta = sqrt(l2 / (l2 +
@@ -21,6 +22,7 @@ point algorithm", SIAM J. Control and Optimization 1976.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -51,6 +53,8 @@ class Rules:
     single: float = 3e-7  # gap over the objective at 0 that float32 cannot resolve
     # -- 2. rows at rest -------------------------------------------------------------
     longest_nap: int = 20  # epochs (0006)
+    idle_visits: int = 2  # in turn, after which a row of two classes sleeps (0044)
+    most_epochs: int = 20  # of an iteration (0044)
     # Threshold of changes that wait, over the relative gap; its bounds; what is left of
     # it after an iteration that hardly lowered the gap (0006).
     still: float = 0.1
@@ -107,15 +111,16 @@ def ascend(
     """Iterate until the tolerance is met, or `ends(iteration, gap, objective)`."""
     f = objective
     due, due_anyway = Checkpoints(ratio=1.2), Checkpoints(RULES.ratio, RULES.first)
+    scores = None
     while progress.proceeds(max_iter):
-        ascent.iterate()
+        ascent.iterate(scores)
         # Rounded as it will be returned: that matters where the optimum is near zero.
-        theta = ascent.model().astype(objective.dtype).astype(np.float64)
+        theta = _rounded(ascent.model(), objective.dtype)
         scores = f.scores(theta)
         loss = f.loss_value(scores)
         value = loss + f.penalty_value(theta)
-        theta, better = best_multiple(f, theta, scores, value, options.tol)
-        best.consider(theta.astype(objective.dtype).astype(np.float64), better)
+        multiple, better = best_multiple(f, theta, scores, value, options.tol)
+        best.consider(_rounded(multiple, objective.dtype), better)
         # 5. Stop. The certificate costs two passes over X, this estimate none. Of an
         # objective next to nothing it says little.
         distance = (ascent.gap(scores, loss) - (value - better)) / best.value
@@ -125,12 +130,15 @@ def ascend(
         if distance * best.value < least and f.dtype != np.float64:
             # Single precision cannot resolve smaller gaps.
             f = f.with_precision(np.float64)
-            ascent = ascent.continued(f)
+            ascent, scores = ascent.continued(f), None
         n_iter = progress.n_iter
         doubtful = is_separated(f, best.value) and due_anyway(n_iter)
         if (options.reached(distance) and due(n_iter)) or doubtful:
             pull = ascent.pull()
-            certificate = certifier.certify(best.theta, pull)
+            # Those of this very model may be known.
+            exact = best.theta is theta and scores.dtype == np.float64
+            known = scores if exact else None
+            certificate = certifier.certify(best.theta, pull, known)
             if options.reached(certificate.criterion):
                 progress.amend(certificate.objective)
                 return SolverResult(certificate.theta, converged=True, pull=pull)
@@ -140,6 +148,70 @@ def ascend(
     pull = ascent.pull()
     criterion = certifier.criterion(best.theta, pull=pull)
     return SolverResult(best.theta, options.reached(criterion), pull)
+
+
+def _rounded(theta, dtype):
+    """Coefficients as a precision has them, in float64."""
+    return theta.astype(dtype, copy=False).astype(np.float64, copy=False)
+
+
+class _Naps:
+    """Stage 2: rows that do not move sleep for 2, 4, 8, 16, then 20 epochs."""
+
+    def __init__(self, n_samples):
+        self._nap = np.ones(n_samples, np.int64)
+        self._wake = np.zeros(n_samples, np.int64)
+        self._epoch = 0
+
+    def look(self, movable):
+        """Naps end by themselves."""
+
+    def awake(self):
+        """The rows of the next epoch."""
+        (rows,) = (self._wake <= self._epoch).nonzero()
+        if len(rows) == 0:
+            self._epoch = self._wake.min()
+            (rows,) = (self._wake <= self._epoch).nonzero()
+        return rows
+
+    def note(self, rows, moved):
+        """What became of them in the epoch that ends."""
+        nap = np.minimum(2 * self._nap[rows], RULES.longest_nap)
+        nap[moved] = 1
+        self._nap[rows] = nap
+        self._wake[rows] = self._epoch + nap
+        self._epoch += 1
+
+
+class _Shrinking:
+    """Stage 2 for two classes: rows that do not move sleep until they would.
+
+    Whether they would is told by the scores, which are computed after each iteration;
+    without them no row stays asleep.
+    """
+
+    def __init__(self, n_samples):
+        self._awake = np.arange(n_samples)
+        self._idle = np.zeros(n_samples, np.int64)
+
+    def look(self, movable):
+        """Wake the rows that a visit would move, as a function says, or all."""
+        if movable is None:
+            self._awake = np.arange(len(self._idle))
+            return
+        awake = movable()
+        awake[self._awake] = True
+        (self._awake,) = awake.nonzero()
+
+    def awake(self):
+        """The rows of the next epoch."""
+        return self._awake
+
+    def note(self, rows, moved):
+        """What became of them in the epoch that ends."""
+        idle = np.where(moved, 0, self._idle[rows] + 1)
+        self._idle[rows] = idle
+        self._awake = rows[idle < RULES.idle_visits]
 
 
 class DualAscent:
@@ -185,9 +257,7 @@ class DualAscent:
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
         self._b_move = self._b.copy()
         self._moved = np.zeros(f.n_samples, np.bool_)
-        self._nap = np.ones(f.n_samples, np.int64)
-        self._wake = np.zeros(f.n_samples, np.int64)
-        self._epoch = 0
+        self._rest = (_Shrinking if f.n_rows == 1 else _Naps)(f.n_samples)
         in_rows = not f.loss.of_slacks and f.n_rows > 1
         self._scratch = (
             np.empty((4, f.n_rows)),
@@ -291,26 +361,34 @@ class DualAscent:
         dual_part, _ = f.dual_value(pull)(1.0)
         gap = value - dual_part - np.vdot(pull, scores)
         if f.penalty.convexity > 0.0 and self._proximal > 0.0:
-            W = self._W.astype(np.float64)
-            V = self._strength * W if self._U is None else self._U
-            V = V - self._proximal * self._W_anchor.astype(np.float64)
+            W = self._W.astype(np.float64, copy=False)
+            if self._U is None:
+                # alpha W - V is the pull of the anchor.
+                pulled = self._proximal * (W - self._W_anchor)
+                return gap + 0.5 * np.vdot(pulled, pulled) / f.penalty.convexity
+            V = self._U - self._proximal * self._W_anchor.astype(np.float64)
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
         return gap
 
-    def iterate(self):
-        """Stages 1, 2 and 4, with as many visits as there are rows."""
-        visits = 0
-        while visits < self._f.n_samples:
-            (awake,) = (self._wake <= self._epoch).nonzero()
-            if len(awake):
-                if self._visits_since_move >= self._visits_a_move:
-                    self._move_anchors()
-                    self._visits_since_move = 0
-                self._run_epoch(self._rng.permutation(awake))
-                self._let_sleep(awake)
-            visits += max(len(awake), 1)
-            self._visits_since_move += len(awake)
-            self._epoch += 1
+    def iterate(self, scores=None):
+        """Stages 1, 2 and 4, with at most as many visits as there are rows, and some.
+
+        `scores` are those of the present model, where they are known.
+        """
+        self._rest.look(None if scores is None else partial(self._movable, scores))
+        visits = epochs = 0
+        while visits < self._f.n_samples and epochs < RULES.most_epochs:
+            order = self._rng.permutation(self._rest.awake())
+            if len(order) == 0 or self._visits_since_move >= self._visits_a_move:
+                self._move_anchors()
+                self._visits_since_move = 0
+            if len(order) == 0:
+                break
+            self._run_epoch(order)
+            self._rest.note(order, self._moved[order])
+            visits += len(order)
+            epochs += 1
+            self._visits_since_move += len(order)
 
     def model(self):
         """Coefficients and intercepts as one vector."""
@@ -331,13 +409,11 @@ class DualAscent:
     def _run_epoch(self, order):
         """Stage 1 for the rows in `order`."""
         f = self._f
-        number = f.dtype.type
-        l1, strength = number(f.penalty.l1), number(self._strength)
         f.design.sdca_epoch(
             f.loss,
             self._centre,
-            _kernels.Terms(f.y, f.share, f.loss.delta, l1, strength),
-            _kernels.SdcaPass(order, self._still, self._squares, self._b_scale),
+            self._terms(),
+            self._pass(order),
             _kernels.SdcaState(
                 self._W,
                 self._b,
@@ -349,12 +425,25 @@ class DualAscent:
             isinstance(f.penalty, GroupedElasticNet),
         )
 
-    def _let_sleep(self, rows):
-        """Stage 2: rows that do not move sleep for 2, 4, 8, 16, then 20 epochs."""
-        nap = np.minimum(2 * self._nap[rows], RULES.longest_nap)
-        nap[self._moved[rows]] = 1
-        self._nap[rows] = nap
-        self._wake[rows] = self._epoch + nap
+    def _movable(self, scores):
+        """Which rows a visit would move, of two classes."""
+        f = self._f
+        every = np.arange(f.n_samples)
+        dual, movable = f.vector_form(self.dual), np.empty(f.n_samples, np.bool_)
+        terms, pass_ = self._terms(), self._pass(every)
+        _kernels.sdca_movable(
+            f.loss.code, terms, pass_, f.vector_form(scores), dual, movable
+        )
+        return movable
+
+    def _terms(self):
+        f = self._f
+        number = f.dtype.type
+        l1, strength = number(f.penalty.l1), number(self._strength)
+        return _kernels.Terms(f.y, f.share, f.loss.delta, l1, strength)
+
+    def _pass(self, order):
+        return _kernels.SdcaPass(order, self._still, self._squares, self._b_scale)
 
     def _relax(self, left):
         """Shrink kappa; the dual variables and the anchors stay."""
@@ -374,6 +463,8 @@ class DualAscent:
     def _move_anchors(self):
         """Stage 4, and the same for the intercept with a beta of its own."""
         f = self._f
+        if self._proximal == 0.0 and not f.fit_intercept:
+            return
         ahead = 0.0
         if f.penalty.convexity > 0.0:
             # Only where it goes on in the same direction: otherwise it would swing.
@@ -431,7 +522,9 @@ def _squared_norms(f):
 
 def _moved(anchor, point, last, ahead):
     """Move an anchor to point + ahead * (point - last), in place; returns its step."""
-    target = point + ahead * (point - last)
+    target = point - last
+    target *= ahead
+    target += point
     step = target - anchor
     anchor[:] = target
     last[:] = point

@@ -155,24 +155,25 @@ class Certifier:
         if scores is None:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
         if pull is not None and not f.loss.smooth:
-            value, gradient = f.loss_value(scores), pull
-        elif loss is None:
-            value, gradient = f.loss_gradient(scores)
-        else:
-            value, gradient = loss[0], loss[1].copy()
+            loss = f.loss_value(scores), pull
         if f.penalty.is_zero:
+            value, gradient = f.loss_gradient(scores) if loss is None else loss
             criterion = self._stationarity(theta, gradient)
             if not f.loss.smooth:
                 criterion = max(criterion, self._slackness(value, gradient, scores))
             return Certificate(theta, value, criterion)
         if f.fit_intercept and f.loss.smooth:
-            shift, value, gradient = self._fit_intercept(
-                scores, value, gradient, unbalanced
-            )
+            shift, value, gradient = self._fit_intercept(scores, loss, unbalanced)
             theta = theta.copy()
             f.intercepts(theta)[:] += shift
+        else:
+            value, gradient = f.loss_gradient(scores) if loss is None else loss
         objective = value + f.penalty_value(theta)
-        self.raise_bound(gradient if pull is None else pull, objective)
+        if pull is None:
+            known = loss is not None and gradient is loss[1]
+            pull = gradient.copy() if known else gradient
+        del scores, gradient  # as large as what follows
+        self.raise_bound(pull, objective)
         return Certificate(theta, objective, float(self.gap(objective)))
 
     def criterion(self, theta, value=None, **known):
@@ -213,9 +214,13 @@ class Certifier:
         excess = max(value - dual_value - work, 0.0)
         return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
-    def _fit_intercept(self, scores, value, gradient, unbalanced):
-        """Newton steps on the intercept over fixed coefficients."""
+    def _fit_intercept(self, scores, loss, unbalanced):
+        """Newton steps on the intercept over fixed coefficients.
+
+        Returns what they add to it, and the loss as `certify` takes it.
+        """
         f = self.objective
+        value, gradient = f.loss_gradient(scores) if loss is None else loss
         total = np.zeros(f.n_rows)
         for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
@@ -226,15 +231,15 @@ class Certifier:
             if -(slope @ step) <= RULES.negligible * value:
                 break
             for _ in range(RULES.halvings):
-                trial = scores + step
-                trial_value, trial_gradient = f.loss_gradient(trial)
-                if trial_value < value:
+                trial, slopes = f.loss_gradient(scores, shift=total + step)
+                if trial < value:
                     break
+                slopes = None  # before others are made
                 step *= 0.5
             else:
                 break
             total += step
-            scores, value, gradient = trial, trial_value, trial_gradient
+            value, gradient, slopes = trial, slopes, None
         return total, value, gradient
 
     def raise_bound(self, pull, objective):

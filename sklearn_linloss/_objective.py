@@ -16,7 +16,6 @@ from copy import copy
 from functools import cached_property, partial
 
 import numpy as np
-from scipy import sparse
 
 from . import _kernels
 from ._layout import Layout
@@ -230,14 +229,18 @@ class Objective(Layout):
 
         return sum(self.design.over_parts(part, scores.size))
 
-    def loss_gradient(self, scores, width=0.0):
-        """sum_i pi_i L_i and pi_i dL_i/dscores, shape (n_samples, n_rows)."""
+    def loss_gradient(self, scores, width=0.0, shift=None):
+        """sum_i pi_i L_i and pi_i dL_i/dscores, shape (n_samples, n_rows).
+
+        The scores of all samples may have a `shift`, of shape (n_rows,).
+        """
         gradient = np.empty_like(scores)
         scores, slopes = self.vector_form(scores), self.vector_form(gradient)
 
         def part(rows):
+            at = scores[rows] if shift is None else scores[rows] + shift
             return self.loss.total_gradient(
-                scores[rows], self.y[rows], self.share[rows], slopes[rows], width
+                at, self.y[rows], self.share[rows], slopes[rows], width
             )
 
         return sum(self.design.over_parts(part, scores.size)), gradient
@@ -334,7 +337,7 @@ class Objective(Layout):
         if self.n_rows == 1:
             mass = np.bincount(self.y, weights=np.abs(pull[:, 0]), minlength=2)
             return np.diag(mass)[::-1].T
-        flows = self._by_class @ pull
+        flows = self._sums_by_class(self.y, pull)
         np.fill_diagonal(flows, 0.0)
         return flows
 
@@ -389,9 +392,14 @@ class Objective(Layout):
 
         `pull` is what `loss_gradient` wrote: it determines the second derivatives.
         """
-        return self.loss.intercept_hessian(
-            pull, self.y, self.share, lambda rows: self._by_class @ rows
-        )
+
+        def part(rows):
+            y = self.y[rows]
+            return self.loss.intercept_hessian(
+                pull[rows], y, self.share[rows], partial(self._sums_by_class, y)
+            )
+
+        return sum(self.design.over_parts(part, pull.size))
 
     def class_mass(self):
         """Sum of the shares of the samples of each class."""
@@ -492,20 +500,18 @@ class Objective(Layout):
 
         `second` holds second derivatives as the loss has them.
         """
-        return self.loss.coupling(
-            second, self.share, lambda rows: self._by_class @ rows
-        )
 
-    @property
-    def _by_class(self):
-        """Indicators of the samples of each class, a CSR of shape (K, n_samples)."""
-        if "by_class" not in self.workspace:
-            order = np.argsort(self.y, kind="stable")
-            ends = np.cumsum(np.bincount(self.y, minlength=self.n_classes))
-            shape = self.n_classes, self.n_samples
-            parts = np.ones(self.n_samples), order, np.append(0, ends)
-            self.workspace["by_class"] = sparse.csr_matrix(parts, shape=shape)
-        return self.workspace["by_class"]
+        def part(rows):
+            sums_by_class = partial(self._sums_by_class, self.y[rows])
+            return self.loss.coupling(second[rows], self.share[rows], sums_by_class)
+
+        return sum(self.design.over_parts(part, second.size))
+
+    def _sums_by_class(self, y, rows):
+        """Sums of the rows of an array over the samples of each class."""
+        total = np.zeros((self.n_classes, rows.shape[1]))
+        _kernels.add_by_class(rows, y, total)
+        return total
 
     # -- passes over rows in an order -------------------------------------------------
 

@@ -61,7 +61,8 @@ class ArrayObjective(Objective):
         values, _ = self._terms(scores, width)
         return self._mean(values)
 
-    def loss_gradient(self, scores, width=0.0):
+    def loss_gradient(self, scores, width=0.0, shift=None):
+        scores = scores if shift is None else scores + shift
         values, a = self._terms(scores, width)
         return self._mean(values), self._pull(a)
 

@@ -92,8 +92,9 @@ class DistributedObjective(Objective):
         self._maybe("loss_of_multiple", scores, 1.0)
         return self._ask("loss_value", scores, width)
 
-    def loss_gradient(self, scores, width=0.0):
+    def loss_gradient(self, scores, width=0.0, shift=None):
         parts = self._on_workers
+        scores = scores if shift is None else scores + shift
         pull = Rows(parts, "loss_gradient", scores, width, place=1)
         place = parts.want("loss_gradient", scores, width, keep=pull.keep)
         if self.fit_intercept:

@@ -249,7 +249,8 @@ class Certifier:
         """
         f = self.objective
         domain = make_feasible(f, pull)
-        V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
+        V = f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
+        np.negative(V, out=V)
         self.pulled = V
         if domain == 0.0:
             return
@@ -275,23 +276,26 @@ class Certifier:
             self.bound, self._best = bound, (value, V)
 
     def _mix(self, value, V, objective):
-        """The best point between the best dual so far and a new one.
+        """The best point between the best dual so far and a new one, in place of V.
 
         (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
         """
         penalty = self.objective.penalty
         old_value, old_V = self._best
-        direction = V - old_V
+        direction = np.subtract(V, old_V, out=V)
 
         def between(t):
-            at_t = old_V + t * direction
+            at_t = t * direction
+            at_t += old_V
             mixed = old_value + t * (value - old_value)
             model = penalty.conjugate_gradient(at_t)
             slope = value - old_value - np.vdot(model, direction)
             return mixed - penalty.conjugate(at_t)[0], slope
 
         t, bound = maximize_concave(between, 1.0, self.bound, objective)
-        return old_value + t * (value - old_value), old_V + t * direction, bound
+        direction *= t
+        direction += old_V
+        return old_value + t * (value - old_value), direction, bound
 
 
 def make_feasible(objective, pull):
@@ -309,9 +313,8 @@ def make_feasible(objective, pull):
             return 0.0
     elif f.fit_intercept:
         if not f.loss.smooth:
-            leeway = f.leeway(pull)
-            part = circulation(f.class_flows(pull), f.class_flows(leeway))
-            f.use_leeway(pull, part, leeway)
+            leeway = f.leeway_flows(pull)
+            f.use_leeway(pull, circulation(f.class_flows(pull), leeway))
         flows = f.class_flows(pull)
         factor, shift = balance_flows(flows, f.class_mass())
     return f.adjust_flows(pull, factor, shift)

@@ -344,24 +344,42 @@ class Objective(Layout):
     def leeway(self, pull):
         """pi_i times what a_ij can rise or fall by, for j != y[i], where it is free."""
         leeway = np.empty_like(pull)
+        for rows, some in self._leeway_blocks(pull):
+            leeway[rows] = some
+        return leeway
+
+    def leeway_flows(self, pull):
+        """`class_flows` of the leeway."""
+        if self.n_rows == 1:
+            return self.class_flows(self.leeway(pull))
+        flows = np.zeros((self.n_classes, self.n_classes))
+        for rows, some in self._leeway_blocks(pull):
+            _kernels.add_by_class(some, self.y[rows], flows)
+        np.fill_diagonal(flows, 0.0)
+        return flows
+
+    def _leeway_blocks(self, pull):
+        """Slices of the samples, and the leeway of each."""
         for rows in self.design.row_blocks(pull.itemsize * self.n_rows):
             share, dual = self.share[rows, None], np.abs(pull[rows])
             dual /= share
             if self.n_rows > 1:
                 dual[np.arange(len(dual)), self.y[rows]] = 0.0
-            np.multiply(self.loss.leeway(dual), share, out=leeway[rows])
-        return leeway
+            leeway = self.loss.leeway(dual)
+            leeway *= share
+            yield rows, leeway
 
-    def use_leeway(self, pull, part, leeway):
-        """Add part[y[i], j] * leeway[i, j] to what flows to class j, in place.
+    def use_leeway(self, pull, part):
+        """Add part[y[i], j] times the leeway to what flows to class j, in place.
 
         The true class is left to `adjust_flows`.
         """
         if self.n_rows == 1:
             # From class 0 to class 1, and back.
             part = np.array([[part[0, 1]], [-part[1, 0]]])
-        for rows in self.design.row_blocks(pull.itemsize * self.n_rows):
-            pull[rows] += part[self.y[rows]] * leeway[rows]
+        for rows, some in self._leeway_blocks(pull):
+            some *= part[self.y[rows]]
+            pull[rows] += some
 
     def adjust_flows(self, pull, factor, shift):
         """Scale and shift what flows between classes, in place.

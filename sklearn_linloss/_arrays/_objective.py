@@ -90,9 +90,12 @@ class ArrayObjective(Objective):
         leeway = self.loss.leeway(self._pairs(pull) / self._share)
         return self._rows(self._one(self._balanced(leeway * self._share)))
 
-    def use_leeway(self, pull, part, leeway):
+    def leeway_flows(self, pull):
+        return self.class_flows(self.leeway(pull))
+
+    def use_leeway(self, pull, part):
         part = self._of_true_class(part)
-        pairs = self._pairs(pull) + part * self._pairs(leeway)
+        pairs = self._pairs(pull) + part * self._pairs(self.leeway(pull))
         pull.array = self._one(self._balanced(pairs))
 
     def adjust_flows(self, pull, factor, shift):

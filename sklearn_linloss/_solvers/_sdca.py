@@ -96,15 +96,16 @@ def ascend(
     """Iterate until the tolerance is met, or `ends(iteration, gap, objective)`."""
     f = objective
     due = Checkpoints(ratio=1.2)
+    scores = pull = None
     while progress.proceeds(max_iter):
         ascent.iterate()
         # Rounded as it will be returned: that matters where the optimum is near zero.
-        theta = ascent.model().astype(objective.dtype).astype(np.float64)
+        theta = _rounded(ascent.model(), objective.dtype)
         scores = f.scores(theta)
         loss = f.loss_value(scores)
         value = loss + f.penalty_value(theta)
         theta, better = best_multiple(f, theta, scores, value, options.tol)
-        best.consider(theta.astype(objective.dtype).astype(np.float64), better)
+        best.consider(_rounded(theta, objective.dtype), better)
         # 5. Stop. The certificate costs two passes over X, this estimate none.
         distance = (ascent.gap(scores, loss) - (value - better)) / best.value
         progress.record(best.value, best.theta, distance)
@@ -115,15 +116,17 @@ def ascend(
             f = f.with_precision(np.float64)
             ascent = ascent.continued(f)
         if options.reached(distance) and due(progress.n_iter):
+            scores = None  # as large as what a certificate needs
             pull = ascent.pull()
             certificate = certifier.certify(best.theta, pull)
             if options.reached(certificate.criterion):
                 progress.amend(certificate.objective)
                 return SolverResult(certificate.theta, converged=True, pull=pull)
+            pull = None
             ascent.refresh()
         if ends is not None and ends(progress.n_iter, distance, best.value):
             break
-    pull = ascent.pull()
+    scores, pull = None, ascent.pull()
     criterion = certifier.criterion(best.theta, pull=pull)
     return SolverResult(best.theta, options.reached(criterion), pull)
 
@@ -174,8 +177,8 @@ class DualAscent:
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
         self._b_move = self._b.copy()
         self._moved = np.zeros(f.n_samples, np.bool_)
-        self._nap = np.ones(f.n_samples, np.int64)
-        self._wake = np.zeros(f.n_samples, np.int64)
+        self._nap = np.ones(f.n_samples, np.int32)
+        self._wake = np.zeros(f.n_samples, np.int32)
         self._epoch = 0
         in_rows = not f.loss.of_slacks and f.n_rows > 1
         self._scratch = (
@@ -244,6 +247,7 @@ class DualAscent:
         """Take dual variables, given as pi_i * a_i, and the model as anchor."""
         f = self._of_rows
         theta = f.join(*self._f.parts(theta))
+        del self.dual  # as large as what takes its place
         self.dual = f.multipliers(pull)
         self._W_anchor[:] = f.matrix(theta)
         self._b_anchor[:] = f.intercepts(theta).reshape(self._b.shape)
@@ -294,9 +298,9 @@ class DualAscent:
         dual_part, _ = f.dual_value(pull)(1.0)
         gap = value - dual_part - np.vdot(pull, scores)
         if f.penalty.convexity > 0.0 and self._proximal > 0.0:
-            W = self._W.astype(np.float64)
-            V = self._strength * W if self._U is None else self._U
-            V = V - self._proximal * self._W_anchor.astype(np.float64)
+            W = self._W.astype(np.float64, copy=False)
+            V = np.multiply(self._W_anchor, -self._proximal, dtype=np.float64)
+            V += self._strength * W if self._U is None else self._U
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
         return gap
 
@@ -395,6 +399,11 @@ class DualAscent:
             else:
                 self._U += step
                 self._W[:] = f.penalty.prox_rest(self._U, 1.0) / self._strength
+
+
+def _rounded(theta, dtype):
+    """`theta` in double precision, as it is in another."""
+    return theta.astype(dtype, copy=False).astype(np.float64, copy=False)
 
 
 def _moved(anchor, point, last, ahead):

@@ -124,8 +124,9 @@ def _couple(pairs):
     total = np.zeros(pairs.shape[1:])
     for k in range(n_rows):
         total += pairs[:, k]
-    np.negative(pairs, out=pairs)
-    pairs[np.arange(n_rows), np.arange(n_rows)] = total
+    for k in range(n_rows):  # of all at once NumPy would make a copy
+        np.negative(pairs[k], out=pairs[k])
+        pairs[k, k] = total[k]
 
 
 def _with_sides(H, n_rows):

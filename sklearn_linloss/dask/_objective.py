@@ -122,13 +122,12 @@ class DistributedObjective(Objective):
     def class_flows(self, pull):
         return self._ask("class_flows", pull)
 
-    def leeway(self, pull):
-        leeway = self._rows("leeway", pull)
-        self._maybe("class_flows", leeway)
-        return leeway
+    def leeway_flows(self, pull):
+        self._maybe("class_flows", pull)
+        return self._ask("leeway_flows", pull)
 
-    def use_leeway(self, pull, part, leeway):
-        self._on_workers.tell("use_leeway", pull, part, leeway)
+    def use_leeway(self, pull, part):
+        self._on_workers.tell("use_leeway", pull, part)
         pull.changed()
 
     def adjust_flows(self, pull, factor, shift):

@@ -2,10 +2,13 @@
 
     python benchmarks/memory.py
     LINLOSS_DATA=folder python benchmarks/memory.py --folder
+    python benchmarks/memory.py --arrays
 
 The first prints the table of README.md for one gigabyte of float32 on disk, mapped into
 memory and written to a temporary directory; the second for some data sets of a folder.
 Counted is anonymous memory, every 2 ms: pages of the file are not. Needs Linux.
+The third counts by tracemalloc what fits of generated data hold beside X, in arrays of
+n K + K d float64, and prints it over its bound: 6 of them and 2 d^2 numbers.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import ctypes
 import tempfile
 import threading
 import time
+import tracemalloc
 import warnings
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,6 +48,8 @@ FOLDER = [
     ("letter", "minmax", "float64", SVMClassifier, {"solver": "newton"}),
     ("usps", "minmax", "float64", SVMClassifier, {"solver": "newton"}),
 ]
+# n, d, K
+SHAPES = [(20000, 60, 12), (20000, 30, 60), (30000, 20, 3), (50000, 50, 2)]
 MB = 2**20
 
 
@@ -105,6 +111,37 @@ def measure_named(name, scale, dtype, make, params):
     return measure(*data_folder.load(name, scale, dtype), make, params)
 
 
+def arrays_of(n, d, n_classes, model):
+    """What a fit holds, in arrays of n K + K d float64, and over its bound."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % n_classes
+    X = 3.0 / np.sqrt(d) * rng.standard_normal((n_classes, d))[y]
+    X += rng.standard_normal((n, d))
+    warnings.simplefilter("ignore")
+    model.fit(X, y)  # compiles
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    model.fit(X, y)
+    held = (tracemalloc.get_traced_memory()[1] - before) / 8
+    tracemalloc.stop()
+    state = n * n_classes + n_classes * d
+    return held / state, held / (6 * state + 2 * d * d)
+
+
+def print_arrays():
+    models = [
+        ("softmax", SoftmaxClassifier(random_state=0)),
+        ("hinge", SVMClassifier(random_state=0)),
+        ("squared hinge", SVMClassifier("squared_hinge", random_state=0)),
+    ]
+    print("| n x d x K | loss | arrays | over the bound |\n" + "|---" * 4 + "|")
+    for shape in SHAPES:
+        for name, model in models:
+            held, part = arrays_of(*shape, model)
+            data = " x ".join(map(str, shape))
+            print(f"| {data} | {name} | {held:.1f} | {part:.2f} |", flush=True)
+
+
 def write(path):
     n, d = SHAPE
     rng = np.random.default_rng(0)
@@ -119,8 +156,13 @@ def write(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", action="store_true")
+    parser.add_argument("--arrays", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.arrays:
+        print_arrays()
+        return
     heads = ["model", "X, MB", "n K + K d in float64, MB", "fit, MB", "predict, MB"]
-    if parser.parse_args().folder:
+    if arguments.folder:
         print("| data | " + " | ".join(heads) + " |\n" + "|---" * 6 + "|")
         jobs = [(measure_named, f"| {fit[0]} ", fit) for fit in FOLDER]
     else:

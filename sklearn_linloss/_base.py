@@ -274,9 +274,10 @@ class LinearLossClassifier(
         weight = check_weight(sample_weight, X)
         callbacks = begin_callbacks(self, X, y, sample_weight)
         problem, settings = weigh(X, y, weight, self.class_weight), settings_of(self)
+        del weight  # the problem has its own
         shape = problem.n_rows, problem.X.shape[1]
         problem = problem.without_empty_columns()
-        W, b = self._start(previous, problem.classes, shape, coef_init, intercept_init)
+        start = self._start(previous, problem.classes, shape, coef_init, intercept_init)
         solver = problem.choose_solver(settings)
         warn_of_unread(self, solver)
         options = replace(options_of(self), clock=clock)
@@ -290,7 +291,8 @@ class LinearLossClassifier(
         progress = self._progress(
             objective, solver, settings, options, held_out, callbacks
         )
-        fit = Fit(objective, solver, objective.pack(W, b), options, progress)
+        start = objective.pack(*start)
+        fit = Fit(objective, solver, start, options, progress)
         self._take_fit(fit, objective, problem.classes, progress, X)
         if callbacks is not None:
             callbacks.finish()

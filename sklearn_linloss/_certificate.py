@@ -155,24 +155,25 @@ class Certifier:
         if scores is None:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
         if pull is not None and not f.loss.smooth:
-            value, gradient = f.loss_value(scores), pull
-        elif loss is None:
-            value, gradient = f.loss_gradient(scores)
-        else:
-            value, gradient = loss[0], loss[1].copy()
+            loss = f.loss_value(scores), pull
         if f.penalty.is_zero:
+            value, gradient = f.loss_gradient(scores) if loss is None else loss
             criterion = self._stationarity(theta, gradient)
             if not f.loss.smooth:
                 criterion = max(criterion, self._slackness(value, gradient, scores))
             return Certificate(theta, value, criterion)
         if f.fit_intercept and f.loss.smooth:
-            shift, value, gradient = self._fit_intercept(
-                scores, value, gradient, unbalanced
-            )
+            shift, value, gradient = self._fit_intercept(scores, loss, unbalanced)
             theta = theta.copy()
             f.intercepts(theta)[:] += shift
+        else:
+            value, gradient = f.loss_gradient(scores) if loss is None else loss
         objective = value + f.penalty_value(theta)
-        self.raise_bound(gradient if pull is None else pull, objective)
+        if pull is None:
+            known = loss is not None and gradient is loss[1]
+            pull = gradient.copy() if known else gradient
+        del scores, gradient  # as large as what follows
+        self.raise_bound(pull, objective)
         return Certificate(theta, objective, float(self.gap(objective)))
 
     def criterion(self, theta, value=None, **known):
@@ -213,9 +214,13 @@ class Certifier:
         excess = max(value - dual_value - work, 0.0)
         return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
-    def _fit_intercept(self, scores, value, gradient, unbalanced):
-        """Newton steps on the intercept over fixed coefficients."""
+    def _fit_intercept(self, scores, loss, unbalanced):
+        """Newton steps on the intercept over fixed coefficients.
+
+        Returns what they add to it, and the loss as `certify` takes it.
+        """
         f = self.objective
+        value, gradient = f.loss_gradient(scores) if loss is None else loss
         total = np.zeros(f.n_rows)
         for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
@@ -226,15 +231,15 @@ class Certifier:
             if -(slope @ step) <= RULES.negligible * value:
                 break
             for _ in range(RULES.halvings):
-                trial = scores + step
-                trial_value, trial_gradient = f.loss_gradient(trial)
-                if trial_value < value:
+                trial, slopes = f.loss_gradient(scores, shift=total + step)
+                if trial < value:
                     break
+                slopes = None  # before others are made
                 step *= 0.5
             else:
                 break
             total += step
-            scores, value, gradient = trial, trial_value, trial_gradient
+            value, gradient, slopes = trial, slopes, None
         return total, value, gradient
 
     def raise_bound(self, pull, objective):
@@ -244,7 +249,8 @@ class Certifier:
         """
         f = self.objective
         domain = make_feasible(f, pull)
-        V = -f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
+        V = f.penalised(f.backward(pull.astype(self._dtype, copy=False)))
+        np.negative(V, out=V)
         self.pulled = V
         if domain == 0.0:
             return
@@ -270,23 +276,26 @@ class Certifier:
             self.bound, self._best = bound, (value, V)
 
     def _mix(self, value, V, objective):
-        """The best point between the best dual so far and a new one.
+        """The best point between the best dual so far and a new one, in place of V.
 
         (-sum pi L*, V) interpolates linearly, and the first part only gains by that.
         """
         penalty = self.objective.penalty
         old_value, old_V = self._best
-        direction = V - old_V
+        direction = np.subtract(V, old_V, out=V)
 
         def between(t):
-            at_t = old_V + t * direction
+            at_t = t * direction
+            at_t += old_V
             mixed = old_value + t * (value - old_value)
             model = penalty.conjugate_gradient(at_t)
             slope = value - old_value - np.vdot(model, direction)
             return mixed - penalty.conjugate(at_t)[0], slope
 
         t, bound = maximize_concave(between, 1.0, self.bound, objective)
-        return old_value + t * (value - old_value), old_V + t * direction, bound
+        direction *= t
+        direction += old_V
+        return old_value + t * (value - old_value), direction, bound
 
 
 def make_feasible(objective, pull):
@@ -304,9 +313,8 @@ def make_feasible(objective, pull):
             return 0.0
     elif f.fit_intercept:
         if not f.loss.smooth:
-            leeway = f.leeway(pull)
-            part = circulation(f.class_flows(pull), f.class_flows(leeway))
-            f.use_leeway(pull, part, leeway)
+            leeway = f.leeway_flows(pull)
+            f.use_leeway(pull, circulation(f.class_flows(pull), leeway))
         flows = f.class_flows(pull)
         factor, shift = balance_flows(flows, f.class_mass())
     return f.adjust_flows(pull, factor, shift)

@@ -16,16 +16,16 @@ from copy import copy
 from functools import cached_property, partial
 
 import numpy as np
-from scipy import sparse
 
 from . import _kernels
+from ._flows import Flows
 from ._layout import Layout
 
 # Of the square of a feature in single precision: less is no variance.
 _ROUNDING_OF_SINGLE = 1e-14
 
 
-class Objective(Layout):
+class Objective(Flows, Layout):
     """F for one data set.
 
     Parameters
@@ -230,14 +230,18 @@ class Objective(Layout):
 
         return sum(self.design.over_parts(part, scores.size))
 
-    def loss_gradient(self, scores, width=0.0):
-        """sum_i pi_i L_i and pi_i dL_i/dscores, shape (n_samples, n_rows)."""
+    def loss_gradient(self, scores, width=0.0, shift=None):
+        """sum_i pi_i L_i and pi_i dL_i/dscores, shape (n_samples, n_rows).
+
+        The scores of all samples may have a `shift`, of shape (n_rows,).
+        """
         gradient = np.empty_like(scores)
         scores, slopes = self.vector_form(scores), self.vector_form(gradient)
 
         def part(rows):
+            at = scores[rows] if shift is None else scores[rows] + shift
             return self.loss.total_gradient(
-                scores[rows], self.y[rows], self.share[rows], slopes[rows], width
+                at, self.y[rows], self.share[rows], slopes[rows], width
             )
 
         return sum(self.design.over_parts(part, scores.size)), gradient
@@ -325,54 +329,6 @@ class Objective(Layout):
 
         return at
 
-    def class_flows(self, pull):
-        """flows[k, j] = sum of pull[i, j] over the samples of class k, for j != k.
-
-        `pull` holds pi_i * a_i. In the one-row form the single flow of a class goes to
-        the other class.
-        """
-        if self.n_rows == 1:
-            mass = np.bincount(self.y, weights=np.abs(pull[:, 0]), minlength=2)
-            return np.diag(mass)[::-1].T
-        flows = self._by_class @ pull
-        np.fill_diagonal(flows, 0.0)
-        return flows
-
-    def leeway(self, pull):
-        """pi_i times what a_ij can rise or fall by, for j != y[i], where it is free."""
-        leeway = np.empty_like(pull)
-        for rows in self.design.row_blocks(pull.itemsize * self.n_rows):
-            share, dual = self.share[rows, None], np.abs(pull[rows])
-            dual /= share
-            if self.n_rows > 1:
-                dual[np.arange(len(dual)), self.y[rows]] = 0.0
-            np.multiply(self.loss.leeway(dual), share, out=leeway[rows])
-        return leeway
-
-    def use_leeway(self, pull, part, leeway):
-        """Add part[y[i], j] * leeway[i, j] to what flows to class j, in place.
-
-        The true class is left to `adjust_flows`.
-        """
-        if self.n_rows == 1:
-            # From class 0 to class 1, and back.
-            part = np.array([[part[0, 1]], [-part[1, 0]]])
-        for rows in self.design.row_blocks(pull.itemsize * self.n_rows):
-            pull[rows] += part[self.y[rows]] * leeway[rows]
-
-    def adjust_flows(self, pull, factor, shift):
-        """Scale and shift what flows between classes, in place.
-
-        pull[i, j] becomes pull[i, j] * factor[k, j] + pi_i * shift[k, j] with k = y[i],
-        for j != k. Returns the largest scale that leaves the result in the domain of
-        the conjugates.
-        """
-        largest, largest_sum = _kernels.adjust_flows(
-            self.vector_form(pull), self.y, self.share, factor, shift
-        )
-        size = self.loss.dual_size(largest, largest_sum)
-        return 1.0 / size if size > 0.0 else np.inf
-
     def within_domain(self, pull, other):
         """pi_i * a_i of `pull` where a_i is in the domain of L_i*, else of `other`."""
         dual = pull / self.share[:, None]
@@ -389,9 +345,14 @@ class Objective(Layout):
 
         `pull` is what `loss_gradient` wrote: it determines the second derivatives.
         """
-        return self.loss.intercept_hessian(
-            pull, self.y, self.share, lambda rows: self._by_class @ rows
-        )
+
+        def part(rows):
+            y = self.y[rows]
+            return self.loss.intercept_hessian(
+                pull[rows], y, self.share[rows], partial(self._sums_by_class, y)
+            )
+
+        return sum(self.design.over_parts(part, pull.size))
 
     def class_mass(self):
         """Sum of the shares of the samples of each class."""
@@ -492,20 +453,12 @@ class Objective(Layout):
 
         `second` holds second derivatives as the loss has them.
         """
-        return self.loss.coupling(
-            second, self.share, lambda rows: self._by_class @ rows
-        )
 
-    @property
-    def _by_class(self):
-        """Indicators of the samples of each class, a CSR of shape (K, n_samples)."""
-        if "by_class" not in self.workspace:
-            order = np.argsort(self.y, kind="stable")
-            ends = np.cumsum(np.bincount(self.y, minlength=self.n_classes))
-            shape = self.n_classes, self.n_samples
-            parts = np.ones(self.n_samples), order, np.append(0, ends)
-            self.workspace["by_class"] = sparse.csr_matrix(parts, shape=shape)
-        return self.workspace["by_class"]
+        def part(rows):
+            sums_by_class = partial(self._sums_by_class, self.y[rows])
+            return self.loss.coupling(second[rows], self.share[rows], sums_by_class)
+
+        return sum(self.design.over_parts(part, second.size))
 
     # -- passes over rows in an order -------------------------------------------------
 

@@ -14,6 +14,7 @@ ROOMS = [
     {"_jit"},
     {"_kernels"},
     {
+        "_flows",
         "_layout",
         "_losses",
         "_penalty",

@@ -61,7 +61,8 @@ class ArrayObjective(Objective):
         values, _ = self._terms(scores, width)
         return self._mean(values)
 
-    def loss_gradient(self, scores, width=0.0):
+    def loss_gradient(self, scores, width=0.0, shift=None):
+        scores = scores if shift is None else scores + shift
         values, a = self._terms(scores, width)
         return self._mean(values), self._pull(a)
 
@@ -89,9 +90,12 @@ class ArrayObjective(Objective):
         leeway = self.loss.leeway(self._pairs(pull) / self._share)
         return self._rows(self._one(self._balanced(leeway * self._share)))
 
-    def use_leeway(self, pull, part, leeway):
+    def leeway_flows(self, pull):
+        return self.class_flows(self.leeway(pull))
+
+    def use_leeway(self, pull, part):
         part = self._of_true_class(part)
-        pairs = self._pairs(pull) + part * self._pairs(leeway)
+        pairs = self._pairs(pull) + part * self._pairs(self.leeway(pull))
         pull.array = self._one(self._balanced(pairs))
 
     def adjust_flows(self, pull, factor, shift):

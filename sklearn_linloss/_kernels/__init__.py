@@ -38,6 +38,7 @@ from ._interior import (
     weigh_pairs,
 )
 from ._losses import (
+    add_by_class,
     adjust_flows,
     entropy,
     loss_gradient,
@@ -83,6 +84,7 @@ __all__ = [
     "SgdPast",
     "SgdState",
     "Terms",
+    "add_by_class",
     "add_pair_grams",
     "adjust_flows",
     "aim_at_centre",

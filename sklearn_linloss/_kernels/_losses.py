@@ -220,6 +220,14 @@ def adjust_flows(pull, y, weight, factor, shift):
 
 
 @jit
+def add_by_class(rows, y, total):
+    """Add row i to row y[i] of the totals."""
+    for i in range(len(rows)):
+        for j in range(rows.shape[1]):
+            total[y[i], j] += rows[i, j]
+
+
+@jit
 def entropy(pull, y, weight, scale):
     """-sum_i pi_i L_i*(scale * a_i) of the softmax and its derivative in `scale` > 0.
 

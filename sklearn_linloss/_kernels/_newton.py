@@ -68,15 +68,31 @@ def bend_pairs(X, starts, other, y, second, W, b, total, b_total):
             total[k, f] -= pull * X[i, f]
 
 
+@inlined
+def _add_gram(rows, k, j, grams, sides, corner):
+    """Add the products of the columns of some rows, of which the last is the 1."""
+    product = np.dot(rows.T, rows)
+    last = len(product) - 1
+    # In loops: statements on slices would take seconds more to compile.
+    for f in range(last):
+        for g in range(last):
+            grams[k, j, f, g] += product[f, g]
+        sides[k, j, f] += product[f, last]
+    corner[k, j] += product[last, last]
+
+
 @jit
-def add_pair_grams(loss, X, centre, by_class, counts, weight, second, grams):
+def add_pair_grams(
+    loss, X, centre, by_class, counts, weight, second, grams, sides, corner
+):
     """Add sum_i w_i z_i z_i^T for each pair of classes (k, j) to grams[k, j].
 
-    z_i is (x_i - centre, 1). For the hinges the pairs are those of the true class k
-    with the others, w_i = second[i, j] for samples of class k. For the softmax they are
-    all pairs j > k, and `second` holds the probabilities: w_i = weight[i] p_ik p_ij.
-    The one-row form has one pair of all samples, w_i = second[i, 0]. `by_class` has the
-    samples sorted by their true class, `counts` how many there are of each.
+    z_i is x_i - centre; sums of w_i z_i go to `sides`, and those of w_i to `corner`.
+    For the hinges the pairs are those of the true class k with the others, w_i =
+    second[i, j] for samples of class k. For the softmax they are all pairs j > k, and
+    `second` holds the probabilities: w_i = weight[i] p_ik p_ij. The one-row form has
+    one pair of all samples, w_i = second[i, 0]. `by_class` has the samples sorted by
+    their true class, `counts` how many there are of each.
     """
     check_code(loss)
     n, n_features = X.shape
@@ -104,14 +120,10 @@ def add_pair_grams(loss, X, centre, by_class, counts, weight, second, grams):
                 block[filled, n_features] = root
                 filled += 1
                 if filled == _GRAM_BLOCK:
-                    # In one statement it would take three seconds more to compile.
-                    total = grams[k, j]
-                    total += np.dot(block.T, block)
+                    _add_gram(block, k, j, grams, sides, corner)
                     filled = 0
             if filled > 0:
-                part = block[:filled]
-                total = grams[k, j]
-                total += np.dot(part.T, part)
+                _add_gram(block[:filled], k, j, grams, sides, corner)
         if n_rows > 1 and loss != SOFTMAX:
             first = last
 

@@ -76,13 +76,13 @@ class Softmax(CompiledLoss):
         the kernels of Newton's method take.
         """
         p = self.probabilities_of(pull, y, share)
-        return p if p.shape[1] > 1 else share[:, None] * p * (1.0 - p)
+        return p if p.shape[1] > 1 else _bends(p, share)
 
     def class_curvature(self, second, share):
         """The diagonal of pi_i (Hessian of L_i), shape (n_samples, n_rows)."""
         if second.shape[1] == 1:
             return second
-        return share[:, None] * second * (1.0 - second)
+        return _bends(second, share)
 
     def coupling(self, second, share, sum_by_class):
         """Sum over the samples of pi_i (Hessian of L_i), shape (n_rows, n_rows)."""
@@ -93,10 +93,10 @@ class Softmax(CompiledLoss):
 
     def bend(self, second, share, dtype):
         """The map of changes of the scores by pi_i (Hessian of L_i), in place."""
-        p = second.astype(dtype)
+        p = second.astype(dtype, copy=False)
         if p.shape[1] == 1:
             return lambda change: np.multiply(change, p, out=change)
-        weighted = (share[:, None] * second).astype(dtype)
+        weighted = (share[:, None] * second).astype(dtype, copy=False)
 
         def bent(change):
             change -= np.einsum("ik,ik->i", p, change)[:, None]
@@ -111,6 +111,13 @@ def probabilities(scores):
     proba = np.exp(scores - scores.max(axis=-1, keepdims=True))
     proba /= proba.sum(axis=-1, keepdims=True)
     return proba
+
+
+def _bends(p, share):
+    """share * p * (1 - p)."""
+    bends = share[:, None] * p
+    bends *= 1.0 - p
+    return bends
 
 
 def _xlogx(p):

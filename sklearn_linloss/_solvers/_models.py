@@ -12,9 +12,15 @@ from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 
 
-def model_of(f):
-    """The model of the data part of an objective."""
-    return (AugmentedHinge if f.loss.of_slacks else SmoothModel)(f)
+def model_of(f, pull=None, width=0.0):
+    """The model of the data part of an objective, with pi_i times first multipliers of
+    the hinge where there are such, and the width of its augmented Lagrangian, in
+    margins.
+    """
+    model = (AugmentedHinge if f.loss.of_slacks else SmoothModel)(f)
+    if pull is not None:
+        model.start_from(pull, width)
+    return model
 
 
 class Anchor:
@@ -61,6 +67,11 @@ class SmoothModel:
     def start_from(self, pull, width):
         """Nothing: the model has no multipliers."""
 
+    def let_go(self):
+        """Nothing: what `expand` gives is the caller's."""
+
+    let_go_of_second = let_go
+
     def pull(self, scores):
         """None: the certificate then takes the gradient of the loss."""
         return None
@@ -99,8 +110,8 @@ class AugmentedHinge:
         self._largest_variance = feature_metric(f).max()
         self._unit = f.loss.delta  # of the width
         self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
-        self._multipliers = f.zero_rows()
-        self._pull, self._second = f.zero_rows(), f.zero_rows()
+        self._multipliers = None if f.loss.smooth else f.zero_rows()
+        self._pull = self._second = None
         self._steps = 0
         self._short = 0
 
@@ -147,7 +158,11 @@ class AugmentedHinge:
         """Value of the data part, its gradient in the scores, and the second
         derivatives as `add_pair_grams` takes them.
         """
-        arrays = self._multipliers, self._pull, self._second
+        if self._pull is None:
+            self._pull = self._f.zero_rows()
+        if self._second is None:
+            self._second = self._f.zero_rows()
+        arrays = self._at_width(scores), self._pull, self._second
         value = self._f.augmented(scores, self._width, *arrays)
         return value, self._pull, self._second
 
@@ -155,7 +170,22 @@ class AugmentedHinge:
         """Value of the data part at scores + t * change, and its derivative, as a
         function of t.
         """
-        return self._f.augmented_on_line(scores, change, self._width, self._multipliers)
+        multipliers = self._at_width(scores)
+        return self._f.augmented_on_line(scores, change, self._width, multipliers)
+
+    def let_go(self):
+        """Free the arrays that `expand` gave."""
+        self._pull = self._second = None
+
+    def let_go_of_second(self):
+        """Free the second derivatives alone."""
+        self._second = None
+
+    def _at_width(self, scores):
+        """The multipliers. A width of 0 takes any in their place: the scores, which are
+        at hand.
+        """
+        return scores if self._width == 0.0 else self._multipliers
 
     def pull(self, scores):
         """The maximisers t, times pi_i: a dual point for the certificate."""

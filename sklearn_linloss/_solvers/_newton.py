@@ -160,12 +160,15 @@ def _solve(f, theta, certifier, options, progress):
             needed = not f.loss.smooth or (sent_back and not by_secants)
             pull = result.pull if needed else None
             width = RULES.width_after_ascent
+            del result  # its dual variables may be needed no longer
         if not (f.loss.smooth or _only_by_pairs(f)) and is_separated(f, best.value):
             by_secants = False  # a matrix of the few active pairs is small
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
             leaves = partial(pairs_are_few, f, least)
-            result, ended = descend(f, theta, pull, width, *common, leaves)
+            model = model_of(f, pull, width)
+            pull = result = None  # as large as what the steps need
+            result, ended = descend(f, theta, model, *common, leaves)
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
@@ -224,11 +227,11 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress):
     """
     progress.enter("Newton steps")
     scores = f.scores(theta, np.float64)
-    model = model_of(f)
-    if pull is not None:
-        model.start_from(pull, width)
+    model = model_of(f, pull, width)
     steps = _Steps(f, model, theta, options)
     while progress.proceeds(options.max_iter):
+        if f.loss.smooth:
+            pull = None  # none is asked for where the steps end
         step = steps.take(f, theta, scores)  # 2 to 4
         if step is None:
             return SolverResult(best.theta, converged=False, pull=pull), False
@@ -241,6 +244,7 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress):
         criterion = certifier.gap(best.value)
         far = target > 0.0 and not within_reach(decrement, target)
         if model.worth_certifying(decrement, criterion * best.value, far):
+            model.let_go_of_second()
             certificate = certifier.certify(theta, pull, scores)
             best.consider(certificate.theta, certificate.objective)
             criterion = certifier.gap(best.value)
@@ -282,6 +286,7 @@ class _Steps:
             return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
+        del pull  # of the softmax, as large as what the system needs
         gradient += anchor.gradient(theta)
         value += anchor.value(theta)
         # 3. Direction.

@@ -163,7 +163,7 @@ class PairSystem:
         def fill(k):
             own = order[ends[k] : ends[k + 1]]
             rows = np.full((len(own), f.n_features + 1), f.fit_intercept, f.dtype)
-            rows[:, :-1] = self._X[sample[own]] - centre
+            np.subtract(self._X[sample[own]], centre, out=rows[:, :-1])
             rows *= np.sqrt(weight[own], dtype=f.dtype)[:, None]
             blocks[k] = rows.T @ rows
 

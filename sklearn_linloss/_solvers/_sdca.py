@@ -111,7 +111,7 @@ def ascend(
     """Iterate until the tolerance is met, or `ends(iteration, gap, objective)`."""
     f = objective
     due, due_anyway = Checkpoints(ratio=1.2), Checkpoints(RULES.ratio, RULES.first)
-    scores = None
+    scores = pull = None
     while progress.proceeds(max_iter):
         ascent.iterate(scores)
         # Rounded as it will be returned: that matters where the optimum is near zero.
@@ -134,18 +134,20 @@ def ascend(
         n_iter = progress.n_iter
         doubtful = is_separated(f, best.value) and due_anyway(n_iter)
         if (options.reached(distance) and due(n_iter)) or doubtful:
+            # Those of this very model may be known; no others are kept, which are as
+            # large as what a certificate needs.
+            if best.theta is not theta or scores.dtype != np.float64:
+                scores = None
             pull = ascent.pull()
-            # Those of this very model may be known.
-            exact = best.theta is theta and scores.dtype == np.float64
-            known = scores if exact else None
-            certificate = certifier.certify(best.theta, pull, known)
+            certificate = certifier.certify(best.theta, pull, scores)
             if options.reached(certificate.criterion):
                 progress.amend(certificate.objective)
                 return SolverResult(certificate.theta, converged=True, pull=pull)
+            pull = None
             ascent.refresh()
         if ends is not None and ends(n_iter, distance, best.value):
             break
-    pull = ascent.pull()
+    scores, pull = None, ascent.pull()
     criterion = certifier.criterion(best.theta, pull=pull)
     return SolverResult(best.theta, options.reached(criterion), pull)
 
@@ -159,8 +161,8 @@ class _Naps:
     """Stage 2: rows that do not move sleep for 2, 4, 8, 16, then 20 epochs."""
 
     def __init__(self, n_samples):
-        self._nap = np.ones(n_samples, np.int64)
-        self._wake = np.zeros(n_samples, np.int64)
+        self._nap = np.ones(n_samples, np.int32)
+        self._wake = np.zeros(n_samples, np.int32)
         self._epoch = 0
 
     def look(self, movable):
@@ -311,6 +313,7 @@ class DualAscent:
         """Take dual variables, given as pi_i * a_i, and the model as anchor."""
         f = self._of_rows
         theta = f.join(*self._f.parts(theta))
+        del self.dual  # as large as what takes its place
         self.dual = f.multipliers(pull)
         self._W_anchor[:] = f.matrix(theta)
         self._b_anchor[:] = f.intercepts(theta).reshape(self._b.shape)
@@ -366,7 +369,8 @@ class DualAscent:
                 # alpha W - V is the pull of the anchor.
                 pulled = self._proximal * (W - self._W_anchor)
                 return gap + 0.5 * np.vdot(pulled, pulled) / f.penalty.convexity
-            V = self._U - self._proximal * self._W_anchor.astype(np.float64)
+            V = np.multiply(self._W_anchor, -self._proximal, dtype=np.float64)
+            V += self._U
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
         return gap
 

@@ -72,20 +72,16 @@ class Descent:
     ----------
     f : Objective
     theta : ndarray
-    pull : ndarray of shape (n_samples, n_rows) or None
-        pi_i times the first multipliers of the hinge.
-    width : float
-        Of the augmented Lagrangian, in margins.
+    model : SmoothModel or AugmentedHinge
+        That of the loss.
     options : Options
     """
 
-    def __init__(self, f, theta, pull, width, options):
+    def __init__(self, f, theta, model, options):
         self._f = f
         self._options = options
         self._metric = None
-        self._model = model_of(f)
-        if pull is not None:
-            self._model.start_from(pull, width)
+        self._model = model
         self._anchor = Anchor(f, theta)
         self._pairs = deque(maxlen=RULES.memory)
         self._steps = self._renewal = 0
@@ -111,6 +107,7 @@ class Descent:
 
     def refresh(self):
         """Compute the scores, and what follows, free of accumulated rounding."""
+        self.scores = None  # before there are two
         self.scores = self._f.scores(self.theta, np.float64)
         self._evaluate()
 
@@ -139,13 +136,16 @@ class Descent:
         What the present one lacks most is the gradient along features that vary much. A
         few iterations of dual ascent remove that, until the rest is at most `target`.
         """
-        pull, rest = self.pull(), self.gap - (self.value - value)
+        pull, rest = None, self.gap - (self.value - value)
         if rest <= target or not self._ascends:
-            return pull, rest
+            return self.pull(), rest
         f = self._f
         rng = np.random.default_rng(self._options.seed)
         ascent = DualAscent(f, rng, accelerated=False)
         ascent.start_from(self._pull, self.theta)
+        # As large as the dual variables of the ascent, and of its results.
+        self._pull = self._second = None
+        self._model.let_go()
         for _ in range(RULES.most_ascent):
             ascent.settle(rest / value)
             ascent.iterate()
@@ -155,9 +155,11 @@ class Descent:
             before, rest = rest, value - dual_value + f.penalty_value(ascent.model())
             if rest < before:
                 pull = nearer
+            del nearer
             if rest <= target or rest > RULES.left * before:
                 break
-        return pull, min(rest, before)
+        _, self._pull, self._second = self._model.expand(self.scores)
+        return self.pull() if pull is None else pull, min(rest, before)
 
     def step(self):
         """One step; returns its length."""
@@ -182,6 +184,7 @@ class Descent:
         self.theta = self.theta + length * move
         change *= length
         self.scores += change
+        del change  # as large as the next multipliers
         self._evaluate()
         if self._model.balance(self._infeasible, self._slackness):
             anchor.point = self.theta
@@ -265,14 +268,14 @@ class Descent:
         return direction
 
 
-def descend(f, theta, pull, width, best, certifier, options, progress, leaves):
+def descend(f, theta, model, best, certifier, options, progress, leaves):
     """Steps until the tolerance is met, or exact steps are the better ones.
 
     Parameters
     ----------
     leaves : callable
         (descent, steps so far, objective) -> whether they are.
-    f, theta, pull, width, best, certifier, options, progress
+    f, theta, model, best, certifier, options, progress
         As `Descent` and solvers take them.
 
     Returns
@@ -283,7 +286,7 @@ def descend(f, theta, pull, width, best, certifier, options, progress, leaves):
         Whether it ends the fit.
     """
     progress.enter("quasi-Newton steps")
-    descent = Descent(f, theta, pull, width, options)
+    descent = Descent(f, theta, model, options)
     begun = progress.n_iter
     asked = np.inf  # the estimated gap that asks for the next certificate
     lowest, nearest, since = np.inf, np.inf, 0
@@ -300,6 +303,7 @@ def descend(f, theta, pull, width, best, certifier, options, progress, leaves):
             if rest <= target:
                 criterion = _certify(descent, pull, best, certifier)
                 rest = criterion * best.value
+            del pull
             asked = RULES.nearer * gap
             if rest > target:
                 asked = min(asked, gap * target / rest)
@@ -323,11 +327,11 @@ def descend(f, theta, pull, width, best, certifier, options, progress, leaves):
 def solve(f, theta, certifier, options, progress):
     """These steps alone; stalled where double precision does not help either."""
     best = Best(theta, f.value(theta, np.float64))
-    pull, width = options.pull, NEWTON_RULES.width_after_fit
+    model = model_of(f, options.pull, NEWTON_RULES.width_after_fit)
     leaves = partial(pairs_are_few, f, np.inf)
     while progress.proceeds(options.max_iter):
         result, ended = descend(
-            f, theta, pull, width, best, certifier, options, progress, leaves
+            f, theta, model, best, certifier, options, progress, leaves
         )
         if ended:
             return result
@@ -335,7 +339,8 @@ def solve(f, theta, certifier, options, progress):
             return replace(result, theta=best.theta)
         # Rounding to single precision may be what keeps the steps short.
         f = f.with_precision(np.float64)
-        theta, pull = result.theta, result.pull
+        model = model_of(f, result.pull, NEWTON_RULES.width_after_fit)
+        theta = result.theta
     return SolverResult(best.theta, converged=False)
 
 

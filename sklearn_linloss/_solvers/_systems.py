@@ -1,7 +1,7 @@
 """The linear algebra of Newton's method, by coefficients or by active pairs."""
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, get_blas_funcs
@@ -27,6 +27,7 @@ class Rules:
     # difference: that loses its square to rounding (0022).
     largest_offset: float = 1e3
     rows: int = 256  # that are held at a time, with all their products (0013)
+    mirrored: int = 64  # rows of a triangle that are copied at once
 
 
 RULES = Rules()
@@ -37,37 +38,36 @@ def hessian(f, second, sample=None):
 
     Those of a weighted `sample`, (rows, weights), estimate them.
     """
-    K, d = f.n_rows, f.n_features
-    blocks = _blocks(f, second, sample)
-    H = np.empty((f.size, f.size))
-    n_penalised = f.n_penalised
-    first = f.design.features_first
-    inner = (2, 0, 3, 1) if first else (0, 2, 1, 3)
-    corner = blocks[:, :, :d, :d].transpose(inner)
-    H[:n_penalised, :n_penalised] = corner.reshape(n_penalised, n_penalised)
-    if f.fit_intercept:
+    H = _hessian(f, second, sample)
+    if not f.fit_intercept:
+        return np.ascontiguousarray(H[: f.size, : f.size])
+    if f.n_rows > 1:
         # A common constant of all classes has no effect; this makes it definite.
-        common = (K > 1) * blocks[:, :, d, d].trace() / K
-        H[n_penalised:, n_penalised:] = blocks[:, :, d, d] + common
-        side = blocks[:, :, :d, d].transpose((2, 0, 1) if first else (0, 2, 1))
-        H[:n_penalised, n_penalised:] = side.reshape(n_penalised, K)
-        H[n_penalised:, :n_penalised] = H[:n_penalised, n_penalised:].T
+        corner = H[f.n_penalised :, f.n_penalised :]
+        corner += corner.trace() / f.n_rows
     return H
 
 
-def _blocks(f, second, sample, features=None):
-    """The same for each pair of classes, of the features, all or some, and a constant
-    1.
+def _hessian(f, second, sample, features=None):
+    """The same of the features, all or some, and of an intercept for each class.
+
+    It is large beside the scores: there is one such matrix at a time.
     """
-    if f.design.only_products:
-        return f.hessian_blocks(second)
     K, d = f.n_rows, f.n_features if features is None else len(features)
+    first, size = f.design.features_first, K * (d + 1)
+    if f.design.only_products:
+        H, blocks = np.empty((size, size)), f.hessian_blocks(second)
+        grams, sides, corner = _by_pairs(H, K, first)
+        grams[:], sides[:] = blocks[:, :, :d, :d], blocks[:, :, :d, d]
+        corner[:] = blocks[:, :, d, d]
+        return _with_sides(H, K)
     centre = f.mean if f.mean is not None else np.zeros(f.n_features)
     centre = centre if features is None else centre[features]
-    shape = K, K, d + 1, d + 1
+    if sample is None and features is None and by_products(f):
+        return f.design.second_moments(second[:, 0], centre)
 
     def of_blocks(blocks, share):
-        grams = np.zeros(shape)
+        H = np.zeros((size, size))
         for rows, X in blocks:
             _kernels.add_pair_grams(
                 f.loss.code,
@@ -77,32 +77,62 @@ def _blocks(f, second, sample, features=None):
                 np.bincount(f.y[rows], minlength=f.n_classes),
                 share[rows],
                 second[rows],
-                grams,
+                *_by_pairs(H, K, first),
             )
-        return grams
+        return H
 
     def of_part(rows):
         return of_blocks(f.design.dense_blocks(rows), f.share)
 
-    if sample is None and features is None and by_products(f):
-        grams = f.design.second_moments(second[:, 0], centre).reshape(shape)
-    elif sample is None:
+    if sample is None:
         work = f.n_samples * d * K
         # All results are held at once, beside a block of each thread.
-        grams = sum(f.design.over_parts(of_part, work, 8 * np.prod(shape)))
+        H = reduce(np.add, f.design.over_parts(of_part, work, 8 * size**2))
     else:
         rows, weights = sample
         share = f.share.copy()
         share[rows] *= weights
         parts = np.array_split(rows, len(rows) // (RULES.rows + d) + 1)
         blocks = ((part, f.design.dense_rows(part, f.dtype)) for part in parts)
-        grams = of_blocks(blocks, share)
+        H = of_blocks(blocks, share)
     if K > 1:
-        grams += grams.transpose(1, 0, 2, 3).copy()
-        total = grams.sum(axis=1)
-        np.negative(grams, out=grams)
-        grams[np.arange(K), np.arange(K)] = total
-    return grams
+        for each in _by_pairs(H, K, first):
+            _couple(each)
+    return _with_sides(H, K)
+
+
+def _by_pairs(H, n_rows, features_first):
+    """Views of a matrix of second derivatives by pairs of classes: what two features
+    have, a feature and an intercept, and two intercepts.
+    """
+    n_penalised = len(H) - n_rows
+    corner, shape = H[n_penalised:, n_penalised:], (n_rows, n_penalised // n_rows)
+    of_features, of_sides = (0, 2, 1, 3), (0, 2, 1)
+    if features_first:
+        shape, of_features, of_sides = shape[::-1], (1, 3, 0, 2), (1, 2, 0)
+    grams = H[:n_penalised, :n_penalised].reshape(shape * 2).transpose(of_features)
+    sides = H[:n_penalised, n_penalised:].reshape((*shape, n_rows))
+    return grams, sides.transpose(of_sides), corner
+
+
+def _couple(pairs):
+    """From what each pair of classes bends to their second derivatives, in place."""
+    n_rows = len(pairs)
+    for k in range(n_rows):
+        pairs[k, :k] += pairs[:k, k]
+        pairs[:k, k] = pairs[k, :k]
+    total = np.zeros(pairs.shape[1:])
+    for k in range(n_rows):
+        total += pairs[:, k]
+    for k in range(n_rows):  # of all at once NumPy would make a copy
+        np.negative(pairs[k], out=pairs[k])
+        pairs[k, k] = total[k]
+
+
+def _with_sides(H, n_rows):
+    """Second derivatives whose last rows are those of the intercepts, too."""
+    H[-n_rows:, :-n_rows] = H[:-n_rows, -n_rows:].T
+    return H
 
 
 def hessian_on(f, second, chosen, rows=None):
@@ -131,13 +161,17 @@ def hessian_on(f, second, chosen, rows=None):
 def _hessian_by_pairs_on(f, second, features, classes, sample):
     """The same of losses of slacks, for the features that are among the chosen."""
     K, used = f.n_rows, None
-    place = features
+    place, n_used = features, f.n_features
     if not f.design.only_products:
         used, place = np.unique(features, return_inverse=True)
-    blocks = _blocks(f, second, sample, used)
-    place = np.append(place, np.full(K, blocks.shape[-1] - 1))
-    of_class = np.append(classes, np.arange(K))
-    return blocks[of_class[:, None], of_class, place[:, None], place]
+        n_used = len(used)
+    H = _hessian(f, second, sample, used)
+    if f.design.features_first:
+        index = place * K + classes
+    else:
+        index = classes * n_used + place
+    index = np.append(index, K * n_used + np.arange(K))
+    return H[np.ix_(index, index)]
 
 
 def _dense_hessian_on(f, second, features, classes, rows):
@@ -228,18 +262,32 @@ def solver_of_definite(matrix):
     """right -> matrix^-1 right, for a positive definite matrix but for rounding.
 
     The least multiple of its own diagonal is added with which Cholesky's method
-    succeeds: that is blind to the units of its rows.
+    succeeds: that is blind to the units of its rows. The matrix, of which the lower
+    triangle counts, has the factor in its upper one.
     """
     diagonal = _diagonal(matrix).copy()
     diagonal = np.maximum(diagonal, np.finfo(float).tiny * max(diagonal.max(), 1.0))
     for more in RULES.more:
+        mirror(matrix)
         _diagonal(matrix)[:] = (1.0 + more) * diagonal
         try:
-            factor = cho_factor(matrix, lower=True, check_finite=False)
+            factor = cho_factor(
+                matrix.T, lower=True, overwrite_a=True, check_finite=False
+            )
         except LinAlgError:
             continue
         return partial(cho_solve, factor, check_finite=False)
     return lambda right: right / diagonal
+
+
+def mirror(matrix):
+    """Write the lower triangle of a matrix to its upper one."""
+    step = RULES.mirrored
+    for start in range(0, len(matrix), step):
+        stop = start + step
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
+        block = np.tril(matrix[start:stop, start:stop])
+        matrix[start:stop, start:stop] = block + np.tril(block, -1).T
 
 
 def solve_definite(matrix, right):

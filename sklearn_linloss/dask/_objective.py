@@ -92,8 +92,9 @@ class DistributedObjective(Objective):
         self._maybe("loss_of_multiple", scores, 1.0)
         return self._ask("loss_value", scores, width)
 
-    def loss_gradient(self, scores, width=0.0):
+    def loss_gradient(self, scores, width=0.0, shift=None):
         parts = self._on_workers
+        scores = scores if shift is None else scores + shift
         pull = Rows(parts, "loss_gradient", scores, width, place=1)
         place = parts.want("loss_gradient", scores, width, keep=pull.keep)
         if self.fit_intercept:
@@ -121,13 +122,12 @@ class DistributedObjective(Objective):
     def class_flows(self, pull):
         return self._ask("class_flows", pull)
 
-    def leeway(self, pull):
-        leeway = self._rows("leeway", pull)
-        self._maybe("class_flows", leeway)
-        return leeway
+    def leeway_flows(self, pull):
+        self._maybe("class_flows", pull)
+        return self._ask("leeway_flows", pull)
 
-    def use_leeway(self, pull, part, leeway):
-        self._on_workers.tell("use_leeway", pull, part, leeway)
+    def use_leeway(self, pull, part):
+        self._on_workers.tell("use_leeway", pull, part)
         pull.changed()
 
     def adjust_flows(self, pull, factor, shift):

@@ -10,6 +10,7 @@ from .._certificate import Certifier
 from .._solvers import _costs, _gd, _lbfgs, _working_set
 from .._solvers._clock import OutOfTimeError
 from .._solvers._common import Best, SolverResult, diverged
+from .._solvers._models import model_of
 from .._solvers._newton import take_steps
 from .._solvers._newton_rules import RULES as NEWTON
 from .._solvers._registry import RULES as LIMITS
@@ -139,7 +140,8 @@ def _newton(f, theta, certifier, options, progress):
             result, ended = take_steps(f, theta, pull, width, *common)
         else:
             leaves = partial(_exact_steps_pay, f)
-            result, ended = descend(f, theta, pull, width, *common, leaves)
+            model = model_of(f, pull, width)
+            result, ended = descend(f, theta, model, *common, leaves)
         if ended:
             return result
         theta, pull, width = result.theta, result.pull, NEWTON.width_after_ascent

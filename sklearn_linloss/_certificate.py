@@ -154,23 +154,20 @@ class Certifier:
         f = self.objective
         if scores is None:
             scores = f.scores(theta, self._dtype).astype(np.float64, copy=False)
-        if pull is not None and not f.loss.smooth:
+        fits_intercept = f.fit_intercept and f.loss.smooth and not f.penalty.is_zero
+        if fits_intercept:
+            shift, value, gradient = self._fit_intercept(scores, loss, unbalanced)
+            theta = theta.copy()
+            f.intercepts(theta)[:] += shift
+        elif pull is not None and not f.loss.smooth:
             value, gradient = f.loss_value(scores), pull
-        elif loss is None:
-            value, gradient = f.loss_gradient(scores)
         else:
-            value, gradient = loss[0], loss[1].copy()
+            value, gradient = self._loss_gradient(scores, loss)
         if f.penalty.is_zero:
             criterion = self._stationarity(theta, gradient)
             if not f.loss.smooth:
                 criterion = max(criterion, self._slackness(value, gradient, scores))
             return Certificate(theta, value, criterion)
-        if f.fit_intercept and f.loss.smooth:
-            shift, value, gradient = self._fit_intercept(
-                scores, value, gradient, unbalanced
-            )
-            theta = theta.copy()
-            f.intercepts(theta)[:] += shift
         objective = value + f.penalty_value(theta)
         self.raise_bound(gradient if pull is None else pull, objective)
         return Certificate(theta, objective, float(self.gap(objective)))
@@ -213,9 +210,20 @@ class Certifier:
         excess = max(value - dual_value - work, 0.0)
         return float((excess + abs(work)) / max(value, 1e-10 * f.value_at_zero))
 
-    def _fit_intercept(self, scores, value, gradient, unbalanced):
-        """Newton steps on the intercept over fixed coefficients."""
+    def _loss_gradient(self, scores, known):
+        """The objective's `loss_gradient`, which the caller may write to."""
+        if known is None:
+            return self.objective.loss_gradient(scores)
+        return known[0], known[1].copy()
+
+    def _fit_intercept(self, scores, known, unbalanced):
+        """Newton steps on the intercept over fixed coefficients.
+
+        Returns the shift, and the loss and its gradient there. Arrays of the size of
+        the scores are let go before another one is made.
+        """
         f = self.objective
+        value, gradient = self._loss_gradient(scores, known)
         total = np.zeros(f.n_rows)
         for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
@@ -226,15 +234,18 @@ class Certifier:
             if -(slope @ step) <= RULES.negligible * value:
                 break
             for _ in range(RULES.halvings):
-                trial = scores + step
+                trial = scores + (total + step)
                 trial_value, trial_gradient = f.loss_gradient(trial)
+                trial = None
                 if trial_value < value:
                     break
+                trial_gradient = None
                 step *= 0.5
             else:
                 break
             total += step
-            scores, value, gradient = trial, trial_value, trial_gradient
+            value, gradient = trial_value, trial_gradient
+            trial_gradient = None
         return total, value, gradient
 
     def raise_bound(self, pull, objective):

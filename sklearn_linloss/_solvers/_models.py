@@ -99,8 +99,9 @@ class AugmentedHinge:
         self._largest_variance = feature_metric(f).max()
         self._unit = f.loss.delta  # of the width
         self._width = 0.0 if f.loss.smooth else RULES.first_width * self._unit
-        self._multipliers = f.zero_rows()
         self._pull, self._second = f.zero_rows(), f.zero_rows()
+        # Those of width 0 have no effect: any finite numbers do, and no further array.
+        self._multipliers = self._second if f.loss.smooth else f.zero_rows()
         self._steps = 0
         self._short = 0
 

@@ -44,13 +44,15 @@ def stand_in(X):
     Raises
     ------
     ValueError
-        If X has not two dimensions.
+        If X has not two dimensions, or an unknown number of features.
     """
     if getattr(X, "ndim", None) != 2:
         raise ValueError(
             "Expected a collection of two dimensions for X, got one of "
             f"{getattr(X, 'ndim', 'unknown')}."
         )
+    if np.isnan(X.shape[1]):
+        raise ValueError("The number of features of X, its shape[1], is unknown.")
     row = np.zeros((1, X.shape[1]))
     if not is_frame(X):
         return row

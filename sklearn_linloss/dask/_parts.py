@@ -8,9 +8,10 @@ Its arrays are lost with the worker.
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic, sleep
+from uuid import uuid4
 
 import numpy as np
-from distributed import Actor, CancelledError
+from distributed import Actor, CancelledError, SchedulerPlugin
 
 from ._collections import blocks_of, client_of
 from ._shard import Call, Kept, Large, PartsLostError, Shard, combine
@@ -41,6 +42,23 @@ class _RehearsedError(Exception):
     """A question has been noted, and its answer is not there yet."""
 
 
+class _KeepsShards(SchedulerPlugin):
+    """Has adaptive clusters close workers without shards only.
+
+    They close what is idle, and the work of actors is no task: a worker with a shard
+    looks idle in the middle of a fit.
+    """
+
+    idempotent = True
+
+    def valid_workers_downscaling(self, scheduler, workers):
+        return [worker for worker in workers if not any(map(_is_shard, worker.actors))]
+
+
+def _is_shard(task):
+    return str(task.key).startswith(f"{Shard.__name__}-")
+
+
 def opened(client, X, y, sample_weight):
     """The partitions of collections as `Parts`, to be closed."""
     client = client_of(client)
@@ -69,6 +87,7 @@ class Parts:
     def __init__(self, client, blocks):
         self._client, self._blocks = client, blocks
         self._shards, self._futures, self._in_order = {}, [], []
+        self._plugin = None
         # Arguments by method, in the order of their first calls.
         self._preparations = {}
         # Calls of the next round, those of them that want an answer, and the answers
@@ -207,6 +226,9 @@ class Parts:
         # Released futures would wait for the garbage collector, as actors hold them.
         self._client.cancel([*self._futures, *self._blocks])
         self._shards, self._futures, self._blocks = {}, [], []
+        if self._plugin is not None:
+            self._client.unregister_scheduler_plugin(self._plugin)
+            self._plugin = None
 
     # -- rounds ------------------------------------------------------------------------
 
@@ -348,6 +370,9 @@ class Parts:
             self._in_order.append((address, len(blocks)))
             blocks.append(block)
             numbers.setdefault(address, []).append(number)
+        if self._plugin is None:
+            self._plugin = f"{_KeepsShards.__name__}-{uuid4()}"
+            self._client.register_plugin(_KeepsShards(), self._plugin)
         for address, blocks in of_worker.items():
             shard = self._client.submit(
                 Shard,

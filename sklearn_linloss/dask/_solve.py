@@ -132,26 +132,36 @@ def _newton(f, theta, certifier, options, progress):
         return _working_set.solve(f, theta, certifier, options, progress)
     best = Best(theta, f.value(theta, np.float64))
     progress.record(best.value, best.theta)
-    common = best, certifier, options, progress
-    pull, width = options.pull, NEWTON.width_after_fit
+    leaves = partial(_exact_steps_pay, f)
+    # What steps begin from is as large as their other arrays, and theirs alone: a tuple
+    # of arguments would hold it, too.
+    pulls, width = [options.pull], NEWTON.width_after_fit
     exact = not by_metric(f) or (f.loss.smooth and _is_cheap(f, _most_pairs(f)))
     while progress.proceeds(options.max_iter):
         if exact:
-            result, ended = take_steps(f, theta, pull, width, *common)
+            result, ended = take_steps(
+                f, theta, pulls.pop(), width, best, certifier, options, progress
+            )
         else:
-            leaves = partial(_exact_steps_pay, f)
-            model = model_of(f, pull, width)
-            result, ended = descend(f, theta, model, *common, leaves)
+            model = model_of(f, pulls.pop(), width)
+            result, ended = descend(
+                f, theta, model, best, certifier, options, progress, leaves
+            )
+            del model
         if ended:
             return result
-        theta, pull, width = result.theta, result.pull, NEWTON.width_after_ascent
+        theta, width = result.theta, NEWTON.width_after_ascent
+        pulls.append(result.pull)
+        result = replace(result, pull=None)
         if exact:
             # The squared hinge is stuck, and needs multipliers: its slopes.
-            _, pull = f.loss_gradient(f.scores(theta, np.float64))
+            pulls[0] = f.loss_gradient(f.scores(theta, np.float64))[1]
         elif f.size <= LIMITS.newton_largest:
             exact = True
         elif f.dtype == np.float64:
-            return replace(result, theta=best.theta, stalled=options.hands_over)
+            return SolverResult(
+                best.theta, False, pulls.pop(), stalled=options.hands_over
+            )
         else:
             # Rounding to single precision may be what keeps the steps short.
             f = f.with_precision(np.float64)

@@ -58,6 +58,7 @@ class Rules:
     # `most_pairs` (0018), or than all of them where the classes can be separated
     # (0021).
     few: float = 0.3
+    gradient_steps: int = 300  # before interior points, of the hinge with L1 (0045)
     least_if_failed: int = 100  # quasi-Newton steps after exact ones met too many pairs
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)

@@ -161,8 +161,10 @@ def _newton_iterates(request):
 
 def _newton_selects(request):
     """Whether Newton's method works on the coefficients that are not zero."""
-    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet, Weighted))
-    return mixed and request.loss.smooth and not request.penalty.is_smooth
+    kinds = (ElasticNet,)
+    if request.loss.smooth:
+        kinds = ElasticNet, GroupedElasticNet, Weighted
+    return isinstance(request.penalty, kinds) and not request.penalty.is_smooth
 
 
 def _newton_finishes(request):

@@ -27,8 +27,8 @@ Smooth losses are their own model and need no multipliers: stage 1, on large dat
 steps cost much, gives them a start. Where steps on the squared hinge stay short,
 interior points follow (`_interior.py`), and it gets multipliers where few pairs are
 active, or those fail. Under next to no penalty the hinges go through stronger
-ones first. With L1, smooth losses and the hinge have ways of their own,
-`_working_set.py` and `_sparse_interior.py`.
+ones first. Smooth losses with L1, and the hinge with L1 alone, have ways of their
+own, `_working_set.py` and `_sparse_interior.py`.
 """
 
 from dataclasses import replace
@@ -74,7 +74,7 @@ def solve(objective, theta, certifier, options, progress):
     f = objective
     if f.loss.smooth and not f.penalty.is_smooth:
         return _solve_sparse(f, theta, certifier, options, progress)
-    if _sparse_interior.applies(f):
+    if f.penalty.convexity == 0.0 and _sparse_interior.applies(f):
         return _solve_sparse_hinge(f, theta, certifier, options, progress)
     progress.record(f.value(theta, np.float64), theta)
     by_solve = _solve_by_products if f.design.only_products else _solve
@@ -100,7 +100,7 @@ def _solve_sparse(f, theta, certifier, options, progress):
 
 
 def _solve_sparse_hinge(f, theta, certifier, options, progress):
-    """The hinge with L1: interior points, once gradient steps have found zeros."""
+    """The hinge with pure L1: interior points, once gradient steps have found zeros."""
     few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
     first = replace(options, max_iter=few)
     result = _gd.solve(f, theta, certifier, first, progress)

@@ -12,11 +12,12 @@
    quadratic model makes that feasible, where the gradient itself is off in proportion
    to the step and its gap to the root of the excess.
 
-Where steps on the squared hinge stay short, interior points follow,
-`_sparse_interior.py`. 2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M. A. Saunders, "Proximal
-Newton-type methods for minimizing composite functions", SIAM J. Optimization 2014). A
-working set that at most doubles is that of M. Massias, A. Gramfort and J. Salmon,
-"Celer: a fast solver for the Lasso with dual extrapolation", ICML 2018.
+Where steps on the squared hinge stay short, interior points follow
+(`_sparse_interior.py`). 2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M.
+A. Saunders, "Proximal Newton-type methods for minimizing composite functions", SIAM J.
+Optimization 2014). A working set that at most doubles is that of M. Massias, A.
+Gramfort and J. Salmon, "Celer: a fast solver for the Lasso with dual extrapolation",
+ICML 2018.
 """
 
 from dataclasses import dataclass

@@ -178,6 +178,16 @@ def test_the_hinge_has_the_optimum_of_a_linear_program(n_classes):
     assert 0 < np.count_nonzero(model.coef_) < 0.2 * model.coef_.size
 
 
+def test_without_a_tolerance_all_iterations_are_made():
+    """Interior points end once rounding stops them, long before."""
+    X, y = counts(60, 10, 3, density=0.5)
+    options = {"alpha": 0.02, "l1_ratio": 1.0, "tol": 0.0, "max_iter": 450}
+    model = SVMClassifier(solver="newton", **options).fit(X, y)
+    assert model.n_iter_ == 450
+    assert len(model.loss_curve_) == 451
+    assert 0.0 <= model.gap_ <= 1e-6
+
+
 @pytest.mark.parametrize("alpha", [1e-3, 1e-4])
 def test_kinks_of_the_squared_hinge_do_not_end_a_fit(alpha):
     """Newton's steps on the support were cut short, up to the cap on such steps."""

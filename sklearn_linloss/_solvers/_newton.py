@@ -100,15 +100,21 @@ def _solve_sparse(f, theta, certifier, options, progress):
 
 
 def _solve_sparse_hinge(f, theta, certifier, options, progress):
-    """The hinge with pure L1: interior points, once gradient steps have found zeros."""
+    """The hinge with pure L1: interior points, once gradient steps have found zeros,
+    which go on where those fail.
+    """
     few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
     first = replace(options, max_iter=few)
     result = _gd.solve(f, theta, certifier, first, progress)
     if result.converged or progress.stopped or few == options.max_iter:
         return result
-    theta = result.theta
-    best = Best(theta, f.value(theta, np.float64))
-    return _sparse_interior.solve(f, theta, best, certifier, options, progress)
+    best = Best(result.theta, f.value(result.theta, np.float64))
+    common = best, certifier, options, progress
+    result = _sparse_interior.solve(f, result.theta, *common)
+    if result.converged or progress.stopped or progress.n_iter >= options.max_iter:
+        return result
+    progress.hand_over("newton")
+    return _gd.solve(f, result.theta, certifier, options, progress)
 
 
 def _solve_by_products(f, theta, certifier, options, progress):

@@ -49,6 +49,7 @@ class Rules:
     worth: float = 0.01  # what a correction must add to the step
     short_of: float = 0.995  # of the longest step
     near_proof: float = 3.0  # tolerances within which the gap asks for a certificate
+    exact: float = 1e-6  # that tolerance where a fit has none
     stuck: float = 1e-6  # a step this short leads nowhere
 
 
@@ -75,7 +76,7 @@ def solve(f, theta, best, certifier, options, progress):
         value = f.loss_value(scores) + f.penalty_value(model)
         best.consider(model, value)
         gap = point.gap()
-        if gap <= RULES.near_proof * options.tol * value:
+        if gap <= RULES.near_proof * (options.tol or RULES.exact) * value:
             certificate = certifier.certify(model, point.pull(), scores)
             best.consider(certificate.theta, certificate.objective)
         progress.record(best.value, best.theta, gap / value)
@@ -86,8 +87,7 @@ def solve(f, theta, best, certifier, options, progress):
         # Far from the path the objective says nothing of how near the end is.
         if gap <= RULES.near_end * best.value:
             point.choose()
-    ended = progress.n_iter >= options.max_iter or progress.stopped
-    return SolverResult(best.theta, False, stalled=options.hands_over and not ended)
+    return SolverResult(best.theta, converged=False)
 
 
 class _Point:

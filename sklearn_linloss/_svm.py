@@ -92,9 +92,11 @@ class SVMClassifier(LinearLossClassifier):
           number of coefficients, by conjugate gradients or quasi-Newton steps, which do
           not form the matrix. With more features, the hinge with L2 is fitted by dual
           ascent, with Newton steps while at most 3400 pairs of a sample and a class are
-          active. With L1, smooth losses take steps on the coefficients that are not
-          zero. The hinge is minimised by an augmented Lagrangian. Dual ascent, as in
-          "sdca", comes first where its iterations are cheaper.
+          active. With L1, it works on the coefficients that are not zero: by steps on
+          the squared hinge, and by interior points where these stay short, and on the
+          hinge without L2. Otherwise the hinge is minimised by an augmented
+          Lagrangian. Dual ascent, as in "sdca", comes first where its iterations are
+          cheaper.
         - "saga" takes steps on mini-batches with variance reduction, for the smooth
           losses and any penalty. It finds the size of its steps.
         - "sdca" is dual coordinate ascent, sample by sample, for any loss with a

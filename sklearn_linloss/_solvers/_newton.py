@@ -27,7 +27,8 @@ Smooth losses are their own model and need no multipliers: stage 1, on large dat
 steps cost much, gives them a start. Where steps on the squared hinge stay short,
 interior points follow (`_interior.py`), and it gets multipliers where few pairs are
 active, or those fail. Under next to no penalty the hinges go through stronger
-ones first. Smooth losses with L1 have a way of their own, `_working_set.py`.
+ones first. Smooth losses with L1, and the hinge with L1 alone, have ways of their
+own, `_working_set.py` and `_sparse_interior.py`.
 """
 
 from dataclasses import replace
@@ -35,7 +36,7 @@ from functools import partial
 
 import numpy as np
 
-from . import _costs, _interior, _secants, _working_set
+from . import _costs, _gd, _interior, _secants, _sparse_interior, _working_set
 from ._common import (
     Best,
     Checkpoints,
@@ -73,6 +74,8 @@ def solve(objective, theta, certifier, options, progress):
     f = objective
     if f.loss.smooth and not f.penalty.is_smooth:
         return _solve_sparse(f, theta, certifier, options, progress)
+    if f.penalty.convexity == 0.0 and _sparse_interior.applies(f):
+        return _solve_sparse_hinge(f, theta, certifier, options, progress)
     progress.record(f.value(theta, np.float64), theta)
     by_solve = _solve_by_products if f.design.only_products else _solve
     if f.loss.of_slacks and not theta.any() and is_weak(f):
@@ -120,6 +123,24 @@ def _solve_sparse(f, theta, certifier, options, progress):
             return result
         theta, options = result.theta, replace(options, scores=None)
     return _working_set.solve(f, theta, certifier, options, progress)
+
+
+def _solve_sparse_hinge(f, theta, certifier, options, progress):
+    """The hinge with pure L1: interior points, once gradient steps have found zeros,
+    which go on where those fail.
+    """
+    few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
+    first = replace(options, max_iter=few)
+    result = _gd.solve(f, theta, certifier, first, progress)
+    if result.converged or progress.stopped or few == options.max_iter:
+        return result
+    best = Best(result.theta, f.value(result.theta, np.float64))
+    common = best, certifier, options, progress
+    result = _sparse_interior.solve(f, result.theta, *common)
+    if result.converged or progress.stopped or progress.n_iter >= options.max_iter:
+        return result
+    progress.hand_over("newton")
+    return _gd.solve(f, result.theta, certifier, options, progress)
 
 
 def _solve_by_products(f, theta, certifier, options, progress):

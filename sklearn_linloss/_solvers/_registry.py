@@ -161,8 +161,11 @@ def _newton_iterates(request):
 
 def _newton_selects(request):
     """Whether Newton's method works on the coefficients that are not zero."""
-    mixed = isinstance(request.penalty, (ElasticNet, GroupedElasticNet, Weighted))
-    return mixed and request.loss.smooth and not request.penalty.is_smooth
+    penalty = request.penalty
+    if not request.loss.smooth:
+        return isinstance(penalty, ElasticNet) and penalty.l1 > penalty.l2 == 0.0
+    mixed = isinstance(penalty, (ElasticNet, GroupedElasticNet, Weighted))
+    return mixed and not penalty.is_smooth
 
 
 def _newton_finishes(request):

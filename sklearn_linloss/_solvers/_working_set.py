@@ -12,10 +12,12 @@
    quadratic model makes that feasible, where the gradient itself is off in proportion
    to the step and its gap to the root of the excess.
 
-2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M. A. Saunders, "Proximal
-Newton-type methods for minimizing composite functions", SIAM J. Optimization 2014). A
-working set that at most doubles is that of M. Massias, A. Gramfort and J. Salmon,
-"Celer: a fast solver for the Lasso with dual extrapolation", ICML 2018.
+Where steps on the squared hinge stay short, interior points follow
+(`_sparse_interior.py`). 2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M.
+A. Saunders, "Proximal Newton-type methods for minimizing composite functions", SIAM J.
+Optimization 2014). A working set that at most doubles is that of M. Massias, A.
+Gramfort and J. Salmon, "Celer: a fast solver for the Lasso with dual extrapolation",
+ICML 2018.
 """
 
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ import numpy as np
 
 from .. import _kernels
 from .._penalty import ElasticNet
-from . import _costs
+from . import _costs, _sparse_interior
 from ._common import Best, SolverResult, feature_metric
 from ._models import Anchor, SmoothModel, line_search
 from ._newton_rules import RULES as STEPS
@@ -74,6 +76,7 @@ class Rules:
     loose: float = 10.0
     dear: float = 100.0
     closing: int = 8  # exact steps on settled sets: more are slower than columns
+    short: int = 5  # steps that kinks cut, after which interior points follow (0045)
     failures: int = 3  # steps that rounding hides, after which a fit ends
 
 
@@ -104,7 +107,8 @@ def _solve(f, theta, certifier, options, progress):
     strict = f.penalty.convexity == 0.0
     accuracy = RULES.accuracy**2 if strict else 1.0
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
-    failures = closing = 0
+    failures = closing = short = 0
+    goes_inside = _sparse_interior.applies(f)
     while progress.proceeds(options.max_iter):
         features, whole = (None, True) if small else _features(f, theta, slope)
         part = _Part(f, features)
@@ -128,6 +132,13 @@ def _solve(f, theta, certifier, options, progress):
             enough = target if exact else max(target, RULES.solved * first)
             if decrement <= enough or steps.stuck:
                 break
+            short += steps.short
+            if goes_inside and short >= RULES.short:
+                common = best, certifier, options, progress
+                result = _sparse_interior.solve(f, steps.whole, *common)
+                if result.converged or progress.stopped:
+                    return result
+                goes_inside = False
         theta, scores, loss, pull = steps.whole, steps.scores, *steps.loss
         certificate = certifier.certify(
             theta,
@@ -308,7 +319,7 @@ class _Steps:
         self._metric = feature_metric(f)
         self._damping = 0.0
         self._last = np.inf
-        self.exact = self.stuck = False
+        self.exact = self.stuck = self.short = False
         self._before = None
         self._rows, self._seed = RULES.rows, seed
 
@@ -388,7 +399,7 @@ class _Steps:
         known = self.exact and fresh and not self._curvature.sampled
         self._before = (self.scores, self._pull, change) if known else None
         length = self._go(step, change, target, decrement)
-        self.stuck = length == 0.0
+        self.stuck, self.short = length == 0.0, length < STEPS.long
         if f.n_rows > 1 and f.penalty.convexity == 0.0:
             f.penalty.remove_common(f.coefficients(self.theta))
         if length < STEPS.long or decrement > RULES.slow * self._last:

@@ -11,8 +11,6 @@ from sklearn_linloss._certificate import Certifier
 from sklearn_linloss._solvers import _interior, _newton
 from sklearn_linloss._solvers._common import Best, Options, Progress
 
-pytestmark = pytest.mark.plain_python
-
 ALPHA, DELTA = 1e-3, 0.7
 
 
@@ -49,6 +47,7 @@ def wrong_pairs(f):
     return i, j, jacobian[i, j] - jacobian[i, f.y[i]]
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_directions_solve_the_whole_newton_system(n_classes, fit_intercept):
@@ -90,6 +89,7 @@ def test_directions_solve_the_whole_newton_system(n_classes, fit_intercept):
         assert 0.0 < point.step() <= 1.0
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])

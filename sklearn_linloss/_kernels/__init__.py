@@ -15,6 +15,9 @@ Programming 2005). The other losses ignore it.
 
 from ._arguments import (
     BlockSums,
+    ColumnDescent,
+    ColumnModel,
+    CscColumns,
     CsrRows,
     DenseRows,
     Pairs,
@@ -71,6 +74,9 @@ from ._sgd_rows import csr_sizes, sgd_rows_csr
 
 __all__ = [
     "BlockSums",
+    "ColumnDescent",
+    "ColumnModel",
+    "CscColumns",
     "CsrRows",
     "DenseRows",
     "Pairs",

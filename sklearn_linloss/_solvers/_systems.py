@@ -17,8 +17,8 @@ class Rules:
     rounds: int = 20  # of coordinate descent and a linear system on the support
     sweeps: int = 20  # of coordinate descent in a round
     halvings: int = 5  # of a step that meets zeros
-    sweep_tol: float = 1e-5  # relative change that ends them
-    rest: float = 1e-6  # of the fall so far: less gained after a round ends them
+    sweep_tol: float = 1e-5  # relative change in a sweep that ends the sweeps
+    rest: float = 1e-6  # of the fall so far: rounds end when one gains less
     rounding: float = 1e-12  # of a step: coefficients left this small are zero
     # Parts of the diagonal to add, in turn, to a matrix that rounding left indefinite:
     # the least with which it is not (0014).
@@ -56,8 +56,8 @@ def hessian(f, second, sample=None):
 
 
 def _blocks(f, second, sample, features=None):
-    """The same for each pair of classes, of the features, all or some, and a constant
-    1.
+    """Second derivatives for each pair of classes: of all features or some of them,
+    and a constant 1, shape (K, K, d + 1, d + 1).
     """
     if f.design.only_products:
         return f.hessian_blocks(second)
@@ -106,8 +106,8 @@ def _blocks(f, second, sample, features=None):
 
 
 def hessian_on(f, second, chosen, rows=None):
-    """The same between some of the penalised coefficients, in order, and all of the
-    intercepts; some rows, equally likely ones, estimate those of dense data.
+    """`hessian` between some of the penalised coefficients, in order, and all of the
+    intercepts; for dense data some rows, drawn with equal chances, may estimate it.
     """
     classes, features = f.coordinates(chosen)
     n_chosen, K = len(chosen), f.n_rows
@@ -129,7 +129,7 @@ def hessian_on(f, second, chosen, rows=None):
 
 
 def _hessian_by_pairs_on(f, second, features, classes, sample):
-    """The same of losses of slacks, for the features that are among the chosen."""
+    """`hessian_on` by blocks of pairs of classes, for losses of slacks."""
     K, used = f.n_rows, None
     place = features
     if not f.design.only_products:
@@ -141,7 +141,7 @@ def _hessian_by_pairs_on(f, second, features, classes, sample):
 
 
 def _dense_hessian_on(f, second, features, classes, rows):
-    """The same of the softmax, and of one row, by dense products."""
+    """`hessian_on` of the softmax, and of two classes, by dense products."""
     K, size = f.n_rows, len(features) + f.n_rows
     centre = (f.mean if f.mean is not None else np.zeros(f.n_features))[features]
     of_class = np.append(classes, np.arange(K))
@@ -248,7 +248,8 @@ def solve_definite(matrix, right):
 
 
 def solve_by_pairs(f, second, ridge, right):
-    """The same for the hinges, where few pairs of a sample and a class are active.
+    """(H + diag(ridge))^-1 right for the hinges, by few active pairs of a sample and a
+    class.
 
     H is U U^T with one column for each active pair, so that by Woodbury's identity only
     a matrix of that size, I + U^T diag(ridge)^-1 U, has to be factored.
@@ -320,7 +321,11 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
 
 
 def _minimize_weighted(H, gradient, w, penalty, ridge):
-    """The same with coefficients times their weights, those without one at the end."""
+    """`minimize_quadratic` for a penalty with a weight for each coefficient.
+
+    The coefficients are multiplied by their weights; those of weight zero, which no
+    penalty holds, come after the others, beside the intercepts.
+    """
     held = np.flatnonzero(penalty.weights > 0.0)
     rest = np.flatnonzero(penalty.weights == 0.0)
     order = np.concatenate([held, rest, np.arange(len(w), len(gradient))])
@@ -384,8 +389,8 @@ def _stop_at_zero(H, slope, curvature, landing, step):
     """The step, with coordinates that would change their sign ending at zero, and by
     how much the quadratic then falls.
 
-    Halved until it does fall; at last cut where the first coordinate ends, which is
-    never the last of the rounds.
+    The step is halved until the quadratic falls. If it never does, the step ends where
+    the first coordinate meets zero, and another round follows in any case.
     """
     leading = step[: len(landing)]
     ends = (landing != 0.0) & ((landing + leading) * landing <= 0.0)

@@ -7,6 +7,7 @@ from _objectives import make_objective
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_linloss import _kernels
 from sklearn_linloss._certificate import Certifier
 from sklearn_linloss._solvers import _interior, _newton
 from sklearn_linloss._solvers._common import Best, Options, Progress
@@ -87,6 +88,29 @@ def test_directions_solve_the_whole_newton_system(n_classes, fit_intercept):
         products = (a + 0.3 * da) * (u + 0.3 * du)
         assert after(0.3) == pytest.approx(share @ products, rel=1e-5)
         assert 0.0 < point.step() <= 1.0
+
+
+@pytest.mark.plain_python
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_corrections_lead_products_into_a_range(n_classes):
+    f = problem(n_classes)
+    point = _interior._Point(f, np.random.default_rng(0).normal(size=f.size))
+    i, j, A = wrong_pairs(f)
+    a, u, target = (
+        each[i, j] for each in (point._pairs.a, point._pairs.u, point._pairs.target)
+    )
+    point._factor()
+    move, change, _, _ = point._direction()
+    # From u da + a du = target and A @ move - da / 2 + du = 0.
+    da = (target + a * (A @ move)) / (u + a / 2)
+    du = da / 2 - A @ move
+    products = (a + 0.4 * da) * (u + 0.4 * du)
+    low, high = np.quantile(np.abs(products), [0.3, 0.7])
+    assert (products < low).any() and (products > high).any()
+    point._visit(_kernels.aim_at_range, change, 0.4, low, high)
+    expected = target + np.maximum(np.clip(products, low, high) - products, -high)
+    found = point._pairs.target[i, j]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.plain_python

@@ -37,8 +37,9 @@ def check_factor(factor, n_features):
     if len(positive) and positive.min() < 10.0**-_MOST_DECADES * positive.max():
         raise ValueError(
             f"The numbers in penalty_factor differ by more than {_MOST_DECADES} "
-            f"decades: {positive.min():.1e} is the smallest, {positive.max():.1e} the "
-            "largest. Give 0 to features that no penalty should hold."
+            f"orders of magnitude: {positive.min():.1e} is the smallest, "
+            f"{positive.max():.1e} the largest. Give 0 to features that should have no "
+            "penalty."
         )
 
 

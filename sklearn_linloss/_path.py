@@ -224,11 +224,11 @@ def linear_path(
         Strengths of the penalty: a list, or how many to take. A number takes them at
         equal ratios, from `alpha_max` down to ``eps * alpha_max``. `alpha_max` is the
         smallest strength at which the L1 part of the penalty makes every coefficient
-        zero, but those whose `penalty_factor` is 0; the hinge with such needs a list.
-        If there is no L1 part, it is that of pure L1, since no strength of L2
-        does so. If the features are constant, it is 1. For the hinge on large data
-        (more than 20000 pairs of a sample and a class whose hinge has a kink at zero)
-        it is an upper bound of that strength.
+        zero, except those whose `penalty_factor` is 0. (With such factors the hinge
+        needs a list.) If there is no L1 part, it is that of pure L1, since no strength
+        of L2 does so. If the features are constant, it is 1. For the hinge on large
+        data (more than 20000 pairs of a sample and a class whose hinge has a kink at
+        zero) it is an upper bound of that strength.
     eps : float, default=1e-4
         Ratio of the smallest to the largest strength, if `alphas` is a number.
     sample_weight : array-like of shape (n_samples,), default=None

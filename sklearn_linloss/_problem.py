@@ -81,8 +81,8 @@ class Settings:
             )
         if self.penalty.power and self.learning_rate != "auto":
             raise ValueError(
-                'penalty_factor needs learning_rate="auto", as steps are those of '
-                "scaled features."
+                'penalty_factor needs learning_rate="auto": fits rescale the features '
+                "by their factors, and a rate for the given ones does not suit these."
             )
         solver = "sgd" if self.early_stopping else self.solver
         request = self.request(n_samples, n_features, n_rows)
@@ -291,9 +291,8 @@ def refuse_collections(**arguments):
     for name, value in arguments.items():
         if hasattr(value, "__dask_graph__"):
             raise TypeError(
-                f"{name} is a Dask collection: fit of the classes of "
-                "sklearn_linloss.dask leaves it on its workers, and what was called "
-                "takes what its compute() gives."
+                f"{name} is a Dask collection. The classes of sklearn_linloss.dask fit "
+                f"it on its workers; here pass an array, such as {name}.compute()."
             )
 
 
@@ -315,8 +314,8 @@ def _check_has_double(X, xp):
     kinds = xp.__array_namespace_info__().dtypes(device=device, kind="real floating")
     if "float64" not in kinds:
         raise ValueError(
-            f"The device {device} of X has no float64, which sums over samples need; "
-            "move X to another one."
+            f"The device {device} of X does not support float64, in which sums over "
+            "samples are made; move X to another device."
         )
 
 
@@ -410,9 +409,9 @@ def check_decades(least, largest, label):
     if least < 10.0**-RULES.most_decades * largest:
         raise ValueError(
             "The weights of the samples, times those of their classes, differ by more "
-            f"than {RULES.most_decades} decades: {least:.1e} of class {label} is the "
-            f"smallest, {largest:.1e} the largest. Give weight zero to samples that "
-            "should not count."
+            f"than {RULES.most_decades} orders of magnitude: {least:.1e}, in class "
+            f"{label}, is the smallest, {largest:.1e} the largest. Give weight zero to "
+            "samples that should not count."
         )
 
 

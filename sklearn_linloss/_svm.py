@@ -119,9 +119,10 @@ class SVMClassifier(LinearLossClassifier):
         float32 data are fitted in float64.
     max_iter : int, default=1000
         The largest number of iterations. An iteration is a pass over all samples for
-        "sgd" and "saga", as many visits to single samples as there are samples for
-        "sdca", and a step for the others. "newton" also counts the iterations of the
-        dual ascent that it may begin with.
+        "sgd" and "saga", and a step for the others. For "sdca", which leaves out
+        samples whose dual variables no longer change, it is `n_samples` visits to
+        samples. "newton" also counts the iterations of the dual ascent that it may
+        begin with.
     max_time : float, default=None
         The largest time of a fit, in seconds; None means no limit. A fit that runs out
         of time ends with its best model, computes the gap of that model, and warns. It
@@ -131,15 +132,15 @@ class SVMClassifier(LinearLossClassifier):
         How "sgd" and "gd" choose the size of their steps. The other solvers have rules
         of their own.
 
-        - "auto" needs no number from you. "sgd" starts from a rate that follows from
-          the curvature of the loss and the size of the samples, raises it while the
-          objective falls, and then lets it fall to zero in cycles, each longer than the
-          one before. It falls early where the objective rests. A row that is much
-          longer than the others has a bound of its own. On dense data features of small
-          variance have longer steps, and the few directions in which the features vary
-          most have shorter ones. In a stream (`partial_fit`) the rate falls from the
-          start, like one over the square root of the number of samples. "gd" tries step
-          sizes until the objective falls.
+        - "auto" needs no number from you. "gd" tries step sizes until the objective
+          falls. "sgd" starts from a rate that follows from the curvature of the loss
+          and the size of the samples. It raises the rate while the objective falls, and
+          lowers it when the objective stops falling. Then it lets the rate fall to zero
+          in cycles, each longer than the one before. The step for a sample that is much
+          longer than the others is bounded separately. On dense data, steps are longer
+          for features of small variance, and shorter along the few directions in which
+          the features vary most. In a stream (`partial_fit`) the rate falls from the
+          start, in inverse proportion to the square root of the number of samples.
         - "constant" is `eta0` throughout.
         - "invscaling" is ``eta0 / t ** power_t`` in update t.
         - "adaptive" is `eta0`, divided by 5 at each plateau of the objective.
@@ -151,10 +152,10 @@ class SVMClassifier(LinearLossClassifier):
     power_t : float, default=0.5
         Exponent of "invscaling". The other schedules ignore it.
     momentum : float, default=0.9
-        Nesterov momentum of "sgd", in [0, 1). It does not move the optimum: penalties
-        act over the whole distance that momentum carries a coefficient. Fits to sparse
-        X with the automatic rate take steps row by row, without it. Other solvers
-        ignore it.
+        Nesterov momentum of "sgd", in [0, 1). It does not change the optimum, because
+        the penalty acts on the whole step, with the part that momentum adds. Fits with
+        L2 to sparse X with the automatic rate take a step for each row, without
+        momentum. Other solvers ignore it.
     batch_size : int or "auto", default="auto"
         Number of samples in a mini-batch of "sgd" and "saga". "auto" is 16 for "saga",
         and for "sgd" 64, or a twentieth of the samples if that is less. Other solvers
@@ -171,8 +172,8 @@ class SVMClassifier(LinearLossClassifier):
         than `tol` times itself in `n_iter_no_change` epochs. The fit then returns the
         model of the smallest validation loss; `objective_` and `gap_` refer to the
         samples that it was trained on. It works with "sgd" only, which
-        ``solver="auto"`` then picks. With ``learning_rate="auto"`` a fit stops at the
-        end of a cycle of the rate, when that has fallen.
+        ``solver="auto"`` then picks. With ``learning_rate="auto"`` a fit stops only at
+        the end of a cycle of the rate, when the rate has fallen to zero.
     validation_fraction : float, default=0.1
         Fraction of the samples of each class that `early_stopping` holds out, unless
         `fit` is given `X_val`.
@@ -191,7 +192,8 @@ class SVMClassifier(LinearLossClassifier):
         not depend on the number of threads. None means 1, unless in a
         `joblib.parallel_config` context, and -1 means all processors. In a worker of
         joblib there is one thread. If dense data have many classes or few features,
-        their products are computed by the BLAS library, which has threads of its own.
+        their products are computed by the BLAS library, whose own threads this number
+        does not limit.
     random_state : int, RandomState instance or None, default=None
         Seed of the random order of the samples in "sgd", "saga" and "sdca", and in the
         dual ascent that "newton" may begin with.

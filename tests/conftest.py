@@ -36,6 +36,17 @@ def pytest_xdist_setupnodes():
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    # Each worker has files of its own: two in one file compile the same code, and make
+    # the same fixtures.
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem():
     collected = yield

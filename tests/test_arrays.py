@@ -588,7 +588,7 @@ def test_numpy_data_for_a_model_of_another_library(iris, xp):
 
 def test_a_device_without_double_precision(iris):
     X = strict.asarray(iris[0].astype("f4"), device=strict.Device("no_float64"))
-    with pytest.raises(ValueError, match="has no float64"):
+    with pytest.raises(ValueError, match="does not support float64"):
         make("softmax").fit(X, iris[1])
 
 

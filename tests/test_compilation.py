@@ -15,6 +15,9 @@ PROJECT = Path(__file__).parent.parent
 # Each process compiles anew; without --full one runs of those that differ in detail.
 slow = pytest.mark.slow
 
+# What is asked of the cache does not depend on the fit: this one compiles least.
+QUICK = {"alpha": 1e-2, "solver": "lbfgs"}
+
 # Prints the names of what each step compiles, the model, and what it warned of.
 STEPS = """
 import json, sys, warnings
@@ -37,11 +40,11 @@ class Listener(event.Listener):
         pass
 
 event.register("numba:compile", Listener())
-classifier, is_sparse, warm = json.loads(sys.argv[1])
+classifier, is_sparse, warm, params = json.loads(sys.argv[1])
 X, y = make_blobs(300, 8, centers=4, cluster_std=4.0, random_state=0)
 X = X.astype(np.float32)
 X = sparse.csr_matrix(X) if is_sparse else X
-model = getattr(sklearn_linloss, classifier)(alpha=1e-2, random_state=0)
+model = getattr(sklearn_linloss, classifier)(random_state=0, **params)
 steps = []
 if warm:
     warmup(model, n_samples=300, n_features=8, n_classes=4, dtype=np.float32,
@@ -62,6 +65,7 @@ def start(
     classifier="SoftmaxClassifier",
     is_sparse=False,
     warm=False,
+    params=QUICK,
     *,
     code="",
     package_in=PROJECT,
@@ -73,8 +77,9 @@ def start(
     environment.pop("NUMBA_CACHE_DIR", None)
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = str(cache)
+    arguments = json.dumps([classifier, is_sparse, warm, params])
     return subprocess.Popen(
-        [sys.executable, "-c", code + STEPS, json.dumps([classifier, is_sparse, warm])],
+        [sys.executable, "-c", code + STEPS, arguments],
         env=environment,
         cwd=package_in,
         stdout=subprocess.PIPE,
@@ -98,11 +103,12 @@ def result(process):
     ],
 )
 def test_a_second_process_compiles_nothing(tmp_path, classifier, is_sparse):
-    problem = classifier, is_sparse
-    (in_warmup, in_fit), coef, _ = result(start(tmp_path, *problem, warm=True))
+    problem = {"classifier": classifier, "is_sparse": is_sparse}
+    problem["params"] = {"alpha": 1e-2}
+    (in_warmup, in_fit), coef, _ = result(start(tmp_path, **problem, warm=True))
     assert "loss_gradient" in in_warmup
     assert in_fit == []  # that is what it was called for
-    (in_fit,), again, _ = result(start(tmp_path, *problem))
+    (in_fit,), again, _ = result(start(tmp_path, **problem))
     assert in_fit == []
     np.testing.assert_array_equal(again, coef)
 
@@ -161,13 +167,12 @@ def test_the_package_is_not_written_to(tmp_path, xdg):
         "XDG_CACHE_HOME": str(home / "xdg") if xdg is None else xdg,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    kind = {"classifier": "SVMClassifier", "package_in": site}
-    (in_fit,), coef, messages = result(start(None, **kind, **environment))
+    (in_fit,), coef, messages = result(start(None, package_in=site, **environment))
     assert in_fit
     assert messages == []
     assert set(site.rglob("*")) == before
     assert compiled_files(home)
-    (in_fit,), again, _ = result(start(None, **kind, **environment))
+    (in_fit,), again, _ = result(start(None, package_in=site, **environment))
     assert in_fit == []
     np.testing.assert_array_equal(again, coef)
 

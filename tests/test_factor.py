@@ -812,7 +812,7 @@ def test_a_search_finds_where_to_begin(l1_ratio):
         ([-1.0] + [1.0] * 5, "not negative"),
         ([np.nan] + [1.0] * 5, "finite"),
         ([np.inf] + [1.0] * 5, "finite"),
-        ([1e-13] + [1.0] * 5, "12 decades"),
+        ([1e-13] + [1.0] * 5, "12 orders of magnitude"),
         ("high", "array-like or None"),
         (1.0, "array-like or None"),
     ],

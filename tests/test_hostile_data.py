@@ -252,7 +252,7 @@ def test_weights_that_no_fit_can_tell_apart():
     X, y = load_wine(return_X_y=True)
     weight = 10.0 ** np.linspace(-300, 300, len(y))
     model = SVMClassifier()
-    with pytest.raises(ValueError, match=r"weights.*decades.*of class"):
+    with pytest.raises(ValueError, match=r"weights.*orders of magnitude.*in class"):
         model.fit(X, y, sample_weight=weight)
     assert not hasattr(model, "coef_")
 

@@ -7,11 +7,10 @@ from _objectives import make_objective
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_linloss import _kernels
 from sklearn_linloss._certificate import Certifier
 from sklearn_linloss._solvers import _interior, _newton
 from sklearn_linloss._solvers._common import Best, Options, Progress
-
-pytestmark = pytest.mark.plain_python
 
 ALPHA, DELTA = 1e-3, 0.7
 
@@ -49,6 +48,7 @@ def wrong_pairs(f):
     return i, j, jacobian[i, j] - jacobian[i, f.y[i]]
 
 
+@pytest.mark.plain_python
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_directions_solve_the_whole_newton_system(n_classes, fit_intercept):
@@ -90,6 +90,30 @@ def test_directions_solve_the_whole_newton_system(n_classes, fit_intercept):
         assert 0.0 < point.step() <= 1.0
 
 
+@pytest.mark.plain_python
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_corrections_lead_products_into_a_range(n_classes):
+    f = problem(n_classes)
+    point = _interior._Point(f, np.random.default_rng(0).normal(size=f.size))
+    i, j, A = wrong_pairs(f)
+    a, u, target = (
+        each[i, j] for each in (point._pairs.a, point._pairs.u, point._pairs.target)
+    )
+    point._factor()
+    move, change, _, _ = point._direction()
+    # From u da + a du = target and A @ move - da / 2 + du = 0.
+    da = (target + a * (A @ move)) / (u + a / 2)
+    du = da / 2 - A @ move
+    products = (a + 0.4 * da) * (u + 0.4 * du)
+    low, high = np.quantile(np.abs(products), [0.3, 0.7])
+    assert (products < low).any() and (products > high).any()
+    point._visit(_kernels.aim_at_range, change, 0.4, low, high)
+    expected = target + np.maximum(np.clip(products, low, high) - products, -high)
+    found = point._pairs.target[i, j]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.plain_python
 @pytest.mark.parametrize("n_classes", [2, 4])
 @pytest.mark.parametrize("n_threads", [1, 3])
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])

@@ -155,6 +155,37 @@ def test_steps_by_hand(loss, n_classes, fit_intercept, l1_ratio):
     np.testing.assert_allclose(fitted.batch_loss_curve_, losses, rtol=1e-10)
 
 
+def one_batch(order, rate, *, basis, damping, squares, momentum=0.0):
+    """A pass of SGD over one batch of all samples."""
+    return _kernels.SgdPass(
+        order=order,
+        batch_size=len(order),
+        rates=np.array([rate]),
+        blends=np.zeros(1),
+        momentum=momentum,
+        b_scale=1.0,
+        metric=np.ones(basis.shape[1]),
+        basis=basis,
+        damping=damping,
+        squares=squares,
+    )
+
+
+def at_rest(W, n_rows):
+    """The state of SGD at coefficients, without intercepts and velocity."""
+    b = np.zeros((0, n_rows))
+    return _kernels.SgdState(
+        W=W,
+        b=b,
+        W_velocity=np.zeros_like(W),
+        b_velocity=b.copy(),
+        W_mean=np.zeros_like(W),
+        b_mean=b.copy(),
+        response=np.zeros(1),
+        batch_losses=np.zeros(1),
+    )
+
+
 @pytest.mark.plain_python
 @pytest.mark.parametrize("n_directions", [0, 1, 4, 6])
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
@@ -173,33 +204,18 @@ def test_damped_directions(loss, n_classes, n_directions):
     gradient -= (gradient + l2 * W) @ basis.T @ np.diag(damping) @ basis
     expected = (1.0 - rate * l2) * W - rate * gradient
 
-    b = np.zeros((0, n_rows))
     _kernels.sgd_epoch_dense(
         _kernels.code_of(getattr(losses, loss)),
         _kernels.DenseRows(readonly(X), centre),
         _kernels.Terms(y, np.ones(n), delta=1.0, l1=0.0, l2=l2),
-        _kernels.SgdPass(
-            order=rng.permutation(n),
-            batch_size=n,
-            rates=np.array([rate]),
-            blends=np.zeros(1),
-            momentum=0.0,
-            b_scale=1.0,
-            metric=np.ones(n_features),
+        one_batch(
+            rng.permutation(n),
+            rate,
             basis=basis,
             damping=damping,
             squares=np.empty(0),
         ),
-        _kernels.SgdState(
-            W=W,
-            b=b,
-            W_velocity=np.zeros_like(W),
-            b_velocity=b.copy(),
-            W_mean=np.zeros_like(W),
-            b_mean=b.copy(),
-            response=np.zeros(1),
-            batch_losses=np.zeros(1),
-        ),
+        at_rest(W, n_rows),
     )
     np.testing.assert_allclose(W, expected, rtol=1e-10, atol=1e-12)
 
@@ -230,30 +246,16 @@ def test_a_row_steps_to_the_zero_of_its_loss_at_most(loss, n_classes, kind, mome
         expected -= (1.0 + momentum) * share * gradient
     assert 0 < held < n
 
-    b = np.zeros((0, n_rows))
-    pass_ = _kernels.SgdPass(
-        order=rng.permutation(n),
-        batch_size=n,
-        rates=np.array([rate]),
-        blends=np.zeros(1),
+    pass_ = one_batch(
+        rng.permutation(n),
+        rate,
         momentum=momentum,
-        b_scale=1.0,
-        metric=np.ones(n_features),
         basis=np.empty((0, n_features)),
         damping=np.empty(0),
         squares=squares,
     )
     W = W if kind == "dense" else np.ascontiguousarray(W.T)
-    state = _kernels.SgdState(
-        W=W,
-        b=b,
-        W_velocity=np.zeros_like(W),
-        b_velocity=b.copy(),
-        W_mean=np.zeros_like(W),
-        b_mean=b.copy(),
-        response=np.zeros(1),
-        batch_losses=np.zeros(1),
-    )
+    state = at_rest(W, n_rows)
     code = _kernels.code_of(getattr(losses, loss))
     terms = _kernels.Terms(y, weight, delta=1.0, l1=0.0, l2=0.0)
     if kind == "dense":

@@ -148,16 +148,16 @@ class Csr(Design):
 
     def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
         X = self._by_columns
+        columns = map(readonly, (X.data, X.indices, X.indptr))
+        model = map(readonly, (*coordinates, second, *slopes))
         return _kernels.csc_descent(
             loss.code,
-            *map(readonly, (X.data, X.indices, X.indptr)),
-            *map(readonly, coordinates),
+            _kernels.CscColumns(*columns),
             terms,
-            readonly(second),
-            *map(readonly, slopes),
+            _kernels.ColumnModel(*model),
             sweeps,
             tol,
-            *state,
+            _kernels.ColumnDescent(*state),
         )
 
     def on_features(self, features):

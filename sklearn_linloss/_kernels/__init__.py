@@ -15,6 +15,9 @@ Programming 2005). The other losses ignore it.
 
 from ._arguments import (
     BlockSums,
+    ColumnDescent,
+    ColumnModel,
+    CscColumns,
     CsrRows,
     DenseRows,
     Pairs,
@@ -73,6 +76,9 @@ from ._sgd_rows import csr_sizes, sgd_rows_csr
 
 __all__ = [
     "BlockSums",
+    "ColumnDescent",
+    "ColumnModel",
+    "CscColumns",
     "CsrRows",
     "DenseRows",
     "Pairs",

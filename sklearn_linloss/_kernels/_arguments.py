@@ -42,6 +42,61 @@ class CsrRows(NamedTuple):
     indptr: np.ndarray
 
 
+class CscColumns(NamedTuple):
+    """The columns of a CSC, whose features are never centred.
+
+    Attributes
+    ----------
+    data, indices : ndarray of shape (n_stored,), read-only
+    indptr : ndarray of shape (n_features + 1,), read-only
+    """
+
+    data: np.ndarray
+    indices: np.ndarray
+    indptr: np.ndarray
+
+
+class ColumnModel(NamedTuple):
+    """A quadratic model of the loss between m coefficients, and the intercepts.
+
+    Attributes
+    ----------
+    features, classes : ndarray of shape (m,), read-only
+        Coefficient a is that of feature `features[a]` in class `classes[a]`.
+    second : ndarray of shape (n, n_rows), read-only
+        Second derivatives, as `add_pair_grams` takes them.
+    gradient, b_gradient : ndarray of shape (m,) and (n_rows,), or the last one empty
+        The gradient of the loss where the descent starts, read-only.
+    ridge : ndarray of shape (m,), read-only
+        What is added to the second derivative of each coefficient.
+    """
+
+    features: np.ndarray
+    classes: np.ndarray
+    second: np.ndarray
+    gradient: np.ndarray
+    b_gradient: np.ndarray
+    ridge: np.ndarray
+
+
+class ColumnDescent(NamedTuple):
+    """What coordinate descent on such a model changes.
+
+    Attributes
+    ----------
+    change : ndarray of shape (n, n_rows), float64
+        Takes the change of the scores.
+    landing : ndarray of shape (m,), float64
+        The coefficients.
+    b_move : ndarray of shape (n_rows,), float64, or empty
+        Takes the change of the intercepts.
+    """
+
+    change: np.ndarray
+    landing: np.ndarray
+    b_move: np.ndarray
+
+
 class Terms(NamedTuple):
     """What the objective asks for beside scores and coefficients.
 

@@ -225,35 +225,18 @@ def _bent(loss, second, weight, y, i, k, slacks, change, total):
 
 
 @jit
-def csc_descent(
-    loss,
-    data,
-    indices,
-    indptr,
-    features,
-    classes,
-    terms,
-    second,
-    gradient,
-    b_gradient,
-    ridge,
-    sweeps,
-    tol,
-    change,
-    landing,
-    b_move,
-):
+def csc_descent(loss, columns, terms, model, sweeps, tol, state):
     """Coordinate descent on the quadratic model of a loss plus the penalty.
 
-    Coordinate a is the coefficient of feature `features[a]` in class `classes[a]`, at
-    `landing[a]`, which moves; `gradient` is that of the loss at the start. Second
-    derivatives are h_i, given by `second` as `add_pair_grams` takes them, and `ridge`.
-    `change` gets the change of the scores, and `b_move` that of the intercepts. Between
-    two sweeps over all, some are over the coefficients that are not zero. It ends when
-    a sweep over all changes scores by at most `tol` times what the first one did, as
-    the curvature measures it; returns the number of sweeps.
+    Between two sweeps over all coefficients, some are over those that are not zero. It
+    ends when a sweep over all changes scores by at most `tol` times what the first one
+    did, as the curvature measures it; returns the number of sweeps.
     """
     check_code(loss)
+    data, indices, indptr = columns.data, columns.indices, columns.indptr
+    features, classes, second = model.features, model.classes, model.second
+    gradient, b_gradient, ridge = model.gradient, model.b_gradient, model.ridge
+    change, landing, b_move = state.change, state.landing, state.b_move
     n, n_rows = second.shape
     one = n_rows == 1
     l1, l2, y, weight = terms.l1, terms.l2, terms.y, terms.weight

@@ -2,10 +2,11 @@
 
 The blocks of single classes on the diagonal of the matrix are the preconditioner: what
 couples the classes of one sample has rank one (J. Nocedal and S. J. Wright, "Numerical
-optimization", 2006, sections 5.1 and 7.1). Where a system takes many iterations all the
-same, the whole matrix takes their place, estimated from rows that are drawn by what
-they bend (P. Xu, J. Yang, F. Roosta, C. Re and M. W. Mahoney, "Sub-sampled Newton
-methods with non-uniform sampling", NeurIPS 2016).
+optimization", 2006, sections 5.1 and 7.1). If a system takes many iterations all the
+same, the preconditioner becomes an estimate of the whole matrix, from rows that are
+drawn with chances proportional to their second derivatives (P. Xu, J. Yang, F. Roosta,
+C. Re and M. W. Mahoney, "Sub-sampled Newton methods with non-uniform sampling", NeurIPS
+2016).
 """
 
 from dataclasses import dataclass
@@ -38,10 +39,10 @@ RULES = Rules()
 
 
 class _Preconditioner:
-    """What all have: they are worn out by use, and weak where systems take long."""
+    """What both share: a count of their use, by which they are renewed."""
 
     _applications = 0
-    last_system = 0  # iterations
+    last_system = 0  # iterations that the last system took
 
     def is_worn(self, f):
         """Whether applying it has cost more than a new one would."""

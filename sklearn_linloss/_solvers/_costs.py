@@ -19,22 +19,24 @@ def newton_matrix(n, d, n_rows, size):
 
 
 def slack_matrix(n, d, size):
-    """The same of the hinges, where each wrong class is coupled with the true one."""
+    """Matrix and factor for the hinges, whose wrong classes couple with the true one
+    only.
+    """
     return size**3 / 3.0 + 4.0 * n * size * (d + 1)
 
 
 def newton_matrix_by_products(n, n_stored, size):
-    """That of two classes from the stored entries, whose products cost more each."""
+    """Matrix and factor for two classes on CSR data, by products of its entries."""
     return size**3 / 3.0 + _SCATTERED * n_stored**2 / n
 
 
 def pair_matrix(n_pairs, n_samples, d):
-    """The same by active pairs, of so many samples."""
+    """Matrix of the active pairs, of so many samples, and a factor of it."""
     return n_pairs**3 / 3.0 + n_samples**2 * d
 
 
 def pairs_of_blocks(cost, d, n_rows):
-    """How many active pairs give class blocks, and their inverses, of this cost."""
+    """How many active pairs make class blocks cost this much, inverses included."""
     return (cost / (2.0 * (d + 1) ** 2)) - n_rows * (d + 1)
 
 

@@ -12,7 +12,7 @@ variances, M = diag(metric). In the symbols of the paper:
 4. Restart with t = 1 where the step turns back, <M (y - x_{k+1}), x_{k+1} - x_k> > 0:
    the gradient scheme of B. O'Donoghue and E. Candes, "Adaptive restart for accelerated
    gradient schemes", Foundations of Computational Mathematics 2015.
-5. Stop by the duality gap. The hinge is smoothed over a width; where more than half of
+5. Stop by the duality gap. The hinge is smoothed over a width. When more than half of
    the gap is due to that, the width is halved, and the method restarts.
 """
 
@@ -32,8 +32,14 @@ class Rules:
     smallest_fall: float = 0.5  # least factor of the estimate in one power step
     factor: float = 2.0  # of L, where backtracking finds it too small
     late_factor: float = 8.0  # the same in the second half of the time of a fit
-    growth: float = 1.05  # divides what backtracking put on the estimate, an iteration
-    steepest: float = 1e8  # L over its estimate: then rounding rejects all steps
+    # Divides, in each iteration, the factor by which backtracking raised L.
+    growth: float = 1.05
+    steepest: float = 1e8  # L over its estimate, at which rounding rejects all steps
+    rounding: float = 10.0  # units in the last place that a step may seem to rise by
+    # The width of the smoothed hinge is multiplied by `narrower` once smoothing is more
+    # than the part `blurred` of the gap.
+    blurred: float = 0.5
+    narrower: float = 0.5
     # In margins, of the smoothed hinges whose slopes are tried as dual points.
     widths: tuple = (1.5, 0.5, 0.1)
 
@@ -59,7 +65,7 @@ def _accelerated(f, theta, certifier, options, progress):
     width = 0.0 if smooth else f.loss.delta
     metric = feature_metric(f)
     curvature = _LocalCurvature(f, metric, options.clock)
-    slack = 10.0 * np.finfo(f.dtype).eps * f.value_at_zero
+    slack = RULES.rounding * np.finfo(f.dtype).eps * f.value_at_zero
     age = 1.0
     scores = f.scores(theta)
     previous, previous_scores = theta, scores
@@ -134,9 +140,9 @@ def _accelerated(f, theta, certifier, options, progress):
                 criterion = 0.0 if still and not blurred else np.inf
                 narrow = still and blurred
             else:
-                narrow = smoothing > 0.5 * criterion * objective
+                narrow = smoothing > RULES.blurred * criterion * objective
             if narrow:
-                width *= 0.5
+                width *= RULES.narrower
                 age = 1.0
         if options.reached(criterion):
             return SolverResult(best, converged=True)

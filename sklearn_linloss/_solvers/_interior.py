@@ -7,13 +7,14 @@ s_ij, and the loss max_a a s - bend a^2 / 2, the optimum solves
     alpha W + sum_ij pi_i a_ij grad s_ij(W) = 0,     s_ij - bend a_ij + u_ij = 0,
     u_ij a_ij = 0,     a_ij >= 0,     u_ij >= 0,
 
-and the path has one positive product in place of the zero, which falls. The second
-equation holds from the start on, and the first one comes true as steps get long. Each
-step solves a Newton system whose second derivatives are 1 / (bend + u_ij / a_ij), first
-towards zero products, then, with the same factor, towards those of the path, with
-second-order terms of the first (S. Mehrotra, "On the implementation of a primal-dual
-interior point method", SIAM J. Optimization 1992), and again for the pairs whose
-products would leave a range (J. Gondzio, "Multiple centrality corrections in a
+and on the path all products u_ij a_ij have the same positive value, which falls to
+zero. The second equation holds from the start on; the error of the first one shrinks
+with each step, and the more the longer the step is. A step solves a Newton system whose
+second derivatives are 1 / (bend + u_ij / a_ij), several times with one factor: first
+for products of zero, then for those of the path, with second-order terms of the first
+solution (S. Mehrotra, "On the implementation of a primal-dual interior point method",
+SIAM J. Optimization 1992), and again for the pairs whose products would be far from
+those of the path (J. Gondzio, "Multiple centrality corrections in a
 primal-dual method for linear programming", Computational Optimization and Applications
 1996). For the SVM: M. C. Ferris and T. S. Munson, "Interior-point methods for massive
 support vector machines", SIAM J. Optimization 2002.
@@ -33,17 +34,19 @@ from ._systems import CoefficientSystem, hessian
 class Rules:
     """Numbers of the method; 0036 is a decision in docs/adr/."""
 
-    pairs: float = 60.0  # a coefficient, from which the method pays
+    pairs: float = 60.0  # for each coefficient, from which the method pays
     product: float = 1.0  # of a and u at the start, in squared margins over the bend
-    # Systems more that bring products into a range: most, and the part of the cost of
-    # the matrix that they may take; operations of a pair in a system.
+    # Corrections of a step, each of which solves one more system: at most so many, and
+    # at most for this part of the cost of the matrix, with so many operations for each
+    # pair in a system.
     corrections: int = 3
     share: float = 0.3
     per_pair: float = 300.0
-    longer: float = 1.5  # a step that a correction aims at, over the present one
-    longer_by: float = 0.1  # and more
-    worth: float = 0.01  # what a correction must add to the step
-    range: float = 10.0  # products may differ from the path's by this factor
+    # A correction aims at a step of `longer` times the length, and `longer_by` more.
+    longer: float = 1.5
+    longer_by: float = 0.1
+    worth: float = 0.01  # least gain in length for which a correction is kept
+    range: float = 10.0  # products may differ from those of the path by this factor
     short_of: float = 0.995  # of the longest step
     near: float = 3.0  # tolerances within which the estimated gap asks for a proof
     stuck: float = 1e-6  # a step this short leads nowhere
@@ -54,8 +57,8 @@ RULES = Rules()
 
 
 def pays(f):
-    """Whether the method applies, and its steps cost no more than others, which take
-    active pairs alone: of few pairs, these are few.
+    """Whether the method applies, and there are so many pairs that Newton steps on the
+    active ones alone would not cost less.
     """
     if f.n_samples * max(f.n_rows - 1, 1) < RULES.pairs * f.size:
         return False
@@ -163,7 +166,7 @@ class _Point:
         self._solve = CoefficientSystem(f, hessian(f, self._pairs.second), ridge)
 
     def _weigh(self):
-        """Second derivatives, the sum of products, and how the objective slopes."""
+        """Second derivatives, the sum of products, and the slope in theta."""
         f = self._f
         self._total = sum(
             self._over_parts(
@@ -176,8 +179,11 @@ class _Point:
         f.penalised(self._slope)[:] += f.penalty.gradient(f.penalised(self.theta))
 
     def _direction(self):
-        """A solution of the system for the targets: the step, the change of the scores,
-        the longest part of it, and the sum of products as a function of the part taken.
+        """A solution of the system for the targets of the products.
+
+        Returns the step, the change of the scores, the largest part of the step that
+        keeps a and u positive, and the sum of the products after a part of it, as a
+        function of that part.
         """
         f = self._f
         pull = f.zero_rows()

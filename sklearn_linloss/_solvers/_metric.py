@@ -6,10 +6,10 @@ S, with c = sum_i pi_i h_i and S the covariance of the features, so that the Hes
 about the Kronecker product of c and S: one eigendecomposition of S serves all steps
 and strengths of a path.
 
-Where S has too many rows, or the penalty hides its small eigenvalues, the leading ones
-do (Z. Frangella, J. A. Tropp and M. Udell, "Randomized Nystrom preconditioning", SIAM
-J. Matrix Analysis and Applications 2023, algorithm 2.1); the last of them stands for
-the rest.
+If S is too large for that, or the penalty hides its small eigenvalues, only the leading
+eigenvalues are computed, and the last of them stands for all that follow
+(Z. Frangella, J. A. Tropp and M. Udell, "Randomized Nystrom preconditioning", SIAM
+J. Matrix Analysis and Applications 2023, algorithm 2.1).
 """
 
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from scipy.linalg import LinAlgError, solve_triangular
 class Rules:
     """Numbers of the metric; 0018 is a decision in docs/adr/."""
 
-    most_features: int = 5000  # all eigenvectors of so many are computed (0018)
+    most_features: int = 5000  # up to which all eigenvectors are computed (0018)
     sketched_from: int = 1000  # features, from which a sketch costs less than those
     rank: int = 200  # of the sketch (0018)
-    columns: int = 25  # of it that are multiplied with X at a time
-    # Largest curvature beyond the sketch, over the ridge, with which it does.
+    columns: int = 25  # of the sketch that are multiplied with X at a time
+    # Largest curvature beyond the sketch, over the ridge, for which the sketch will do.
     hidden: float = 10.0
     flattest: float = 1e-12  # least eigenvalue of c, over its largest
     # L2 over the sum of the variances, below which eigenvalues need double precision.
@@ -67,6 +67,7 @@ class SharedMetric:
         return metric
 
     def _serves(self, f, coupling):
+        """Whether it is precise enough for the present coupling and penalty."""
         if self._rest is None:
             return self._vectors.dtype in (_precision(f), np.float64)
         largest = np.linalg.norm(coupling, 2) * self._rest
@@ -103,23 +104,23 @@ class SharedMetric:
 
 
 def _precision(f):
-    """In which eigenvalues as small as the ridge are told from rounding."""
+    """The precision in which eigenvalues as small as the ridge are not rounding."""
     weak = f.penalty.convexity < RULES.single_from * f.variance.sum()
     return np.dtype(np.float64) if weak else f.dtype
 
 
 def _eigenvectors(f, clock):
-    """All of them."""
+    """All eigenvalues and eigenvectors of the covariance."""
     clock.check()
     covariance = f.covariance(_precision(f), clock.check)
-    # That of NumPy leaves the interpreter to others. scipy's default driver returned
-    # twins in single precision (raw pixels, 3072 features).
+    # NumPy's function releases the interpreter meanwhile. SciPy's default driver gave
+    # pairs of equal eigenvectors in single precision (raw pixels, 3072 features).
     values, vectors = clock.patiently(np.linalg.eigh, covariance)
     return np.maximum(values, 0.0), vectors
 
 
 def _sketch(f, options):
-    """The leading ones, from a product with random vectors."""
+    """The leading eigenvalues and eigenvectors, from a product with random vectors."""
     rank = min(RULES.rank, f.n_features)
     rng = np.random.default_rng(options.seed)
     test, _ = np.linalg.qr(rng.standard_normal((f.n_features, rank)))

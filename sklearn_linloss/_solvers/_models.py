@@ -65,7 +65,7 @@ class SmoothModel:
         return self._f.loss_on_line(scores, change)
 
     def start_from(self, pull, width):
-        """Nothing: the model has no multipliers."""
+        """Do nothing: the model has no multipliers."""
 
     def let_go(self):
         """Nothing: what `expand` gives is the caller's."""
@@ -85,7 +85,7 @@ class SmoothModel:
         return False
 
     def balance(self, infeasible, slackness):
-        """The same."""
+        """Nothing changes between the steps here, either."""
         return False
 
 
@@ -218,11 +218,11 @@ class AugmentedHinge:
             return False
         self._multipliers = f.multipliers(self._pull)
         if not solved:
-            self._width *= 3.0
-        elif self._steps <= 3:
-            self._width *= 0.3
-        elif self._steps <= 6:
-            self._width *= 0.5
+            self._width *= RULES.width_if_unsolved
+        elif self._steps <= RULES.few_steps:
+            self._width *= RULES.width_after_few
+        elif self._steps <= RULES.some_steps:
+            self._width *= RULES.width_after_some
         self._width = max(self._width, RULES.smallest_width * self._f.loss.delta)
         self._steps = 0
         return True
@@ -232,8 +232,8 @@ class AugmentedHinge:
         Lagrangian is minimised.
 
         `infeasible` and `slackness` are the parts of the gap that its minimum and the
-        multipliers leave. The width keeps them at one size. Returns whether the
-        multipliers moved; called after `expand`.
+        multipliers leave; the width changes so that they stay of one size. Returns
+        whether the multipliers moved. Called after `expand`.
         """
         f = self._f
         self._steps += 1

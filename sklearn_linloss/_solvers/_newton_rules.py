@@ -108,6 +108,13 @@ class Rules:
     inner_accuracy: float = 0.1  # predicted descent over the gap; less is worse (0014)
     inner_steps: int = 20  # Newton steps after which the multipliers move in any case
     widening: float = 2.0  # factor of the width after a short step
+    # Factors of the width when the multipliers move: after `inner_steps` that did not
+    # minimise the augmented Lagrangian, and after few or some steps that did.
+    width_if_unsolved: float = 3.0
+    few_steps: int = 3
+    width_after_few: float = 0.3
+    some_steps: int = 6
+    width_after_some: float = 0.5
     # Quasi-Newton steps between moves of the multipliers, and the power of the ratio
     # of the gap's parts by which the width then changes (0018).
     least_balanced: int = 2

@@ -4,8 +4,8 @@ Of the pairs of a sample and a class few are active, and they alone bend the aug
 Lagrangian. A product with its second derivatives visits them and no others, at a small
 part of what a pass over all scores costs: conjugate gradients then cost less than the
 pass in which a step finds its pairs. Each class's block, of its features and intercept,
-is inverted to precondition them; what couples two classes are the few samples that are
-active between them.
+is inverted as a preconditioner. It leaves out what couples two classes: the few samples
+that are active between them.
 """
 
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ from ._registry import too_large
 class Rules:
     """When the method applies; 0037 is a decision in docs/adr/."""
 
-    # The cost of a preconditioner, in passes over X, that a step may take; that of few
-    # pairs where Newton's matrix, which costs more, is not too large.
+    # Largest cost of a preconditioner, in passes over X. Where Newton's matrix costs
+    # more than that, and is not too large, its cost takes the place of this one.
     passes: float = 2.0
     # Least curvature along an intercept, over the mean of all classes.
     flattest: float = 1e-6
@@ -53,7 +53,7 @@ def most_pairs(f):
     passes = RULES.passes * _costs.gradient(f.n_samples, f.size)
     most = _costs.pairs_of_blocks(passes, f.n_features, f.n_rows)
     if most > 0.0 and not too_large(f.size, n_pairs):
-        # They stand in for that matrix.
+        # Products replace that matrix, so they may cost as much.
         matrix = _costs.slack_matrix(f.n_samples, f.n_features, f.size)
         most = max(most, _costs.pairs_of_blocks(matrix, f.n_features, f.n_rows))
     return max(int(most), 0)

@@ -31,11 +31,13 @@ class Rules:
     growth: float = 1.5  # of the step in an epoch, until the objective rises
     slowest_growth: float = 1.05
     shrink: float = 0.5  # of the step, after the objective rose
-    caution: float = 0.5  # part of the growth (beyond 1) that is left after that
+    caution: float = 0.5  # of the growth beyond 1, what is left after a rise
     mild: float = 2.0  # rise of the objective up to which the table is kept (0006)
-    calm: float = 0.2  # part of the step before a certificate, which noise spoils most
-    rounding: float = 10.0  # units in the last place that the objective may rise by
-    retreats: int = 20  # in a row: then it is rounding that ends the descent
+    # Factor of the step in the epoch before a certificate, whose bound suffers most
+    # from the noise of the steps.
+    calm: float = 0.2
+    rounding: float = 10.0  # units in the last place that count as no rise
+    retreats: int = 20  # epochs undone in a row, after which rounding ends the descent
 
 
 RULES = Rules()
@@ -79,7 +81,8 @@ def solve(objective, theta, certifier, options, progress):
                     raise diverged("saga", epoch, step)
                 if options.tol > 0.0:
                     break
-                progress.record(value, before.model())  # at rest
+                # With tol=0 iterations are counted, although the model stays.
+                progress.record(value, before.model())
             step *= RULES.shrink
             growth = max(1.0 + RULES.caution * (growth - 1.0), RULES.slowest_growth)
             due.postpone(epoch)
@@ -125,10 +128,10 @@ class _State:
         self._centre = (f.mean if f.mean is not None else zeros).astype(f.dtype)
 
     def return_to(self, before, keep_table):
-        """Undo an epoch; of a mild one, the gradients that it found can be kept.
+        """Undo an epoch, but for its table of gradients if `keep_table` is true.
 
-        They are fresh, and any table is a valid one; a stale one would mislead the
-        shorter steps too.
+        Any table is valid. That of an epoch that raised the objective a little is newer
+        than the one before, whose old gradients would mislead shorter steps as well.
         """
         self._theta = before._theta
         if not keep_table:

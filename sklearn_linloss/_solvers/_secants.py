@@ -47,17 +47,17 @@ class Rules:
     # which it is rounding.
     curved: float = 1e-12
     renewal: int = 30  # most steps after which the metric takes present curvatures
-    # 4. Tolerances within which the estimated gap asks for dual ascent, and then a
-    # certificate; its most iterations, and what part of the gap one of them may leave
-    # for another to follow (0038).
+    # 4. Dual ascent begins once the estimated gap is below `far` tolerances. It has at
+    # most `most_ascent` iterations, and ends with one that leaves more than the part
+    # `left` of the gap (0038).
     far: float = 30.0
     most_ascent: int = 8
     left: float = 0.85
-    # After one that did not end the fit, the estimated gap has to fall to `nearer` of
-    # its own for the next one, or as far as the last one was from the tolerance.
+    # An ascent that misses the tolerance by a factor r is tried again once the
+    # estimated gap is below 1 / r of what it was, and below `nearer` of it.
     nearer: float = 0.8
-    # Stuck: steps in which neither the gap fell to that, nor the objective by a part
-    # `lower` of what the tolerance allows.
+    # Steps are stuck if in so many of them neither the gap falls to `nearer` of itself,
+    # nor the objective by the part `lower` of what the tolerance allows.
     patience: int = 100
     lower: float = 0.1
 
@@ -117,9 +117,9 @@ class Descent:
 
     @property
     def asked_from(self):
-        """The estimated gap, in tolerances, below which a certificate may show one.
+        """The estimated gap, in tolerances, below which to ask for a certificate.
 
-        More than one where `nearer_dual_point` brings the bound nearer.
+        It is above 1 where `nearer_dual_point` can improve the bound.
         """
         return RULES.far if self._ascends else 1.0
 
@@ -133,8 +133,9 @@ class Descent:
     def nearer_dual_point(self, value, target):
         """A dual point for a certificate, and an estimate of value - bound.
 
-        What the present one lacks most is the gradient along features that vary much. A
-        few iterations of dual ascent remove that, until the rest is at most `target`.
+        The bound of the present dual point suffers most from the gradient along
+        features that vary much. A few iterations of dual ascent remove that part; they
+        end once the estimate is at most `target`.
         """
         pull, rest = None, self.gap - (self.value - value)
         if rest <= target or not self._ascends:
@@ -226,7 +227,7 @@ class Descent:
             dual_value, _ = f.dual_value(self._pull)(1.0)
             work = np.vdot(self._pull, self.scores)
             self._slackness = max(self._loss - dual_value - work, 0.0)
-            # What does not cancel has to flow elsewhere, at a margin for each unit.
+            # Flows between classes that do not balance cost a margin for each unit.
             flow = 0.5 * np.abs(f.intercepts(gradient)).sum()
             self._infeasible += f.loss.delta * flow
 
@@ -237,7 +238,7 @@ class Descent:
             self._pairs.append((move, change, product))
 
     def _direction(self, gradient):
-        """(Hessian)^-1 gradient: of active pairs alone, where these are few."""
+        """(Hessian)^-1 gradient: exact by active pairs where these are few."""
         if self._most_pairs > 0 and self.n_pairs <= self._most_pairs:
             return solve_by_pair_products(
                 self._f,
@@ -274,7 +275,7 @@ def descend(f, theta, model, best, certifier, options, progress, leaves):
     Parameters
     ----------
     leaves : callable
-        (descent, steps so far, objective) -> whether they are.
+        (descent, steps so far, objective) -> whether exact steps are better.
     f, theta, model, best, certifier, options, progress
         As `Descent` and solvers take them.
 
@@ -345,9 +346,11 @@ def solve(f, theta, certifier, options, progress):
 
 
 def pairs_are_few(f, least, descent, made, value):
-    """Whether exact steps by a matrix of the active pairs are the better ones, after so
-    many steps and at `least` some. Products with them do where classes do not come
-    apart, or there are many coefficients.
+    """Whether exact steps by a matrix of the active pairs are better, after `made`
+    steps of which there have to be `least`.
+
+    Where products with active pairs can be used, they are better than that matrix,
+    unless the classes come apart and the coefficients are few.
     """
     rules = NEWTON_RULES
     if made < least:

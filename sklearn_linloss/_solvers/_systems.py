@@ -17,8 +17,8 @@ class Rules:
     rounds: int = 20  # of coordinate descent and a linear system on the support
     sweeps: int = 20  # of coordinate descent in a round
     halvings: int = 5  # of a step that meets zeros
-    sweep_tol: float = 1e-5  # relative change that ends them
-    rest: float = 1e-6  # of the fall so far: less gained after a round ends them
+    sweep_tol: float = 1e-5  # relative change in a sweep that ends the sweeps
+    rest: float = 1e-6  # of the fall so far: rounds end when one gains less
     rounding: float = 1e-12  # of a step: coefficients left this small are zero
     # Parts of the diagonal to add, in turn, to a matrix that rounding left indefinite:
     # the least with which it is not (0014).
@@ -49,7 +49,7 @@ def hessian(f, second, sample=None):
 
 
 def _hessian(f, second, sample, features=None):
-    """The same of the features, all or some, and of an intercept for each class.
+    """Second derivatives in the features, all or some, and an intercept for each class.
 
     It is large beside the scores: there is one such matrix at a time.
     """
@@ -136,8 +136,8 @@ def _with_sides(H, n_rows):
 
 
 def hessian_on(f, second, chosen, rows=None):
-    """The same between some of the penalised coefficients, in order, and all of the
-    intercepts; some rows, equally likely ones, estimate those of dense data.
+    """`hessian` between some of the penalised coefficients, in order, and all of the
+    intercepts; for dense data some rows, drawn with equal chances, may estimate it.
     """
     classes, features = f.coordinates(chosen)
     n_chosen, K = len(chosen), f.n_rows
@@ -159,7 +159,7 @@ def hessian_on(f, second, chosen, rows=None):
 
 
 def _hessian_by_pairs_on(f, second, features, classes, sample):
-    """The same of losses of slacks, for the features that are among the chosen."""
+    """`hessian_on` by blocks of pairs of classes, for losses of slacks."""
     K, used = f.n_rows, None
     place, n_used = features, f.n_features
     if not f.design.only_products:
@@ -175,7 +175,7 @@ def _hessian_by_pairs_on(f, second, features, classes, sample):
 
 
 def _dense_hessian_on(f, second, features, classes, rows):
-    """The same of the softmax, and of one row, by dense products."""
+    """`hessian_on` of the softmax, and of two classes, by dense products."""
     K, size = f.n_rows, len(features) + f.n_rows
     centre = (f.mean if f.mean is not None else np.zeros(f.n_features))[features]
     of_class = np.append(classes, np.arange(K))
@@ -296,7 +296,8 @@ def solve_definite(matrix, right):
 
 
 def solve_by_pairs(f, second, ridge, right):
-    """The same for the hinges, where few pairs of a sample and a class are active.
+    """(H + diag(ridge))^-1 right for the hinges, by few active pairs of a sample and a
+    class.
 
     H is U U^T with one column for each active pair, so that by Woodbury's identity only
     a matrix of that size, I + U^T diag(ridge)^-1 U, has to be factored.
@@ -368,7 +369,11 @@ def minimize_quadratic(H, gradient, w, penalty, ridge):
 
 
 def _minimize_weighted(H, gradient, w, penalty, ridge):
-    """The same with coefficients times their weights, those without one at the end."""
+    """`minimize_quadratic` for a penalty with a weight for each coefficient.
+
+    The coefficients are multiplied by their weights; those of weight zero, which no
+    penalty holds, come after the others, beside the intercepts.
+    """
     held = np.flatnonzero(penalty.weights > 0.0)
     rest = np.flatnonzero(penalty.weights == 0.0)
     order = np.concatenate([held, rest, np.arange(len(w), len(gradient))])
@@ -432,8 +437,8 @@ def _stop_at_zero(H, slope, curvature, landing, step):
     """The step, with coordinates that would change their sign ending at zero, and by
     how much the quadratic then falls.
 
-    Halved until it does fall; at last cut where the first coordinate ends, which is
-    never the last of the rounds.
+    The step is halved until the quadratic falls. If it never does, the step ends where
+    the first coordinate meets zero, and another round follows in any case.
     """
     leading = step[: len(landing)]
     ends = (landing != 0.0) & ((landing + leading) * landing <= 0.0)

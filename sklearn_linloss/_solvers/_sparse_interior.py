@@ -70,7 +70,9 @@ def solve(f, theta, best, certifier, options, progress):
     f = f.with_precision(np.float64)
     point = _Point(f, theta)
     while progress.proceeds(options.max_iter):
-        length = point.step()
+        # Couples near their end overflow; what is not finite ends the steps.
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = point.step()
         model = point.model()
         scores = f.scores(model)
         value = f.loss_value(scores) + f.penalty_value(model)
@@ -319,7 +321,7 @@ class _Point:
         for sign, target, (x, z) in zip(signs, of_parts, self._parts, strict=True):
             moves.append(((target - sign * x * dg) / z, sign * dg))
         shrinks = max(
-            max((-dx / x).max(), (-dz / z).max())
+            max((-dx / x).max(initial=0.0), (-dz / z).max(initial=0.0))
             for (x, z), (dx, dz) in zip(self._couples, moves[1:], strict=True)
         )
         return moves, 1.0 / shrinks if shrinks > 0.0 else np.inf

@@ -416,14 +416,19 @@ def test_the_margin_is_found_on_raw_features(loss, alpha):
 def test_rows_that_hardly_overlap_take_few_passes(loss, alpha):
     # Ascent alone finds their margin, and no way by stronger penalties is shorter.
     rng = np.random.default_rng(2)
+    X, y = rng.normal(size=(300, 2000)), rng.integers(9, size=300)
+    hard = make("hinge", alpha=1e-3, solver="sdca").fit(X, y)
+    model = make(loss, alpha=alpha)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 40
+    assert model.objective_ / alpha == pytest.approx(hard.objective_ / 1e-3, rel=5e-4)
+
+
+@pytest.mark.parametrize("loss", HINGES)
+def test_heavy_rows_that_hardly_overlap_are_certified(loss):
+    rng = np.random.default_rng(2)
     X, y = rng.lognormal(sigma=2.0, size=(300, 3000)), rng.integers(5, size=300)
-    hard = make("hinge", alpha=0.1, solver="sdca").fit(X, y)
-    model = make(loss, alpha=alpha, random_state=0).fit(X, y)
-    assert model.gap_ <= 1e-4
-    assert model.n_iter_ < 150
-    # So small an objective counts as 1e-10 of that at zero, which is 4.
-    expected = alpha * hard.objective_ / 0.1
-    assert model.objective_ == pytest.approx(expected, rel=2e-4, abs=4e-14)
+    assert make(loss, alpha=1e-6).fit(X, y).gap_ <= 1e-4
 
 
 @pytest.mark.parametrize("loss", HINGES)

@@ -477,7 +477,8 @@ class DualAscent:
             ahead = RULES.intercept_ahead * goes_on
             self._b_move = move
         self._b += _moved(self._b_anchor, self._b, self._b_last, ahead)
-        if f.n_rows > 1:
+        common, spread = self._b.mean(axis=1), np.ptp(self._b, axis=1)
+        if f.n_rows > 1 and (np.abs(common) > spread).any():
             # What all classes have in common is rounding, and nothing holds it back.
             for b in (self._b, self._b_anchor, self._b_last):
                 b -= b.mean(axis=1, keepdims=True)

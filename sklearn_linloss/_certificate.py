@@ -26,27 +26,34 @@ class Rules:
 
     # -- Newton's method on the intercept --------------------------------------------
     newton_steps: int = 3
-    negligible: float = 1e-13  # predicted descent over the objective that ends them
+    # They end where the next one promises less than this part of the objective.
+    negligible: float = 1e-13
     halvings: int = 4  # of a step
     # -- balance_flows ---------------------------------------------------------------
-    nothing: float = 1e-200  # flow: a factor for a smaller one would overflow
+    nothing: float = 1e-200  # flows that count as 0: factors for them would overflow
     # -- maximize_concave ------------------------------------------------------------
     search_steps: int = 30
-    # Part of a bracket that a step may leave; else the next one halves it. Somewhat
-    # above one half, so that rounding does not decide after a bisection.
+    # After a step that leaves more than this part of the bracket, the next one halves
+    # it. The number is above one half, so that rounding does not decide after a
+    # halving.
     narrowed: float = 0.6
-    # On the way to a bracket: the first stride over the first point (the maximum is
-    # often within a percent of it, benchmarks/NOTES.md), the factor of strides, and the
-    # part of the last point that a stride down leaves at least.
+    # As long as there is no bracket, strides are made from the first point on. The
+    # first stride is this part of the first point, as the maximum is often within a
+    # percent of it (benchmarks/NOTES.md). Each is `growth` times the last one, and one
+    # that goes down leaves at least the part `lower` of the point that it starts from.
     stride: float = 0.06
     growth: float = 4.0
     lower: float = 0.1
-    rest: float = 0.01  # what is still to gain over what was gained, at the end
-    flat: float = 0.01  # slope over the slope at 0, at the end
-    # How far towards both ends of the bracket further points are, if they are cheap.
+    # The search ends where no more than the part `rest` of what was gained can still be
+    # gained, or where the slope is at most the part `flat` of that at 0.
+    rest: float = 0.01
+    flat: float = 0.01
+    # Where several points cost as much as one: the further ones are at these parts of
+    # the way from the next point to either end of the bracket.
     parts: tuple = (0.02, 0.1, 0.3, 0.6, 0.9)
     # -- check -----------------------------------------------------------------------
-    cancelled: float = 1e-11  # what sums over samples lose to rounding, of their terms
+    # Part of the terms of a sum over samples that rounding may take.
+    cancelled: float = 1e-11
 
 
 RULES = Rules()
@@ -88,7 +95,7 @@ class Certifier:
     bound : float
         The largest proven lower bound of the optimum; nan for alpha = 0.
     pulled : ndarray
-        What the last dual point pulls the coefficients to, before it was scaled.
+        V of the last dual point, before that was scaled.
     """
 
     pulled = None
@@ -142,10 +149,10 @@ class Certifier:
         scores : ndarray of shape (n_samples, n_rows), float64, optional
             Those of `theta`, where they are known.
         loss : tuple, optional
-            What the objective's `loss_gradient` says of them, where it is known.
+            What the objective's `loss_gradient` returns for these scores, if known.
         unbalanced : float, default=0.0
-            Sum of the slopes in the intercepts, up to which they are not fitted: the
-            bound is lower by about as much.
+            Where the slopes in the intercepts add up to no more, the intercepts are
+            left as they are. The bound is then lower by about as much.
 
         Returns
         -------
@@ -179,8 +186,9 @@ class Certifier:
     def criterion(self, theta, value=None, **known):
         """What the tolerance is compared with, for this very model.
 
-        Unlike that of the certificate, whose intercept may be another. `value` is the
-        objective, where it is known, and `known` goes to `certify`.
+        The criterion of a certificate is that of its own model, which may have a better
+        intercept. `value` is the objective, where it is known, and `known` goes to
+        `certify`.
         """
         certificate = self.certify(theta, **known)
         if self.objective.penalty.is_zero:
@@ -303,7 +311,7 @@ def make_feasible(objective, pull):
     features without a penalty, in place.
 
     Returns the largest scale that leaves them in the domain of the conjugates; 0 where
-    they were not to be met.
+    no way was found to meet the constraints.
     """
     f = objective
     factor = np.ones((f.n_classes, f.n_classes))
@@ -321,10 +329,11 @@ def make_feasible(objective, pull):
 
 
 def circulation(flows, leeway):
-    """Parts of the leeway that make inflow equal outflow in every class, if it can.
+    """Parts of the leeway that make inflow equal outflow in every class.
 
-    Of all such changes of the flows c_kj leeway_kj the one of least sum of c_kj^2
-    leeway_kj: c_kj = p_k - p_j, with potentials p that solve a Laplacian system.
+    Flow kj changes by c_kj leeway_kj. Of all c that balance the classes, this is the
+    one with the least sum of c_kj^2 leeway_kj: c_kj = p_k - p_j, with potentials p that
+    solve a Laplacian system. Parts beyond 1 are cut, and then some imbalance is left.
 
     Parameters
     ----------
@@ -487,7 +496,8 @@ def maximize_concave(
             part = 0.5
             if low_slope > high_slope > -np.inf:
                 part = low_slope / (low_slope - high_slope)
-            # Where nothing was better than 0, the best may be many decades below.
+            # Where no point was better than 0, the best one may be smaller than the
+            # present one by many orders of magnitude: go down by a factor at least.
             part = part if best_t > 0.0 else min(part, RULES.lower)
             t = low + (high - low) * part
     return best_t, best_value

@@ -20,12 +20,13 @@ from ._common import dual_multiple
 class Rules:
     """Numbers of the continuation; 0021 is a decision in docs/adr/."""
 
-    # Strengths over the mean squared row of a unit margin, by n: below which the way is
-    # by stronger ones, the first of them, and the ratio between two.
+    # Strengths are measured in m / (n delta), with m the mean squared length of a row
+    # from the centre. A strength below `weak` is approached by way of stronger ones.
+    # The first of these is `first`, and each is at most `ratio` times the next one.
     weak: float = 1e-6
     first: float = 1e-4
     ratio: float = 10.0
-    tol: float = 1e-3  # relative gap at which a stronger one is left
+    tol: float = 1e-3  # relative gap to which the stronger ones are solved
 
 
 RULES = Rules()
@@ -37,13 +38,13 @@ def is_weak(f):
 
 
 def _typical(f):
-    """The mean squared row of a unit margin, by n."""
+    """The unit of strengths: m / (n delta), as in `Rules`."""
     unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
     return f.variance.sum() / (f.n_samples * unit)
 
 
 def _stronger(f):
-    """An objective with stronger penalties, falling."""
+    """Objectives with stronger penalties than that of `f`, the strongest first."""
     largest = RULES.first * _typical(f) / f.penalty.convexity
     count = int(np.ceil(np.log(largest) / np.log(RULES.ratio)))
     multiples = np.geomspace(largest, 1.0, count + 1)[:-1]
@@ -80,18 +81,22 @@ def approach(solve, f, theta, options, progress):
 
 
 class _Seen:
-    """The progress of a fit, told of what another penalty's objective was."""
+    """Records what a solver of a stronger penalty does as progress of the fit itself.
+
+    The solver minimises `g`, and tells objectives of `g`. Users see those of `f`, their
+    own problem, for the same models: they differ by the two penalties only.
+    """
 
     def __init__(self, progress, f, g):
         self._progress, self._f, self._g = progress, f, g
 
     def record(self, objective, theta, gap=None):
-        """As `Progress.record`, without the gap, which is that of another problem."""
+        """As `Progress.record`, but of `f`, to which a gap of `g` does not apply."""
         g = self._g.penalty_value(theta)
         self._progress.record(objective - g + self._f.penalty_value(theta), theta)
 
     def amend(self, objective):
-        """Nothing: the model that was improved is not one of the fit."""
+        """Ignored: what a certificate of `g` corrects is no objective of `f`."""
 
     def __getattr__(self, name):
         return getattr(self._progress, name)

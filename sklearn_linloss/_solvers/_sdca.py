@@ -42,35 +42,42 @@ from ._common import (
 class Rules:
     """Numbers by the stage that uses them; 0012 is a decision in docs/adr/."""
 
-    # -- the intercept: |x|^2 of the constant feature it is the coefficient of ---------
-    intercept_scale: float = 0.05  # over the mean squared norm of the rows, at least
-    # And over l2 times the margin, at least: one pass can then move it by ten margins,
-    # however strong the penalty is.
+    # -- the intercept -----------------------------------------------------------------
+    # It is the coefficient of a constant feature, whose square is at least this part of
+    # the mean squared norm of the rows, and at least `intercept_reach` times l2 times
+    # the margin: one pass can then move the intercept by ten margins, however strong
+    # the penalty is.
+    intercept_scale: float = 0.05
     intercept_reach: float = 10.0
     intercept_ahead: float = 0.8  # beta of its anchor in stage 4 (0012)
     # -- 1. the rows -----------------------------------------------------------------
-    start_width: float = 0.01  # in margins, of the smoothed hinge of a first model
+    # Width, in margins, over which the hinge is smoothed to read dual variables off the
+    # model that a fit starts from.
+    start_width: float = 0.01
     single: float = 3e-7  # gap over the objective at 0 that float32 cannot resolve
     # -- 2. rows at rest -------------------------------------------------------------
     longest_nap: int = 20  # epochs (0006)
     idle_visits: int = 2  # in turn, after which a row of two classes sleeps (0044)
     most_epochs: int = 20  # of an iteration (0044)
-    # Threshold of changes that wait, over the relative gap; its bounds; what is left of
-    # it after an iteration that hardly lowered the gap (0006).
+    # A change of a dual variable below a threshold is not made, so that its row can
+    # sleep. The threshold is `still` times the relative gap, within the two bounds.
+    # After an iteration that hardly lowered the gap, `impatience` of it is left (0006).
     still: float = 0.1
     smallest_still: float = 1e-12
     largest_still: float = 0.02
     impatience: float = 0.3
     # -- 3. the proximal term --------------------------------------------------------
-    # l2 + kappa over m, mean |x|^2 / n for a unit margin, where there is no L2 penalty;
-    # and else, with smooth losses and with the hinge, over (l2 / m)^(1/3) m (0012).
+    # What l2 + kappa is at first. With m the mean of |x|^2 / n for a margin of one, it
+    # is the first number times m where there is no L2 penalty. Else it is one of the
+    # other two, for smooth losses and for the hinge, times (l2 / m)^(1/3) m (0012).
     strength_without_l2: float = 1.0
     smooth_strength: float = 0.7
     hinge_strength: float = 1.5
-    coupled: float = 2.0  # rows' worth of overlap, below which kappa is 0 (0012)
+    coupled: float = 2.0  # overlap, in rows, below which kappa is 0 (0012)
     sample: int = 100  # rows, from which the overlap is estimated (0012)
-    # Where an iteration leaves more than `slow` of the gap, `left` of l2 + kappa is
-    # left. The gap of the hinge swings: at a relative gap below `far`, gently (0012).
+    # After an iteration that leaves more than the part `slow` of the gap, the part
+    # `left` of l2 + kappa is left. The gap of the hinge goes up and down, so that
+    # there, at a relative gap below `far`, the gentle numbers hold (0012).
     slow: float = 0.9
     left: float = 0.8
     gently_slow: float = 0.97
@@ -78,9 +85,11 @@ class Rules:
     far: float = 1.0
     # -- 4. the anchor ---------------------------------------------------------------
     move_costs: float = 10.0  # a move of the anchor, in visits of dense rows (0012)
-    rounding: float = 1e-12  # least gap that is told from 0, and product of two moves
-    # -- 5. the stop: first iteration, and ratio of two, after which the model is
-    # certified whatever its estimated gap, where the classes come apart ---------------
+    # Relative gap, and product of two moves over the square of one, that count as 0.
+    rounding: float = 1e-12
+    # -- 5. the stop -----------------------------------------------------------------
+    # Where the classes come apart, models are certified whatever their estimated gap
+    # is: after so many iterations, and whenever their number has grown by this ratio.
     first: int = 8
     ratio: float = 1.5
 
@@ -121,8 +130,8 @@ def ascend(
         value = loss + f.penalty_value(theta)
         multiple, better = best_multiple(f, theta, scores, value, options.tol)
         best.consider(_rounded(multiple, objective.dtype), better)
-        # 5. Stop. The certificate costs two passes over X, this estimate none. Of an
-        # objective next to nothing it says little.
+        # 5. Stop. A certificate costs two passes over X, and this estimate none. Where
+        # the objective is next to nothing, the estimate says little.
         distance = (ascent.gap(scores, loss) - (value - better)) / best.value
         progress.record(best.value, best.theta, distance)
         ascent.settle(distance)
@@ -134,8 +143,8 @@ def ascend(
         n_iter = progress.n_iter
         doubtful = is_separated(f, best.value) and due_anyway(n_iter)
         if (options.reached(distance) and due(n_iter)) or doubtful:
-            # Those of this very model may be known; no others are kept, which are as
-            # large as what a certificate needs.
+            # The scores serve the certificate only if they are of this very model. Else
+            # they are dropped first, since a certificate makes arrays as large as they.
             if best.theta is not theta or scores.dtype != np.float64:
                 scores = None
             pull = ascent.pull()
@@ -166,7 +175,7 @@ class _Naps:
         self._epoch = 0
 
     def look(self, movable):
-        """Naps end by themselves."""
+        """Nothing: naps end by themselves, whatever the scores are."""
 
     def awake(self):
         """The rows of the next epoch."""
@@ -186,10 +195,11 @@ class _Naps:
 
 
 class _Shrinking:
-    """Stage 2 for two classes: rows that do not move sleep until they would.
+    """Stage 2 for two classes: rows that do not move sleep until a visit would move
+    them.
 
-    Whether they would is told by the scores, which are computed after each iteration;
-    without them no row stays asleep.
+    The scores tell whether it would. They are computed after each iteration; where they
+    are not known, all rows are awake.
     """
 
     def __init__(self, n_samples):
@@ -197,7 +207,7 @@ class _Shrinking:
         self._idle = np.zeros(n_samples, np.int64)
 
     def look(self, movable):
-        """Wake the rows that a visit would move, as a function says, or all."""
+        """Wake the rows that `movable()` marks, or all if there is no such function."""
         if movable is None:
             self._awake = np.arange(len(self._idle))
             return
@@ -224,8 +234,8 @@ class DualAscent:
     f : Objective
     rng : numpy.random.Generator
     accelerated : bool
-        Whether a proximal term strengthens a weak penalty. Not worth it for a few
-        iterations.
+        Whether a proximal term strengthens a weak penalty. That does not pay where only
+        a few iterations are made.
 
     Attributes
     ----------
@@ -273,10 +283,11 @@ class DualAscent:
         self._visits_since_move = 0
 
     def _first_strength(self, mean_square, unit):
-        """l2 + kappa at first, as c times `typical`, for which one pass goes far.
+        """The first l2 + kappa, c times `typical`: a strength that suits one pass.
 
-        Stage 1 leaves a part exp(-c) of the distance to its optimum, and stage 4 a part
-        1 - sqrt(l2 / (l2 + kappa)) of that to the optimum. For small c the two are
+        A pass of stage 1 leaves the part exp(-c) of the distance to the optimum of the
+        strengthened problem. A move of stage 4 leaves the part 1 - sqrt(l2 / (l2 +
+        kappa)) of the distance to the optimum itself. For small c the two parts are
         equal at c = (l2 / typical)^(1/3).
         """
         f = self._f
@@ -335,9 +346,10 @@ class DualAscent:
     def settle(self, distance):
         """Stage 3, for a relative gap `distance`.
 
-        While the gap is large, small changes of the dual variables of a smooth loss
-        wait, so that their rows sleep. Where the gap hardly falls, too many changes
-        have waited, or the proximal term is too strong.
+        While the gap is large, small changes of the dual variables of a smooth loss are
+        not made, so that their rows sleep. If the gap then hardly falls, either too
+        many changes were left out, or the proximal term is too strong: both are
+        lowered.
         """
         before, self._distance = max(self._distance, RULES.rounding), distance
         smooth = self._f.loss.smooth
@@ -471,7 +483,7 @@ class DualAscent:
             return
         ahead = 0.0
         if f.penalty.convexity > 0.0:
-            # Only where it goes on in the same direction: otherwise it would swing.
+            # Go ahead only after two moves in one direction: it would swing otherwise.
             move = self._b - self._b_last
             goes_on = move * self._b_move > RULES.rounding * move**2
             ahead = RULES.intercept_ahead * goes_on
@@ -479,7 +491,8 @@ class DualAscent:
         self._b += _moved(self._b_anchor, self._b, self._b_last, ahead)
         common, spread = self._b.mean(axis=1), np.ptp(self._b, axis=1)
         if f.n_rows > 1 and (np.abs(common) > spread).any():
-            # What all classes have in common is rounding, and nothing holds it back.
+            # A number that the intercepts of all classes have in common changes no
+            # loss. It comes from rounding alone, and would grow without a limit.
             for b in (self._b, self._b_anchor, self._b_last):
                 b -= b.mean(axis=1, keepdims=True)
         if self._proximal > 0.0:

@@ -15,37 +15,48 @@ class Rules:
     """How learning rates rise and fall; 0007 is a decision in docs/adr/."""
 
     # -- learning_rate="auto" ----------------------------------------------------------
-    first_cycle_epochs: int = 20  # at least, and
-    first_cycle_updates: int = 1000  # at least (0007)
+    # The first cycle has at least so many epochs, and at least so many updates (0007).
+    first_cycle_epochs: int = 20
+    first_cycle_updates: int = 1000
     start: float = 0.25  # first rate, over the one safe for a typical batch (0007)
-    growth: float = 1.3  # of the rate in an epoch, while the objective falls (0007)
-    fall: float = 1e-3  # by such a part of the lowest, at least (0028)
-    growth_until: float = 0.6  # part of a cycle
-    # An epoch is taken back that raised the objective by more than `rise` of the
-    # lowest, times the part of the cycle that is left, and `rise_at_start` of the first
-    # (0007).
+    # After an epoch that lowered the objective by at least the part `fall` of the
+    # lowest one so far, the rate is multiplied by `growth`, in the first `growth_until`
+    # of a cycle (0007, 0028).
+    growth: float = 1.3
+    fall: float = 1e-3
+    growth_until: float = 0.6
+    # An epoch is taken back if it ends above the lowest objective so far by more than
+    # two terms together: `rise` times that objective times the part of the cycle that
+    # is left, and `rise_at_start` times the objective at the start (0007).
     rise: float = 0.7
     rise_at_start: float = 1e-3
-    retreat: float = 0.7  # part of the rate that is left then (0007)
-    caution: float = 0.9  # part of the growth (beyond 1) that is left then
-    retreats: int = 30  # then every epoch stays
-    patience: int = 4  # epochs without a new lowest; then a retreat (0028)
-    # Rows longer than by the root of this, over the median, count as so long (0028).
+    # Then `retreat` of the rate is left, and `caution` of how far `growth` is above
+    # one. After so many `retreats` no epoch is taken back any more (0007).
+    retreat: float = 0.7
+    caution: float = 0.9
+    retreats: int = 30
+    # After so many epochs without a new lowest objective, too, `retreat` of the rate is
+    # left (0028).
+    patience: int = 4
+    # Squared lengths of rows count as at most so many times their median (0028).
     far: float = 16.0
-    alike: float = 0.1  # of the largest variance; above, features are alike (0028)
-    # A feature counts as if its variance were larger by so many times the penalty's
-    # curvature over the loss's (0028).
+    # Features whose variance is above this part of the largest one have equal steps;
+    # the others have longer ones (0028).
+    alike: float = 0.1
+    # So many times the curvature of the penalty over that of the loss is added to each
+    # variance, which bounds the steps of features that hardly vary (0028).
     floor: float = 10.0
-    row_rate: float = 2.0  # of rows of a CSR, in units of scores (0040)
+    row_rate: float = 2.0  # first rate of rows of a CSR, in units of scores (0040)
     # -- the same in a stream ----------------------------------------------------------
-    # Squared norm of the first rows, over that of later ones, below which the first say
+    # First rows whose mean squared length is below this part of that of later rows say
     # nothing of the scale of the features.
     says_nothing: float = 1e-6
     half_life: int = 1200  # full batches until the rate has fallen by sqrt 2
-    kept_rows: int = 512  # of a sample of a stream's rows, at most, and
-    kept_entries: int = 1 << 22  # numbers in them; 0032 tells why they are kept
-    # A median squared length, over that of the first rows at most so many, that shows
-    # them to have been of another scale (0032).
+    # A sample of the rows is kept, of so many rows and so many numbers at most (0032).
+    kept_rows: int = 512
+    kept_entries: int = 1 << 22
+    # Where the median squared length of later rows is so many times that of the first
+    # rows (of at most `first_rows`), the first rows were of another scale (0032).
     other_scale: float = 9.0
     first_rows: int = 2048
     unknown_length: int = np.iinfo(np.int64).max  # samples of a stream
@@ -65,20 +76,24 @@ class State:
     theta, velocity, mean : ndarray
         In the layout of the objective.
     centre : ndarray of shape (n_features,)
-        What the features of `theta` count from.
+        The point that is subtracted from each row before `theta` is applied.
     metric : ndarray of shape (n_features,)
-        How much longer the steps of each feature are.
+        The factor by which the steps of each feature are longer.
     basis, damping : ndarrays of shapes (k, n_features) and (k,)
         Gradients lose the part `damping` of their components along `basis`, whose
         rows are orthonormal in the metric.
     bounds_rows : bool
         Whether the length of a row bounds its step.
     intercept_scale : float
-        How much longer than the weights' the steps of the intercepts are.
-    response, updates : ndarray of one number, int
-        The velocity that a constant slope has brought about, and the updates so far.
+        The factor by which the steps of the intercepts are longer than those of the
+        weights.
+    response : ndarray of one number
+        The velocity that a constant slope of one would have by now.
+    updates : int
+        The updates so far.
     part, passed : float
-        Of a full batch, what one is now, and how many full ones they have made so far.
+        The size of the present batches over that of a full one, and how many full
+        batches all of them have made so far.
     """
 
     def __init__(self, f, theta, options, n_samples):
@@ -100,7 +115,7 @@ class State:
         self.features = self.totals = None
 
     def begin_past(self, f):
-        """Let rows make steps of their own, and features have theirs."""
+        """Begin the record of features that the steps by rows (`ByRow`) need."""
         self.features = np.zeros((f.n_features + 1, 4))
         self.totals = np.zeros(4)
         f.design.add_sizes(self.features, self.totals)
@@ -132,17 +147,17 @@ class State:
         return self
 
     def take_part(self, part):
-        """Let batches be such a part of full ones, with velocities to suit."""
+        """Make batches that part of a full one, and scale the velocity with them."""
         self.slow_down(part / self.part)
         self.part = part
 
     def slow_down(self, factor):
-        """Keep such a part of the velocity."""
+        """Multiply the velocity by a factor."""
         self.velocity *= self.velocity.dtype.type(factor)
         self.response *= factor
 
     def count_from(self, f, before):
-        """Let features count from the centre of `f`, instead of that of `before`."""
+        """Express the same model from the centre of `f` instead of that of `before`."""
         for name in ("theta", "velocity", "mean"):
             moved = f.pack(*before.unpack(getattr(self, name)))
             setattr(self, name, moved.astype(f.dtype))
@@ -154,10 +169,10 @@ class State:
         return self._momentum**self.part
 
     def step(self, rate):
-        """What a rate for full batches is for parts of them.
+        """The rate of the present batches, given the rate of full ones.
 
-        Many small steps go as far as one, and a velocity lives as long: SGD counts
-        samples, not batches.
+        With it, the parts of a full batch together go as far as the full one would, and
+        velocity fades as fast by samples: how a stream is cut does not matter.
         """
         return rate * self.part * (1.0 - self.momentum) / (1.0 - self._momentum)
 
@@ -282,19 +297,19 @@ class Automatic(Constant):
 
     A longer cycle ends nearer to the optimum, so each is twice as long as the last. The
     fit ends with a cycle that lowered the objective, on the average over
-    `n_iter_no_change` epochs, by less than `tol` times itself. That curvature is a
-    bound: the rate grows while the objective falls, and an epoch that raised it is
-    taken back and repeated at a lower rate.
+    `n_iter_no_change` epochs, by less than `tol` times itself.
 
-    Nor is the first rate more than a guess: after some epochs without a new lowest
-    objective it falls. A row far longer than the others decides nothing but its own
-    step, which its length bounds.
+    The curvature is a bound, so that a larger rate may do: the rate grows while the
+    objective falls. An epoch that raised it too much is taken back and repeated at a
+    lower rate, and the rate falls after some epochs without a new lowest objective. A
+    row far longer than the others does not lower the rate of all: its length bounds its
+    own step only.
 
     Dense features have steps in inverse proportion to their variances. If they vary
     much more in a few directions than in the others, those alone would decide the rate.
-    Gradients are therefore damped there, which leaves the optimum where it is. Not with
-    L1, whose proximal step needs a diagonal metric, nor for CSR, whose steps are
-    sparse.
+    Gradients are therefore damped there, which leaves the optimum where it is. There is
+    no damping with L1, whose proximal step needs a diagonal metric, nor for CSR, whose
+    steps are sparse.
     """
 
     measures = True
@@ -431,8 +446,10 @@ def _metric_of_features(f):
 
 
 def _near_part(squares):
-    """The mean of some squared lengths, over what it is if none counts as much longer
-    than the median of those that are not zero.
+    """The mean of some squared lengths without the excess of the largest ones.
+
+    None counts for more than `RULES.far` times the median of those that are not zero.
+    The result is relative to the mean of the lengths as they are.
     """
     longer = squares[squares > 0.0]
     if len(longer) == 0:
@@ -443,9 +460,9 @@ def _near_part(squares):
 class ByRow(Automatic):
     """The automatic rate of a fit to a CSR, whose rows make steps of their own.
 
-    Slopes and the sizes of entries decide how far a feature moves. The rate falls to
-    zero and grows as that of `Automatic`, but for the first epoch: a fit of no more is
-    to learn from all its rows alike.
+    How far a feature moves is decided by the slopes and entries that it has had so far.
+    The rate grows, and falls to zero, as that of `Automatic`. Only in the first epoch
+    it is constant, so that a fit of a single epoch learns from all rows alike.
     """
 
     def measure(self, f, state, rng):

@@ -5,12 +5,15 @@
 2. Candidates, within it: the coefficients that are not zero or whose slopes come near
    the strength of the L1 penalty.
 3. Direction: minimise the quadratic model of the loss plus the penalty over those. Its
-   matrix is kept while steps by it are good, from one strength to the next too.
+   matrix is used again as long as the steps that it gives are good, also at the next
+   strength of a path.
 4. Step: all of it, if the objective then falls; else a line search.
 5. Stop: a certificate over all features, once the steps on the working set are small.
-   Under pure L1 its dual point is the gradient to first order in the last step. The
-   quadratic model makes that feasible, where the gradient itself is off in proportion
-   to the step and its gap to the root of the excess.
+   Under pure L1 a dual point must meet |slope| <= alpha for every coefficient. The
+   gradient violates that by about as much as the last step was long, and the gap of a
+   gradient that is scaled until it fits falls only like the square root of the excess.
+   The gradient as the quadratic model foresees it after the step fits at once, and is
+   the dual point here.
 
 Where steps on the squared hinge stay short, interior points follow
 (`_sparse_interior.py`). 2 to 4 are the proximal Newton method (J. D. Lee, Y. Sun and M.
@@ -39,45 +42,57 @@ class Rules:
     """Numbers of the working set; 0023 and 0035 are decisions in docs/adr/."""
 
     # -- 1. and 2. coefficients ------------------------------------------------------
-    least: int = 200  # that may enter an empty model; later as many as are in use
-    # Slope over the L1 strength, from which a coefficient is near; the same where a
-    # matrix of all those would be large.
+    # Coefficients that may enter an empty model; later, as many as are in use.
+    least: int = 200
+    # A coefficient at zero is a candidate where its slope is at least this part of the
+    # L1 strength; the second number holds where the first would make a large matrix.
     near: float = 0.8
     nearer: float = 0.95
     # -- 3. the direction ------------------------------------------------------------
     most: int = 4000  # coefficients in a matrix
-    by_columns: int = 1000  # of sparse data, from which columns in turn cost less
-    sweeps: int = 20  # over the columns, and the relative change that ends them
-    sweep_tol: float = 0.1
-    # Rows of dense data in the matrix, for each coefficient and at least, where that is
-    # such a part of all of them; more after each time that it was stale near the end.
+    # Candidates, from which on sparse data coordinate descent costs less than a matrix.
+    by_columns: int = 1000
+    sweeps: int = 20  # of coordinate descent, at most
+    sweep_tol: float = 0.1  # change of a sweep over that of the first, which ends it
+    # A matrix of dense data is estimated from `rows` rows for each coefficient, and at
+    # least `least_rows`, where those are less than the part `fewer` of all rows. `rows`
+    # grows by the factor `more` each time that an estimate was bad near the end.
     rows: float = 10.0
     least_rows: int = 2000
     fewer: float = 0.35
     more: float = 2.0
     damping: float = 1e-4  # ridge over the norm of the gradient, without L2 (0035)
-    quadratic: float = 1e-2  # predicted descent over the objective, near the end
+    # A fit is near its end where a step promises less than this part of the objective.
+    quadratic: float = 1e-2
     # -- 4. the step, and 5. the stop ------------------------------------------------
-    # Predicted descent over that of the step before, above which the matrix is stale.
+    # The matrix is made anew where a step promises more than this part of what the step
+    # before it promised.
     slow: float = 0.1
-    good: float = 0.25  # descent over the predicted one, from which a step is taken
-    # Predicted descent at the end of a working set: over the first one on it, and over
-    # the gap that is asked for.
+    good: float = 0.25  # descent over the promised one, from which a step is taken
+    # A working set is left where a step promises less than `solved` times what the
+    # first step on it did, or than `accuracy` times the gap that is asked for.
     solved: float = 0.1
     accuracy: float = 0.1
-    # The latter from which, under pure L1, the dual point of a step is looked at.
+    # Under pure L1 a step that promises less than this many times the gap that is asked
+    # for is followed by a look at its dual point.
     closes: float = 20.0
-    # Slopes in the intercepts over that gap, which a certificate leaves.
+    # Sum of the slopes in the intercepts, over the gap that is asked for, up to which a
+    # certificate does not fit the intercepts once more.
     unbalanced: float = 0.01
-    absurd: float = 1e12  # predicted descent over the objective, of no curvature
-    # Steps beyond the end of a fit that ends early, for their dual points; the gap over
-    # what they gain that is good enough; passes over dense data that a matrix may cost.
+    # A step that promises more than this many objectives has no curvature to go by.
+    absurd: float = 1e12
+    # After a fit that ended before its tolerance, up to `beyond` more steps are made
+    # for their dual points, until the gap is at most `loose` times what they gained.
+    # None is made where its matrix would cost more than `dear` passes over dense data.
     beyond: int = 3
     loose: float = 10.0
     dear: float = 100.0
-    closing: int = 8  # exact steps on settled sets: more are slower than columns
+    # Exact steps near the end, where the first step on a working set promises less than
+    # `solved` times the gap that is asked for; after so many, coordinate descent is
+    # faster.
+    closing: int = 8
     short: int = 5  # steps that kinks cut, after which interior points follow (0045)
-    failures: int = 3  # steps that rounding hides, after which a fit ends
+    failures: int = 3  # steps whose descent is lost in rounding, which end a fit
 
 
 RULES = Rules()
@@ -93,7 +108,7 @@ def solve(f, theta, certifier, options, progress):
 
 
 def _solve(f, theta, certifier, options, progress):
-    """The same; a fit that ends early has a gap far above its excess."""
+    """The fit itself; where it ends early, its gap may be far above its excess."""
     progress.enter("working set")
     known = options.scores
     scores = f.scores(theta, np.float64) if known is None else known
@@ -162,10 +177,11 @@ def _solve(f, theta, certifier, options, progress):
 
 
 def _tighten(f, theta, certifier, seed):
-    """Raise the bound under pure L1 by the dual points of steps from a model.
+    """Raise the bound under pure L1 by the dual points of a few more steps.
 
-    The steps are not kept. They end once the gap is like what they gain. Nothing
-    happens where their matrix would cost much.
+    The model stays as it is: the steps are made for their dual points alone. They end
+    once the gap is about as large as what the steps gain, and are not made at all where
+    their matrix would cost too much.
     """
     f = f.with_precision(np.float64)
     scores = f.scores(theta)
@@ -192,7 +208,7 @@ def _tighten(f, theta, certifier, seed):
 def _features(f, theta, slope):
     """The features of the working set, and whether all that may be used are among them.
 
-    `slope` is that of the loss in the coefficients, of either sign.
+    `slope` is the gradient of the loss with respect to the coefficients, or minus it.
     """
     used = f.penalty.pulls(f.penalised(theta)) != 0.0
     size = f.penalty.pulls(slope)
@@ -207,8 +223,10 @@ def _features(f, theta, slope):
 
 
 def _largest(size, used, more, least):
-    """Places of those in use and of as many more of the largest sizes from `least`, and
-    of those that are as large as the last.
+    """Places of the coefficients in use, and of those that may come into use.
+
+    The latter are the `more` largest among those whose `size` is at least `least`, and
+    any that are as large as the last of these.
     """
     others = size[~used & (size >= least)]
     if len(others) > more:
@@ -281,18 +299,19 @@ class Curvature:
         self.forget()
 
     def forget(self):
-        """Start anew: steps by it were not good."""
+        """Drop the matrix, whose steps were not good."""
         self._places, self._matrix, self.total = np.empty(0, np.intp), None, 1.0
         self.sampled = False
 
     def keep(self, places, matrix, total, sampled):
-        """Take that of the coefficients at `places`, in order."""
+        """Keep the matrix of the coefficients at `places`, which are in order."""
         self._places, self._matrix, self.total = places, matrix, total
         self.sampled = sampled
 
     def on(self, part, needed):
-        """Coefficients of a part, and the matrix of those; None if it lacks some that
-        are needed.
+        """Coefficients of a part that the matrix knows, and the matrix between these.
+
+        None if it lacks one of those that are `needed`.
         """
         if self._matrix is None:
             return None
@@ -359,9 +378,10 @@ class _Steps:
     def take(self, settled, samples=True):
         """One step; returns the descent that it predicted.
 
-        It is an exact one where that costs little, or where the working set is settled,
-        but for a matrix that `samples` of dense data may estimate. None where that
-        needs a matrix that is too large.
+        The quadratic model is minimised with its matrix where that costs little, or
+        where the working set is settled, and else by coordinate descent. `samples` says
+        whether some rows of dense data may do for the matrix. Returns None, without a
+        step, where the matrix would be too large and there is no other way.
         """
         f, w = self._f, self._f.penalised(self.theta)
         gradient = f.backward(self._pull.astype(f.dtype, copy=False))
@@ -418,7 +438,7 @@ class _Steps:
         return f.design.has_few_products and isinstance(f.penalty, ElasticNet)
 
     def _by_columns(self, count, settled):
-        """Whether a matrix of so many coefficients costs more than it gains."""
+        """Whether for so many coefficients coordinate descent costs less."""
         if not self._has_columns or count <= RULES.by_columns:
             return False
         return count > RULES.most or not settled
@@ -467,7 +487,7 @@ class _Steps:
                 self._damping = 0.0
 
     def _second_derivatives(self, chosen, samples):
-        """The matrix of those between some coefficients, which is kept."""
+        """The matrix of second derivatives between some coefficients; it is kept."""
         f = self._f
         second = f.second(self._pull)
         sample = self._sample(len(chosen)) if samples else None
@@ -477,8 +497,9 @@ class _Steps:
         return chosen, H
 
     def _sample(self, count):
-        """The part of the rows that says enough of the matrix, and a seed to draw them
-        with; None for all of them.
+        """The part of the rows that is enough for the matrix, and a seed to draw them.
+
+        None where all rows are to be taken.
         """
         f = self._f
         enough = max(int(self._rows * count), RULES.least_rows)
@@ -488,7 +509,10 @@ class _Steps:
         return enough / f.n_samples, self._seed
 
     def _ridge(self, gradient):
-        """What holds directions without curvature, in proportion to the gradient."""
+        """A ridge, which bounds the step in directions without curvature.
+
+        It is in proportion to the gradient, and so vanishes towards the optimum.
+        """
         f = self._f
         bend = self._curvature.total
         if f.penalty.convexity > 0.0:

@@ -20,9 +20,8 @@ ALPHA, DELTA = 0.02, 0.7
 def counts(n_samples, n_features, n_classes, density=0.03, seed=0):
     """Counts in few places, and classes of unequal sizes."""
     rng = np.random.default_rng(seed)
-    X = sparse.random_array(
-        (n_samples, n_features), density=density, format="csr", rng=rng
-    )
+    X = sparse.random(n_samples, n_features, density, "csr", random_state=rng)
+    X = sparse.csr_array(X)
     X.data = 1.0 + rng.poisson(2.0, size=X.nnz)
     scores = X @ rng.normal(size=(n_features, n_classes))
     scores -= 3.0 * np.arange(n_classes)
@@ -56,7 +55,7 @@ def linear_program(X, y, alpha):
     # w = p - q, and 1 + slopes @ w <= slack.
     result = optimize.linprog(
         np.concatenate([cost, cost, np.full(m, 1.0 / n)]),
-        A_ub=sparse.hstack([slopes, -slopes, -sparse.eye_array(m)]).tocsr(),
+        A_ub=sparse.hstack([slopes, -slopes, -sparse.eye(m)]).tocsr(),
         b_ub=-np.ones(m),
         method="highs",
     )

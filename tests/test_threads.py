@@ -70,7 +70,7 @@ def test_threads_change_no_bit_of_a_fit_by_default(large, loss, kind, n_classes)
 def test_threads_that_share_the_columns_of_a_gradient(monkeypatch, columns, n_rows):
     monkeypatch.setattr(csr, "_STRIPS_FROM", 1)
     rng = np.random.default_rng(0)
-    X = sparse.random_array((60, 40), density=0.2, rng=rng, format="csr")
+    X = sparse.random(60, 40, density=0.2, format="csr", random_state=rng)
     X = sparse.csr_matrix(X.tocsc()[:, :columns])
     X.resize((60, 40))
     gradient = rng.normal(size=(60, n_rows))

@@ -20,9 +20,8 @@ LOSSES = ["softmax", "squared_hinge"]
 def sparse_data(n_samples, n_features, n_classes, density=0.05, seed=0):
     """A few features that say something, among many."""
     rng = np.random.default_rng(seed)
-    X = sparse.random_array(
-        (n_samples, n_features), density=density, format="csr", rng=rng
-    )
+    X = sparse.random(n_samples, n_features, density, "csr", random_state=rng)
+    X = sparse.csr_array(X)
     W = np.zeros((n_classes, n_features))
     W[:, :20] = rng.normal(size=W[:, :20].shape)
     y = (X @ W.T + 0.1 * rng.normal(size=(n_samples, n_classes))).argmax(axis=1)

@@ -12,6 +12,10 @@ With ``--local`` the local class fits a tenth of the rows, made in the same way.
     pip install pyspark  # and Java 17 or later
     python benchmarks/dask.py --rows 400000 --features 128 --losses softmax --spark
 
+With ``--arrays`` the rows are fitted on one worker, a thread of this process, and the
+peak of its memory beside them is printed by tracemalloc, in numbers of double precision
+for each sample and class.
+
 With ``--spark`` Spark ML solves the same problem of the softmax by L-BFGS, on rows that
 it has in memory, with as many threads, until its objective is 1e-4 above the optimum.
 Processor seconds are those of all processes.
@@ -22,6 +26,7 @@ import os
 import resource
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -139,6 +144,23 @@ def estimator(loss, args, module=sklearn_linloss.dask):
     return module.SVMClassifier(loss, **parameters)
 
 
+def print_arrays(args):
+    """What a worker holds beside rows and labels, their codes, weights, shares."""
+    cluster = LocalCluster(1, threads_per_worker=1, processes=False)
+    with cluster, Client(cluster) as client:
+        X, y = make_data(client, args, args.rows)
+        print("| loss | numbers a sample and class |\n|---|---|")
+        for loss in args.losses:
+            model = estimator(loss, args)
+            model.fit(X, y)  # compiles
+            tracemalloc.start()
+            model.fit(X, y)
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            held = peak / 8 - args.rows * 3
+            print(f"| {loss} | {held / (args.rows * args.classes):.1f} |", flush=True)
+
+
 def fit_locally(args):
     """The local class on a tenth of the rows."""
     sys.path.append(str(Path(__file__).parent))
@@ -240,12 +262,16 @@ def main():
     parser.add_argument("--alpha", type=float, default=1e-3)
     parser.add_argument("--l1-ratio", type=float, default=0.0)
     parser.add_argument("--tol", type=float, default=1e-4)
+    parser.add_argument("--arrays", action="store_true")
     parser.add_argument("--local", action="store_true")
     parser.add_argument("--spark", action="store_true")
     parser.add_argument(
         "--losses", nargs="+", default=["softmax", "squared_hinge", "hinge"]
     )
     args = parser.parse_args()
+    if args.arrays:
+        print_arrays(args)
+        return
     counts = Counts()
     with (
         LocalCluster(

@@ -5,33 +5,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._audit import RULES
+from .._audit import Certificate as LocalCertificate
 from .._audited import dense
 from .._base import settings_of
 from .._certificate import Certifier
 from .._fit import Fit
 from .._solvers._common import Options, Progress
+from ._docs import fields_like
 from ._solve import run
 
 
-@dataclass(frozen=True)
-class Certificate:
+@fields_like(
+    LocalCertificate,
     """A model's objective, and a lower bound that was proven on the workers.
 
     The proof itself has a number for each sample and is not kept: `inspection.verify`
     is for certificates of local data.
-
-    Attributes
-    ----------
-    objective : float
-        F at the model, on the data that were given.
-    bound : float
-        A number that no model of this problem has an objective below; nan without a
-        penalty.
-    gap : float
-        ``(objective - bound) / objective``: the part of the objective that can be saved
-        at most.
-    """
-
+    """,
+)
+@dataclass(frozen=True)
+class Certificate:
     objective: float
     bound: float
     gap: float

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import fields
 
 
 def documented_like(local, summary, notes, parameters):
@@ -39,6 +40,34 @@ def documented_like(local, summary, notes, parameters):
             _section("Notes", inspect.cleandoc(notes)),
         ]
         cls.__doc__ = "\n\n".join(parts) + "\n"
+        return cls
+
+    return decorate
+
+
+def fields_like(local, summary):
+    """Give a dataclass the descriptions that its fields have in the local one.
+
+    Parameters
+    ----------
+    local : type
+        The local dataclass, which has all of these fields.
+    summary : str
+        What the docstring says before them.
+
+    Returns
+    -------
+    decorate : callable
+    """
+    if local.__doc__ is None:  # python -OO
+        return lambda cls: cls
+    sections = dict(_sections(inspect.cleandoc(local.__doc__)))
+    known = dict(_entries(sections["Attributes"]))
+
+    def decorate(cls):
+        entries = [_entry(field.name, known[field.name]) for field in fields(cls)]
+        section = _section("Attributes", "\n".join(entries))
+        cls.__doc__ = f"{inspect.cleandoc(summary)}\n\n{section}\n"
         return cls
 
     return decorate

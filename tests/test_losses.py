@@ -369,6 +369,23 @@ def test_kernels_follow_the_formulas(name, n_rows):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+def test_sums_of_margins_do_not_depend_on_where_their_scratch_lies(name):
+    """Numba 0.61 summed in another order where it lay right before the data."""
+    n, rng = 5000, np.random.default_rng(0)
+    y = rng.integers(2, size=n)
+    block = np.empty(2 * n + 2)
+    scores, weight = block[1 : n + 1], block[n + 1 : -1]
+    scores[:], weight[:] = rng.normal(size=n), 1.0 / n
+    before, after = (
+        _kernels.loss_gradient(
+            _kernels.code_of(loss_object(name)), scores, y, weight, 1.4, 0.0, scratch
+        )
+        for scratch in (block[:1], block[-1:])
+    )
+    assert before == after
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_one_row_is_the_loss_of_the_margin(name):
     margins = np.array([-30.0, -2.0, 0.3, 1.0, 1.4, 2.0, 30.0])
     delta = 1.4

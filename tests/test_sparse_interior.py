@@ -36,7 +36,7 @@ def linear_program(X, y, alpha):
     X = sparse.hstack([X, np.ones((n, 1))]).tocsr()
     d = X.shape[1]
     if K == 2:
-        slopes = sparse.diags_array(1.0 - 2.0 * y) @ X
+        slopes = sparse.diags(1.0 - 2.0 * y) @ X
     else:
         i, j = np.nonzero(np.arange(K) != y[:, None])
 

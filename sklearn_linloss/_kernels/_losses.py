@@ -91,11 +91,20 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
     check_code(loss)
     kept = len(gradient) == len(scores)
     total = 0.0
+    if scores.ndim == 1 and not kept:
+        # Without a store. Vector code with one runs only where arrays lie apart, and
+        # scratch would be taken to have a number for each sample: the order of the sum
+        # would depend on where it lies.
+        for i in range(len(scores)):
+            margin = scores[i] if y[i] == 1 else -scores[i]
+            value, _ = margin_loss(loss, margin, delta, width)
+            total += weight[i] * value
+        return total
     if scores.ndim == 1:
         for i in range(len(scores)):
             sign = 1.0 if y[i] == 1 else -1.0
             value, slope = margin_loss(loss, sign * scores[i], delta, width)
-            gradient[i * kept] = weight[i] * sign * slope
+            gradient[i] = weight[i] * sign * slope
             total += weight[i] * value
         return total
     for i in range(len(scores)):

@@ -6,6 +6,7 @@ import os
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 import json
+import signal
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import pytest
 from _tiers import default_tier, exists
 from hypothesis import settings
 from sklearn import datasets
+
+# Shells let programs in the background ignore Ctrl-C: tests that press it would wait
+# for hours.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A program that made the data beside it may need more than the tests do.
 collect_ignore_glob = ["data/*.py"]

@@ -27,7 +27,8 @@ def register_converters() -> None:
     """Teach skl2onnx to convert the classifiers of this package.
 
     Call it once, before ``skl2onnx.to_onnx`` or ``skl2onnx.convert_sklearn``.
-    :class:`SVMClassifier`, :class:`SoftmaxClassifier`, and those that choose their
+    :class:`~sklearn_linloss.SVMClassifier`,
+    :class:`~sklearn_linloss.SoftmaxClassifier`, and those that choose their
     parameters, as their `best_estimator_`, then convert alone and as parts of
     pipelines, searches, `OneVsRestClassifier`, `OneVsOneClassifier`,
     `CalibratedClassifierCV` with sigmoids, `VotingClassifier` and

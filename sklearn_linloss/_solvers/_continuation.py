@@ -26,7 +26,7 @@ class Rules:
     weak: float = 1e-6
     first: float = 1e-4
     ratio: float = 10.0
-    tol: float = 1e-3  # relative gap to which the stronger ones are solved
+    tol: float = 1e-3  # relative gap at which a stronger one is left
 
 
 RULES = Rules()

@@ -1,6 +1,6 @@
 """A fit: a solver's model as it is stored, and its certificate."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -8,7 +8,32 @@ from . import _solvers
 from ._empty_model import best_intercept
 from ._solvers._common import diverged
 
-_ROUNDING_OF_GAP = 1e-13
+
+@dataclass(frozen=True)
+class Rules:
+    """What a fit makes of its start and of its end."""
+
+    # Objective of a start over that at zero, above which zero is the better start:
+    # from there Newton's method takes ten times the iterations, or never arrives.
+    far: float = 1000.0
+    rounding: float = 1e-13  # of a gap
+
+
+RULES = Rules()
+
+
+def start_of(objective, solver, options, coef, intercept):
+    """Where a fit starts that was told to start from a model: there, unless steps that
+    a solver chooses itself begin better without coefficients.
+    """
+    automatic = options.learning_rate == "auto"
+    with np.errstate(over="ignore", invalid="ignore"):
+        theta = objective.pack(coef, intercept)
+        if not (automatic and _solvers.SOLVERS[solver].ends_by_gap and theta.any()):
+            return theta
+        value = objective.value(theta, np.float64)
+    near = value <= RULES.far * objective.value_at_zero
+    return theta if near else np.zeros_like(theta)
 
 
 class Fit:
@@ -74,7 +99,7 @@ class Fit:
         self.pull = result.pull
         # Rounding to the precision of X may have cost what was converged; without a
         # penalty there is no gap.
-        far = self.gap > options.tol + _ROUNDING_OF_GAP
+        far = self.gap > options.tol + RULES.rounding
         self.converged = result.converged and not (result.by_gap and far)
         self.unscaled = not self.converged and scaling_applies(objective)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from . import _solvers
 from ._empty_model import best_intercept
-from ._solvers._common import diverged
+from ._solvers._common import diverged, is_separated
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Rules:
     # from there Newton's method takes ten times the iterations, or never arrives.
     far: float = 1000.0
     rounding: float = 1e-13  # of a gap
+    most_doublings: int = 12  # of what a model grows by to make up for its rounding
 
 
 RULES = Rules()
@@ -78,7 +79,7 @@ class Fit:
         result, certifier, self.solver = run(
             solver, objective, theta, options, progress
         )
-        self._store(objective, result.theta, certifier)
+        self._store(objective, result, certifier, options.tol)
         if not np.isfinite(self.objective):
             raise diverged(solver, progress.n_iter)
         tol = self._tolerance_before_rounding(objective, result, certifier, options)
@@ -87,7 +88,7 @@ class Fit:
             ended = run(self.solver, objective, result.theta, closer, progress)
             if ended[0].converged:
                 result, certifier, self.solver = ended
-                self._store(objective, result.theta, certifier)
+                self._store(objective, result, certifier, options.tol)
         failed = result.by_gap and self.gap > options.tol > 0.0
         if failed and options.hands_over and objective.fit_intercept:
             self._consider_no_coefficients(objective)
@@ -103,11 +104,34 @@ class Fit:
         self.converged = result.converged and not (result.by_gap and far)
         self.unscaled = not self.converged and scaling_applies(objective)
 
-    def _store(self, objective, theta, certifier):
-        """Take a model, in the precision of X."""
-        self.coef, self.intercept = unpack(objective, theta)
-        self.objective = self._value(objective)
+    def _store(self, objective, result, certifier, tol):
+        """Take a model, in the precision of X.
+
+        Rounding to that may cost samples their margin. Where the classes come apart and
+        the gap is then above its tolerance, a little more of the same model helps.
+        """
+        self._take(objective, *unpack(objective, result.theta))
         self.gap = float(certifier.gap(self.objective))
+        if not (result.converged and result.by_gap):
+            return
+        more = np.finfo(objective.design.dtype).eps
+        for _ in range(RULES.most_doublings):
+            if self.gap <= tol or not is_separated(objective, self.objective):
+                break
+            before = self._model
+            self._take(objective, *unpack(objective, (1.0 + more) * result.theta))
+            if not self.objective < before[2]:
+                self.coef, self.intercept, self.objective, self.scores = before
+            self.gap = float(certifier.gap(self.objective))
+            more *= 2.0
+
+    @property
+    def _model(self):
+        return self.coef, self.intercept, self.objective, self.scores
+
+    def _take(self, objective, coef, intercept):
+        self.coef, self.intercept = coef, intercept
+        self.objective = self._value(objective)
 
     def _tolerance_before_rounding(self, objective, result, certifier, options):
         """What a solver must reach for its model to be within the tolerance once it is
@@ -139,10 +163,9 @@ class Fit:
         """Take the best intercept alone where a fit that failed, or rounding to the
         precision of X, has left something worse: of "auto", which promises no iterates.
         """
-        before = self.coef, self.intercept, self.objective, self.scores
-        self.coef = np.zeros_like(self.coef)
-        self.intercept = best_intercept(objective).astype(self.intercept.dtype)
-        self.objective = self._value(objective)
+        before = self._model
+        intercept = best_intercept(objective).astype(self.intercept.dtype)
+        self._take(objective, np.zeros_like(self.coef), intercept)
         if not self.objective < before[2]:
             self.coef, self.intercept, self.objective, self.scores = before
 

@@ -15,11 +15,13 @@ from scipy import sparse
 from scipy.optimize import linprog, minimize
 from sklearn.datasets import load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import SVC
 
 from sklearn_linloss import SoftmaxClassifier, SVMClassifier
 from sklearn_linloss._certificate import Certifier
 
 LARGE = 1e-11  # of the sum of the terms that an objective is made of: rounding
+HINGES = ("hinge", "squared_hinge")
 losses = pytest.mark.parametrize("loss", LOSSES)
 containers = pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 
@@ -117,6 +119,35 @@ def test_units_of_all_features_at_once(loss):
     for unit in (2.0**-20, 2.0**20):
         other = make(loss, alpha=1e-2 * unit**2, tol=1e-7).fit(unit * X, y)
         assert other.objective_ == pytest.approx(one.objective_, rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e12])
+@pytest.mark.parametrize("loss", HINGES)
+def test_large_units_lead_to_the_largest_margin(loss, unit):
+    """A penalty that hardly counts leaves the model of the support vector machine."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 6)), np.arange(80) % 2
+    X[:, 0] += 8 * y
+    margin = SVC(kernel="linear", C=1e10, tol=1e-8).fit(X, y)
+    fit = make(loss).fit(unit * X, y)
+    assert fit.gap_ <= 1e-4
+    assert unit * np.linalg.norm(fit.coef_) == pytest.approx(
+        np.linalg.norm(margin.coef_), rel=2e-3
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [1e6, 1e9, 1e12])
+@losses
+def test_large_units_of_all_features(loss, unit, dtype):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    X[np.arange(60), y] += 2
+    X = (unit * X).astype(dtype)
+    fit = make(loss).fit(X, y)
+    assert fit.gap_ <= 1e-4
+    assert fit.score(X, y) == 1.0
+    assert fit.n_iter_ < 300
 
 
 def counts(n):
@@ -220,6 +251,24 @@ def test_float32_with_heavy_tails(loss):
     double = make(loss).fit(X.astype(np.float64), y)
     assert single.gap_ <= 1e-4
     assert single.objective_ == pytest.approx(double.objective_, rel=2e-4)
+
+
+@containers
+@pytest.mark.parametrize("alpha", [1e-4, 1e-7])
+@pytest.mark.parametrize("loss", HINGES)
+def test_float32_keeps_the_margin(loss, alpha, container):
+    """Coefficients that are rounded leave samples short of it, by more than a weak
+    penalty is worth.
+    """
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 300)).astype(np.float32), np.arange(40) % 4
+    fit = make(loss, alpha=alpha, fit_intercept=False).fit(container(X), y)
+    double = make(loss, alpha=alpha, fit_intercept=False).fit(X.astype(float), y)
+    assert fit.coef_.dtype == np.float32
+    assert fit.gap_ <= 1e-4
+    assert fit.objective_ == pytest.approx(double.objective_, rel=2e-4)
+    value = reference.objective_of(fit, X.astype(float), y)
+    assert fit.objective_ == pytest.approx(value, rel=1e-6)
 
 
 @losses

@@ -26,6 +26,9 @@ class Rules:
     first: float = 1e-4
     ratio: float = 10.0
     tol: float = 1e-3  # relative gap at which a stronger one is left
+    # Part of its objective that is penalty, below which weaker ones hardly change the
+    # model, as where classes overlap, and are passed over.
+    least: float = 0.1
 
 
 RULES = Rules()
@@ -75,6 +78,8 @@ def approach(solve, f, theta, options, progress):
         theta, pull = result.theta, result.pull
         if pull is None:
             _, pull = g.loss_gradient(g.scores(theta, np.float64))
+        if g.penalty_value(theta) < RULES.least * g.value(theta, np.float64):
+            break
         pull = pull * dual_multiple(weaker, pull, theta)
     return theta, pull
 

@@ -352,6 +352,24 @@ def test_columns_without_entries_cost_nothing(loss):
     assert peak < 4 * fit.coef_.nbytes
 
 
+@containers
+@pytest.mark.parametrize("solver", ["newton", "gd"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize(("loss", "K"), [("squared_hinge", 8), ("softmax", 5)])
+def test_a_constant_column_without_a_penalty(loss, K, value, dtype, solver, container):
+    """It has no variance, though the mean of 0.1 is rounded."""
+    y = np.r_[np.zeros(28, int), np.arange(1, K)]
+    X = container(np.full((len(y), 1), value, dtype))
+    fit = make(loss, alpha=0.0, solver=solver).fit(X, y)
+    best = minimize(
+        lambda b: reference.loss_terms(np.tile(b, (len(y), 1)), y, loss)[0].mean(),
+        np.zeros(K),
+    )
+    assert fit.objective_ == pytest.approx(best.fun, rel=1e-5)
+    assert fit.n_iter_ <= 20
+
+
 def test_columns_that_only_validation_data_have():
     rng = np.random.default_rng(0)
     X = sparse.random(90, 20, 0.3, format="csr", random_state=rng)

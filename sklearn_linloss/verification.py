@@ -25,6 +25,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,6 +39,8 @@ LOSSES = "hinge", "squared_hinge", "softmax"
 # What two computations of one number may differ by, of the objective.
 ROUNDING = 1e-9
 _SEAL = "seal"
+# What NumPy raises for files of another kind.
+_NO_CERTIFICATE = AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError
 
 
 class CertificateError(ValueError):
@@ -140,8 +143,13 @@ def read(certificate):
     certificate = getattr(certificate, "arrays", certificate)
     if isinstance(certificate, Mapping):
         return certificate
-    with np.load(certificate, allow_pickle=False) as arrays:
-        return dict(arrays)
+    try:
+        with np.load(certificate, allow_pickle=False) as arrays:
+            return {"format": arrays["format"], **arrays}
+    except _NO_CERTIFICATE as error:
+        raise CertificateError(
+            f"{certificate!r} is not a file that Certificate.save has written."
+        ) from error
 
 
 def seal(arrays):
@@ -232,7 +240,7 @@ def codes(c, y):
     counted = known | (c["sample_weight"] == 0.0 if len(c["sample_weight"]) else False)
     if not counted.all():
         raise CertificateError(
-            "The data have labels that are not among the classes of the certificate."
+            "The data have labels that are not among the classes of the model."
         )
     return np.where(known, np.searchsorted(c["classes"], y), 0)
 
@@ -241,7 +249,9 @@ def check(c, y, weight):
     """Raise unless the parameters of the objective are those of a convex one."""
     mass = np.bincount(y, weight, len(c["classes"]))
     if not ((weight >= 0.0).all() and (mass > 0.0).all()):
-        raise CertificateError("A weight is below zero, or a class has no samples.")
+        raise CertificateError(
+            "A weight is below zero, or a class of the model has no samples."
+        )
     if str(c["loss"]) not in LOSSES:
         raise CertificateError(
             f"The loss is {c['loss']!s}, which is not one of {LOSSES}."

@@ -406,7 +406,7 @@ def test_paths_of_two_classes_change_sign_and_drop_zero(frame):
 
 def test_wrong_paths(paths, frame):
     X, y = frame
-    with pytest.raises(TypeError, match="what linear_path returns.*SVMClassifier"):
+    with pytest.raises(TypeError, match=r"what linear_path returns.*SVMClassifier"):
         RegularizationPathDisplay.from_path(SVMClassifier().fit(X, y))
     with pytest.raises(TypeError, match=r"what linear_path returns.*SVMClassifierCV"):
         RegularizationPathDisplay.from_path(SVMClassifierCV())

@@ -68,8 +68,8 @@ def approach(solve, f, theta, options, progress):
     Returns
     -------
     theta : ndarray
-    pull : ndarray of shape (n_samples, n_rows)
-        pi_i * a_i near those of the optimum of `f`.
+    pull : ndarray of shape (n_samples, n_rows) or None
+        pi_i * a_i near those of the optimum of `f`, where it needs such.
     """
     pull = options.pull
     for g, weaker in pairwise([*_stronger(f), f]):
@@ -79,7 +79,8 @@ def approach(solve, f, theta, options, progress):
         if pull is None:
             _, pull = g.loss_gradient(g.scores(theta, np.float64))
         if g.penalty_value(theta) < RULES.least * g.value(theta, np.float64):
-            break
+            # The squared hinge then takes plain steps, which need no multipliers.
+            return theta, None if f.loss.smooth else pull
         pull = pull * dual_multiple(weaker, pull, theta)
     return theta, pull
 

@@ -31,7 +31,7 @@ from ._compat import (
 from ._design import canonical
 from ._diagram import box
 from ._factor import penalty_by_feature
-from ._fit import Fit, unpack
+from ._fit import Fit, start_of, unpack
 from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
@@ -134,7 +134,10 @@ class LinearLossClassifier(
             weights. Samples of weight zero are left out, and so is a class that has no
             other samples.
         coef_init : array-like of shape (n_classes, n_features), default=None
-            Coefficients to start from; of shape (1, n_features) for two classes.
+            Coefficients to start from; of shape (1, n_features) for two classes. Where
+            they and the intercepts are far off, with an objective of more than 1000
+            times that of zeros, fits start from zeros. With "sgd", and with a
+            `learning_rate` other than "auto", they start from what is given.
         intercept_init : array-like of shape (n_classes,), default=None
             Intercepts to start from; of shape (1,) for two classes.
         X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
@@ -291,7 +294,7 @@ class LinearLossClassifier(
         progress = self._progress(
             objective, solver, settings, options, held_out, callbacks
         )
-        start = objective.pack(*start)
+        start = start_of(objective, solver, options, *start)
         fit = Fit(objective, solver, start, options, progress)
         self._take_fit(fit, objective, problem.classes, progress, X)
         if callbacks is not None:

@@ -1,14 +1,40 @@
 """A fit: a solver's model as it is stored, and its certificate."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import _solvers
 from ._empty_model import best_intercept
-from ._solvers._common import diverged
+from ._solvers._common import diverged, is_separated
 
-_ROUNDING_OF_GAP = 1e-13
+
+@dataclass(frozen=True)
+class Rules:
+    """What a fit makes of its start and of its end."""
+
+    # Objective of a start over that at zero, above which zero is the better start:
+    # from there Newton's method takes ten times the iterations, or never arrives.
+    far: float = 1000.0
+    rounding: float = 1e-13  # of a gap
+    most_doublings: int = 12  # of what a model grows by to make up for its rounding
+
+
+RULES = Rules()
+
+
+def start_of(objective, solver, options, coef, intercept):
+    """Where a fit starts that was told to start from a model: there, unless steps that
+    a solver chooses itself begin better without coefficients.
+    """
+    automatic = options.learning_rate == "auto"
+    with np.errstate(over="ignore", invalid="ignore"):
+        theta = objective.pack(coef, intercept)
+        if not (automatic and _solvers.SOLVERS[solver].ends_by_gap and theta.any()):
+            return theta
+        value = objective.value(theta, np.float64)
+    near = value <= RULES.far * objective.value_at_zero
+    return theta if near else np.zeros_like(theta)
 
 
 class Fit:
@@ -53,7 +79,7 @@ class Fit:
         result, certifier, self.solver = run(
             solver, objective, theta, options, progress
         )
-        self._store(objective, result.theta, certifier)
+        self._store(objective, result, certifier, options.tol)
         if not np.isfinite(self.objective):
             raise diverged(solver, progress.n_iter)
         tol = self._tolerance_before_rounding(objective, result, certifier, options)
@@ -62,7 +88,7 @@ class Fit:
             ended = run(self.solver, objective, result.theta, closer, progress)
             if ended[0].converged:
                 result, certifier, self.solver = ended
-                self._store(objective, result.theta, certifier)
+                self._store(objective, result, certifier, options.tol)
         failed = result.by_gap and self.gap > options.tol > 0.0
         if failed and options.hands_over and objective.fit_intercept:
             self._consider_no_coefficients(objective)
@@ -74,15 +100,38 @@ class Fit:
         self.pull = result.pull
         # Rounding to the precision of X may have cost what was converged; without a
         # penalty there is no gap.
-        far = self.gap > options.tol + _ROUNDING_OF_GAP
+        far = self.gap > options.tol + RULES.rounding
         self.converged = result.converged and not (result.by_gap and far)
         self.unscaled = not self.converged and scaling_applies(objective)
 
-    def _store(self, objective, theta, certifier):
-        """Take a model, in the precision of X."""
-        self.coef, self.intercept = unpack(objective, theta)
-        self.objective = self._value(objective)
+    def _store(self, objective, result, certifier, tol):
+        """Take a model, in the precision of X.
+
+        Rounding to that may cost samples their margin. Where the classes come apart and
+        the gap is then above its tolerance, a little more of the same model helps.
+        """
+        self._take(objective, *unpack(objective, result.theta))
         self.gap = float(certifier.gap(self.objective))
+        if not (result.converged and result.by_gap):
+            return
+        more = np.finfo(objective.design.dtype).eps
+        for _ in range(RULES.most_doublings):
+            if self.gap <= tol or not is_separated(objective, self.objective):
+                break
+            before = self._model
+            self._take(objective, *unpack(objective, (1.0 + more) * result.theta))
+            if not self.objective < before[2]:
+                self.coef, self.intercept, self.objective, self.scores = before
+            self.gap = float(certifier.gap(self.objective))
+            more *= 2.0
+
+    @property
+    def _model(self):
+        return self.coef, self.intercept, self.objective, self.scores
+
+    def _take(self, objective, coef, intercept):
+        self.coef, self.intercept = coef, intercept
+        self.objective = self._value(objective)
 
     def _tolerance_before_rounding(self, objective, result, certifier, options):
         """What a solver must reach for its model to be within the tolerance once it is
@@ -114,10 +163,9 @@ class Fit:
         """Take the best intercept alone where a fit that failed, or rounding to the
         precision of X, has left something worse: of "auto", which promises no iterates.
         """
-        before = self.coef, self.intercept, self.objective, self.scores
-        self.coef = np.zeros_like(self.coef)
-        self.intercept = best_intercept(objective).astype(self.intercept.dtype)
-        self.objective = self._value(objective)
+        before = self._model
+        intercept = best_intercept(objective).astype(self.intercept.dtype)
+        self._take(objective, np.zeros_like(self.coef), intercept)
         if not self.objective < before[2]:
             self.coef, self.intercept, self.objective, self.scores = before
 

@@ -222,7 +222,8 @@ class SVMClassifier(LinearLossClassifier):
         The objective at `coef_` and `intercept_`.
     gap_ : float
         Relative duality gap: it is proven that the objective exceeds its minimum by at
-        most this fraction of itself. It is nan for ``alpha=0``.
+        most this fraction of itself, or of 1e-10 times the objective at zero where that
+        is larger. It is nan for ``alpha=0``.
     loss_curve_ : ndarray of shape (n_iter_ + 1,)
         The objective at the start and after each iteration.
     batch_loss_curve_ : ndarray of shape (n_updates,)

@@ -96,6 +96,8 @@ class Loss:
         loss : sklearn_linloss._losses.Loss
             With all that solvers and certificates ask of it.
         """
+        if not delta >= 0.0:
+            raise ValueError(f"delta must not be negative, got {delta}.")
         return self._kind(delta)
 
     def curvature(self, n_classes: int, width: float = 0.0) -> float:

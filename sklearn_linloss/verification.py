@@ -140,8 +140,15 @@ def read(certificate):
     certificate = getattr(certificate, "arrays", certificate)
     if isinstance(certificate, Mapping):
         return certificate
-    with np.load(certificate, allow_pickle=False) as arrays:
-        return dict(arrays)
+    try:
+        with np.load(certificate, allow_pickle=False) as arrays:
+            return {"format": arrays["format"], **arrays}
+    except OSError:  # there is no such file
+        raise
+    except Exception as error:  # NumPy has one for each kind of file
+        raise CertificateError(
+            f"{certificate!r} is not a file that Certificate.save has written."
+        ) from error
 
 
 def seal(arrays):
@@ -232,7 +239,7 @@ def codes(c, y):
     counted = known | (c["sample_weight"] == 0.0 if len(c["sample_weight"]) else False)
     if not counted.all():
         raise CertificateError(
-            "The data have labels that are not among the classes of the certificate."
+            "The data have labels that are not among the classes of the model."
         )
     return np.where(known, np.searchsorted(c["classes"], y), 0)
 

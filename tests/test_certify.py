@@ -338,6 +338,13 @@ def fitted(model, X, y):
         return model.fit(X, y)
 
 
+def test_other_classes_are_refused(iris):
+    X, y = iris
+    model = fitted(LogisticRegression(), X, y)
+    with pytest.raises(ValueError, match="not among the classes of the model"):
+        certify(model, X, y + 1)
+
+
 @pytest.mark.parametrize(
     ("model", "reason"),
     [

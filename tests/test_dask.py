@@ -432,6 +432,8 @@ def test_warm_starts(client):
     assert model.fit(dX, dy).n_iter_ < cold
     with pytest.raises(ValueError, match="same classes"):
         model.fit(dX, da.from_array(y + 1, 100))
+    model.fit(dX, dy, coef_init=np.full(model.coef_.shape, 1e200))
+    assert model.n_iter_ == cold
 
 
 # -- paths, searches and validation data -----------------------------------------------

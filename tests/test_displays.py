@@ -406,6 +406,10 @@ def test_paths_of_two_classes_change_sign_and_drop_zero(frame):
 
 def test_wrong_paths(paths, frame):
     X, y = frame
+    with pytest.raises(TypeError, match=r"what linear_path returns.*SVMClassifier"):
+        RegularizationPathDisplay.from_path(SVMClassifier().fit(X, y))
+    with pytest.raises(TypeError, match=r"what linear_path returns.*SVMClassifierCV"):
+        RegularizationPathDisplay.from_path(SVMClassifierCV())
     with pytest.raises(ValueError, match="'rose' is not among the classes"):
         RegularizationPathDisplay.from_path(paths, class_label="rose")
     with pytest.raises(ValueError, match="4 features, but 1 feature_names"):

@@ -205,6 +205,39 @@ def test_initial_coefficients_shift_the_start(model, n_classes, data):
     assert fitted.loss_curve_[0] == pytest.approx(start, rel=1e-6)
 
 
+@pytest.mark.parametrize("size", [1e3, 1e10, 1e200])
+@all_losses
+def test_a_start_far_away_is_no_worse_than_none(loss, size, iris):
+    X, y = iris
+    rng = np.random.default_rng(0)
+    W, b = size * rng.normal(size=(3, 4)), size * rng.normal(size=3)
+    cold = make(loss, alpha=0.01).fit(X, y)
+    far = make(loss, alpha=0.01).fit(X, y, coef_init=W, intercept_init=b)
+    assert far.gap_ <= 1e-4
+    assert far.n_iter_ <= cold.n_iter_
+
+
+@all_losses
+def test_a_warm_start_survives_a_change_of_units(loss, iris):
+    X, y = iris
+    cold = make(loss, alpha=0.01).fit(X, y)
+    model = make(loss, alpha=1e-22, warm_start=True).fit(1e-10 * X, y)
+    model.set_params(alpha=0.01).fit(X, y)
+    assert model.gap_ <= 1e-4
+    assert model.n_iter_ <= cold.n_iter_
+
+
+def test_textbook_steps_begin_where_they_are_told(iris):
+    import _reference as reference
+
+    X, y = iris
+    W = 1e3 * np.random.default_rng(0).normal(size=(3, 4))
+    steps = {"solver": "gd", "learning_rate": "constant", "fit_intercept": False}
+    model = make("hinge", alpha=0.1, tol=0, max_iter=1, **steps).fit(X, y, coef_init=W)
+    start = reference.objective(W, np.zeros(3), X, y, "hinge", 0.1)
+    assert model.loss_curve_[0] == pytest.approx(start, rel=1e-12)
+
+
 @pytest.mark.parametrize("model", L1_MODELS, ids=str)
 def test_sparsify_and_densify(model, iris):
     X, y = iris

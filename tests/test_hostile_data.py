@@ -15,11 +15,13 @@ from scipy import sparse
 from scipy.optimize import linprog, minimize
 from sklearn.datasets import load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import SVC
 
 from sklearn_linloss import SoftmaxClassifier, SVMClassifier
 from sklearn_linloss._certificate import Certifier
 
 LARGE = 1e-11  # of the sum of the terms that an objective is made of: rounding
+HINGES = ("hinge", "squared_hinge")
 losses = pytest.mark.parametrize("loss", LOSSES)
 containers = pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
 
@@ -117,6 +119,35 @@ def test_units_of_all_features_at_once(loss):
     for unit in (2.0**-20, 2.0**20):
         other = make(loss, alpha=1e-2 * unit**2, tol=1e-7).fit(unit * X, y)
         assert other.objective_ == pytest.approx(one.objective_, rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e6, 1e12])
+@pytest.mark.parametrize("loss", HINGES)
+def test_large_units_lead_to_the_largest_margin(loss, unit):
+    """A penalty that hardly counts leaves the model of the support vector machine."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 6)), np.arange(80) % 2
+    X[:, 0] += 8 * y
+    margin = SVC(kernel="linear", C=1e10, tol=1e-8).fit(X, y)
+    fit = make(loss).fit(unit * X, y)
+    assert fit.gap_ <= 1e-4
+    assert unit * np.linalg.norm(fit.coef_) == pytest.approx(
+        np.linalg.norm(margin.coef_), rel=2e-3
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("unit", [1e6, 1e9, 1e12])
+@losses
+def test_large_units_of_all_features(loss, unit, dtype):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    X[np.arange(60), y] += 2
+    X = (unit * X).astype(dtype)
+    fit = make(loss).fit(X, y)
+    assert fit.gap_ <= 1e-4
+    assert fit.score(X, y) == 1.0
+    assert fit.n_iter_ < 300
 
 
 def counts(n):
@@ -222,6 +253,24 @@ def test_float32_with_heavy_tails(loss):
     assert single.objective_ == pytest.approx(double.objective_, rel=2e-4)
 
 
+@containers
+@pytest.mark.parametrize("alpha", [1e-4, 1e-7])
+@pytest.mark.parametrize("loss", HINGES)
+def test_float32_keeps_the_margin(loss, alpha, container):
+    """Coefficients that are rounded leave samples short of it, by more than a weak
+    penalty is worth.
+    """
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 300)).astype(np.float32), np.arange(40) % 4
+    fit = make(loss, alpha=alpha, fit_intercept=False).fit(container(X), y)
+    double = make(loss, alpha=alpha, fit_intercept=False).fit(X.astype(float), y)
+    assert fit.coef_.dtype == np.float32
+    assert fit.gap_ <= 1e-4
+    assert fit.objective_ == pytest.approx(double.objective_, rel=2e-4)
+    value = reference.objective_of(fit, X.astype(float), y)
+    assert fit.objective_ == pytest.approx(value, rel=1e-6)
+
+
 @losses
 def test_what_rounding_costs_is_said(loss):
     """An offset of a million deviations cannot be stored in float32."""
@@ -301,6 +350,24 @@ def test_columns_without_entries_cost_nothing(loss):
     assert np.count_nonzero(fit.coef_) == np.count_nonzero(narrow_fit.coef_)
     assert fit.n_features_in_ == width
     assert peak < 4 * fit.coef_.nbytes
+
+
+@containers
+@pytest.mark.parametrize("solver", ["newton", "gd"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("value", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize(("loss", "K"), [("squared_hinge", 8), ("softmax", 5)])
+def test_a_constant_column_without_a_penalty(loss, K, value, dtype, solver, container):
+    """It has no variance, though the mean of 0.1 is rounded."""
+    y = np.r_[np.zeros(28, int), np.arange(1, K)]
+    X = container(np.full((len(y), 1), value, dtype))
+    fit = make(loss, alpha=0.0, solver=solver).fit(X, y)
+    best = minimize(
+        lambda b: reference.loss_terms(np.tile(b, (len(y), 1)), y, loss)[0].mean(),
+        np.zeros(K),
+    )
+    assert fit.objective_ == pytest.approx(best.fun, rel=1e-5)
+    assert fit.n_iter_ <= 20
 
 
 def test_columns_that_only_validation_data_have():

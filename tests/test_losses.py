@@ -306,6 +306,14 @@ def test_bad_scores_and_labels(name, method, scores, y, message):
         getattr(loss_object(name), method)(scores, y)
 
 
+@pytest.mark.parametrize("delta", [-1.0, np.nan])
+@pytest.mark.parametrize("method", ["value", "gradient", "conjugate"])
+@pytest.mark.parametrize("name", ["hinge", "squared_hinge"])
+def test_margins_are_not_negative(name, method, delta):
+    with pytest.raises(ValueError, match="delta must not be negative"):
+        getattr(loss_object(name), method)([1.0, 2.0], 0, delta)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_scores_are_not_changed(name):
     scores = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])

@@ -114,6 +114,37 @@ def test_any_change_of_the_file_is_seen(case):
             verify({**certificate.arrays, name: changed}, X, y)
 
 
+def text(path):
+    path.write_text("no certificate")
+
+
+def nothing(path):
+    path.write_bytes(b"")
+
+
+def half(path):
+    np.savez(path, format="other")
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def one_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.arange(3))
+
+
+def other_arrays(path):
+    np.savez(path, X=IRIS)
+
+
+@pytest.mark.parametrize("write", [text, nothing, half, one_array, other_arrays])
+def test_a_file_of_another_kind(tmp_path, write):
+    path = tmp_path / "some.npz"
+    write(path)
+    for reads in (Certificate.load, lambda path: verify(path, IRIS, Y)):
+        with pytest.raises(CertificateError, match=r"some.npz.*Certificate.save"):
+            reads(path)
+
+
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_lie_is_seen_behind_a_new_seal(case, name):
     certificate, X, y = case

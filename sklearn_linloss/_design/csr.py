@@ -88,7 +88,11 @@ class Csr(Design):
 
         stored, mean, _ = about(np.zeros(d))
         variance = about(mean)[2]
-        variance += np.maximum(1.0 - stored, 0.0) * mean**2
+        # A constant column has no variance: what is left is the rounding of the sums.
+        rounding = self.n_samples * np.finfo(np.float64).eps
+        absent = 1.0 - stored
+        variance += np.where(absent > rounding, absent, 0.0) * mean**2
+        variance[variance <= (rounding * mean) ** 2] = 0.0
         return mean, variance
 
     def covariance(self, weight, centre, dtype, check):

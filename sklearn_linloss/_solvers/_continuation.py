@@ -27,6 +27,9 @@ class Rules:
     first: float = 1e-4
     ratio: float = 10.0
     tol: float = 1e-3  # relative gap at which a stronger one is left
+    # Part of its objective that is penalty, below which weaker ones hardly change the
+    # model, as where classes overlap, and are passed over.
+    least: float = 0.1
 
 
 RULES = Rules()
@@ -66,8 +69,8 @@ def approach(solve, f, theta, options, progress):
     Returns
     -------
     theta : ndarray
-    pull : ndarray of shape (n_samples, n_rows)
-        pi_i * a_i near those of the optimum of `f`.
+    pull : ndarray of shape (n_samples, n_rows) or None
+        pi_i * a_i near those of the optimum of `f`, where it needs such.
     """
     pull = options.pull
     for g, weaker in pairwise([*_stronger(f), f]):
@@ -76,6 +79,9 @@ def approach(solve, f, theta, options, progress):
         theta, pull = result.theta, result.pull
         if pull is None:
             _, pull = g.loss_gradient(g.scores(theta, np.float64))
+        if g.penalty_value(theta) < RULES.least * g.value(theta, np.float64):
+            # The squared hinge then takes plain steps, which need no multipliers.
+            return theta, None if f.loss.smooth else pull
         pull = pull * dual_multiple(weaker, pull, theta)
     return theta, pull
 

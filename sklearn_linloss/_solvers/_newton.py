@@ -83,7 +83,7 @@ def solve(objective, theta, certifier, options, progress):
             result, lost = _ascend_alone(f, theta, certifier, options, progress)
             if not lost:
                 return result
-        if _secants_pay(f):
+        if f.penalty.is_smooth:
             theta, pull = approach(by_solve, f, theta, options, progress)
             certifier.certify(theta, pull)
             options = replace(options, pull=pull)

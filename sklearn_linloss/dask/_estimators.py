@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._advice import warn_of_unread
 from .._base import LinearLossClassifier, can_stream, options_of, settings_of
 from .._compat import available_if, fit_context
-from .._fit import Fit
+from .._fit import Fit, start_of
 from .._solvers._clock import Clock
 from .._typing import ArrayLike
 from ._audit import certificate_of
@@ -53,7 +53,10 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
         sample_weight : dask.array or dask.dataframe of shape (n_samples,), default=None
             Weights of the samples, relative to their sum; None means equal weights.
         coef_init : array-like of shape (n_classes, n_features), default=None
-            Coefficients to start from; of shape (1, n_features) for two classes.
+            Coefficients to start from; of shape (1, n_features) for two classes. Where
+            they and the intercepts are far off, with an objective of more than 1000
+            times that of zeros, fits start from zeros. With "sgd", and with a
+            `learning_rate` other than "auto", they start from what is given.
         intercept_init : array-like of shape (n_classes,), default=None
             Intercepts to start from; of shape (1,) for two classes.
         X_val : dask.array or dask.dataframe of shape (n_val, n_features), default=None
@@ -237,7 +240,8 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
             warn_of_unread(self, solver)
             f = problem.objective_for(solver, settings)
             progress = self._progress(f, solver, settings, options, held_out, None)
-            fit = Fit(f, solver, f.pack(W, b), options, progress, run)
+            start = start_of(f, solver, options, W, b)
+            fit = Fit(f, solver, start, options, progress, run)
             self._take_fit(fit, f, classes, progress)
         return self
 

@@ -97,6 +97,8 @@ class RegularizationPathDisplay:
 
         Raises
         ------
+        TypeError
+            If something is no path.
         ValueError
             If a path lacks the class, if the paths or the names differ in the number of
             features, or if the number of axes is wrong.
@@ -104,6 +106,11 @@ class RegularizationPathDisplay:
         paths = by_name(path, lambda _: "path")
         alphas, coefs = {}, {}
         for name, each in paths.items():
+            if not hasattr(each, "coefs"):
+                raise TypeError(
+                    "Expected what linear_path returns, or several of those, got a "
+                    f"{type(each).__name__}."
+                )
             classes = each.classes
             label = classes[-1] if class_label is None else class_label
             found = np.flatnonzero(classes == label)

@@ -211,9 +211,7 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
                     rate = furthest / (length * square)
             else:
                 q = max(rate * length, SMALLEST_CURVATURE)
-                _proximal_gradient(
-                    loss, scores, y[i], delta, q, reach, dual, gradient
-                )
+                _proximal_gradient(loss, scores, y[i], delta, q, reach, dual, gradient)
             n_moving = 0
             for k in range(n_rows):
                 moving[n_moving] = k

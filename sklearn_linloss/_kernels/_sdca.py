@@ -207,8 +207,8 @@ def sdca_movable(loss, terms, pass_, scores, dual, movable):
     y, weight, delta, _, l2 = terms
     order, still, squares, b_scale = pass_
     for i in order:
-        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
-        best = _dual_margin(loss, scores[i], y[i], delta, q, dual[i])
+        q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
+        best = dual_margin(loss, scores[i], y[i], delta, q, dual[i])
         movable[i] = abs(best - dual[i]) > still / (1.0 + q)
 
 

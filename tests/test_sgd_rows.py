@@ -42,14 +42,14 @@ def proximal_gradient(loss, s, y, q):
 def slow_pass(W, b, mean, known, X, y, weight, order, rates, blends, l2, loss):
     """Every weight moves after every row; `known` has sums of slopes, steps, rows."""
     stored = X != 0.0
-    size = np.abs(X).sum(axis=0) / stored.sum(axis=0)
+    own = np.abs(X).sum(axis=0) / stored.sum(axis=0)
     typical = np.abs(X).sum() / stored.sum()
-    size = np.where(size > 10.0 * typical, size / 10.0, size)
-    size = np.where(10.0 * size < typical, 10.0 * size, size)
-    alike = (
-        np.abs(np.log10(np.abs(X).sum(axis=0) / stored.sum(axis=0) / typical)) <= 1.0
-    )
-    size[alike] = typical
+    first_epoch = known["rows"] == 0
+    size = own
+    if first_epoch:
+        ratio = own / typical
+        size = own * np.where(ratio > 1.0, 0.1, 10.0)
+        size[np.abs(np.log10(ratio)) <= 1.0] = typical
     root = np.sqrt(1.0 + stored.sum() / len(X))
     for t in range(len(rates)):
         for i in order[t * SIZE : (t + 1) * SIZE]:
@@ -69,7 +69,7 @@ def slow_pass(W, b, mean, known, X, y, weight, order, rates, blends, l2, loss):
                 if loss == "softmax":
                     rate = min(rate, 2.0 * weight[i] * value / ((g @ g) * length))
                 else:
-                    q = rate * weight[i] * length
+                    q = rate * weight[i] * length / (1.0 if first_epoch else 2.0)
                     g = weight[i] * proximal_gradient(loss, scores, y[i], q)
                 W -= rate * np.outer(g, known["steps"] * X[i])
                 b -= rate * b_step * g

@@ -14,8 +14,12 @@ from ._sgd import elastic_net
 # How far the softmax may go with a row, in units of the way to the zero of its loss, as
 # its tangent goes (0040).
 _FURTHEST = 2.0
-# Sizes of features that differ by less from that of all entries count alike (0040).
+# In the first epoch sizes of features that differ by less from that of all entries
+# count alike (0040).
 _ALIKE = 10.0
+# From the second epoch on a row goes so many times the way of a proximal step of a rate
+# that is smaller by the same factor (0046).
+_RELAXATION = 2.0
 # Columns of what is known of a feature.
 COUNT, SUM, SLOPE, STEP = range(4)
 # Entries of the totals.
@@ -53,16 +57,18 @@ def _catch_up(W, mean, j, first, last, step, since, now, clock, l2, blends):
 def _step_of(features, j, typical, root, floor):
     """The step of a feature whose rows have moved the model before.
 
-    `typical` is the mean size of all entries, `root` that of the number of entries of a
-    row, and `floor` the curvature of the penalty, summed over the rows so far.
+    `typical` is the mean size of all entries, by which a feature counts instead of by
+    its own; zero for none. `root` is the root of the mean number of entries of a row,
+    and `floor` the curvature of the penalty, summed over the rows so far.
     """
     size = features[j, SUM] / features[j, COUNT]
-    if size > _ALIKE * typical:
-        size /= _ALIKE
-    elif size * _ALIKE < typical:
-        size *= _ALIKE
-    else:
-        size = typical
+    if typical > 0.0:
+        if size > _ALIKE * typical:
+            size /= _ALIKE
+        elif size * _ALIKE < typical:
+            size *= _ALIKE
+        else:
+            size = typical
     return 1.0 / (root * size * math.sqrt(features[j, SLOPE]) + floor)
 
 
@@ -127,8 +133,9 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     which steps are at most 1 / (l2 t) after t rows. Between the rows that have its
     feature a weight follows the flow of the penalty, at the last step of the feature.
 
-    A row ends where its hinge and the distance are least together (0046); with the
-    softmax its tangent bounds the step.
+    A row ends where its hinge and the distance are least together; from the second
+    epoch on it goes to where those of half the rate are, and as far again (0046). With
+    the softmax its tangent bounds the step.
     """
     check_code(loss)
     data, indices, indptr = design
@@ -161,7 +168,9 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     moving = np.empty(n_rows, np.int64)
     reach, dual = np.empty(n_rows), np.empty(n_rows)
     root = math.sqrt(1.0 + totals[ENTRIES] / totals[ROWS])
-    typical = totals[SIZES] / max(totals[ENTRIES], 1.0)
+    typical, relaxation = 0.0, _RELAXATION
+    if totals[SEEN] < totals[ROWS]:
+        typical, relaxation = totals[SIZES] / max(totals[ENTRIES], 1.0), 1.0
     now = 0.0
     for t in range(n_batches):
         total = 0.0
@@ -213,7 +222,7 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
                 if rate * length * square > furthest:
                     rate = furthest / (length * square)
             else:
-                q = max(rate * length, SMALLEST_CURVATURE)
+                q = max(rate * length / relaxation, SMALLEST_CURVATURE)
                 _proximal_gradient(loss, scores, y[i], delta, q, reach, dual, gradient)
             n_moving = 0
             for k in range(n_rows):

@@ -122,12 +122,14 @@ def test_passes_by_hand(loss, n_classes, l2, averaging):
     np.testing.assert_allclose(w_mean.T, mean, rtol=1e-8, atol=1e-12)
 
 
-def unscaled(n_samples=600):
+def unscaled(n_samples=600, n_features=25, n_classes=3):
     """Entries of a heavy tail, in features of very different units."""
     rng = np.random.default_rng(2)
-    X = rng.standard_t(2.0, (n_samples, 25)) * (rng.random((n_samples, 25)) < 0.15)
-    scores = X @ rng.standard_normal((25, 3)) + rng.gumbel(size=(n_samples, 3))
-    return X * 10.0 ** rng.uniform(-1.5, 1.5, 25), np.argmax(scores, axis=1)
+    X = rng.standard_t(2.0, (n_samples, n_features))
+    X *= rng.random(X.shape) < 0.15
+    scores = X @ rng.standard_normal((n_features, n_classes))
+    scores += rng.gumbel(size=scores.shape)
+    return X * 10.0 ** rng.uniform(-1.5, 1.5, n_features), np.argmax(scores, axis=1)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -137,6 +139,15 @@ def test_unscaled_sparse_features_reach_the_optimum(loss):
     best = make(loss, alpha=1e-4, tol=1e-4, max_iter=3000).fit(X, y).objective_
     model = make(loss, alpha=1e-4, solver="sgd", tol=0, max_iter=50).fit(X, y)
     assert model.objective_ <= 1.01 * best + 0.002 * model.loss_curve_[0]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_many_small_features_are_not_left_behind(loss):
+    X, y = unscaled(n_features=100, n_classes=7)
+    X = sparse.csr_matrix(X)
+    best = make(loss, alpha=1e-4, tol=1e-4, max_iter=3000).fit(X, y).objective_
+    model = make(loss, alpha=1e-4, solver="sgd", tol=0, max_iter=50).fit(X, y)
+    assert model.objective_ <= 1.03 * best + 0.005 * model.loss_curve_[0]
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -15,11 +15,11 @@ _LOG_TOL = 1e-2  # of the logarithm of a probability: largest step to end with
 # Of the sum of a row's probabilities, which need not be more exact than the changes
 # that wait (0012 in docs/adr/).
 _SUM_TOL = 1e-7
-_SMALLEST_CURVATURE = 1e-30  # of a row in its dual variables, instead of zero
+SMALLEST_CURVATURE = 1e-30  # of a row in its dual variables, instead of zero
 
 
 @inlined
-def _best_dual(reach, true, q, curvature, cap, total, dual):
+def best_dual(reach, true, q, curvature, cap, total, dual):
     """dual[j] = clip((reach[j] - q * t) / (q + curvature), 0, cap), t = sum of dual.
 
     That t is a root of a decreasing piecewise linear function: Newton from `total`,
@@ -117,7 +117,7 @@ def _tilted_logit(u, q, target):
 
 
 @inlined
-def _bend_and_cap(loss):
+def bend_and_cap(loss):
     """Of a hinge, as its object in `losses.py` has them."""
     if loss == HINGE:
         return 0.0, 1.0
@@ -127,14 +127,14 @@ def _bend_and_cap(loss):
 
 
 @inlined
-def _dual_margin(loss, score, y, delta, q, old):
+def dual_margin(loss, score, y, delta, q, old):
     """The best dual variable of a row of the margin form, all others fixed."""
     margin = score if y == 1 else -score
     if loss == SOFTMAX:
         u = _tilted_logit(-margin, q, q * old - margin)
         e = math.exp(-abs(u))
         return (1.0 if u >= 0.0 else e) / (1.0 + e)
-    bend, cap = _bend_and_cap(loss)
+    bend, cap = bend_and_cap(loss)
     a = (delta - margin + q * old) / (q + bend)
     return min(max(a, 0.0), cap)
 
@@ -152,7 +152,7 @@ def _move_dual(
     needs is compiled.
     """
     if dual.ndim == 1:
-        step = _dual_margin(loss, scores[0], y, delta, q, dual[i]) - dual[i]
+        step = dual_margin(loss, scores[0], y, delta, q, dual[i]) - dual[i]
         if abs(step) <= still:
             return False
         dual[i] += step
@@ -166,8 +166,8 @@ def _move_dual(
         base = delta - scores[y] + q * total
         for j in range(n_rows):
             reach[j] = base + scores[j] + q * dual[i, j]
-        bend, cap = _bend_and_cap(loss)
-        _best_dual(reach, y, q, bend, cap, total, new)
+        bend, cap = bend_and_cap(loss)
+        best_dual(reach, y, q, bend, cap, total, new)
     else:
         largest = -np.inf
         for j in range(n_rows):
@@ -207,8 +207,8 @@ def sdca_movable(loss, terms, pass_, scores, dual, movable):
     y, weight, delta, _, l2 = terms
     order, still, squares, b_scale = pass_
     for i in order:
-        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
-        best = _dual_margin(loss, scores[i], y[i], delta, q, dual[i])
+        q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
+        best = dual_margin(loss, scores[i], y[i], delta, q, dual[i])
         movable[i] = abs(best - dual[i]) > still / (1.0 + q)
 
 
@@ -250,7 +250,7 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
         for f in range(n_features):
             x[f] = X[i, f] - centre[f]
         row_scores(x, W, b, scores)
-        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
+        q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
         share = weight[i] / l2
         least = still / (1.0 + q)
         moved[i] = _move_dual(
@@ -321,7 +321,7 @@ def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
         _csr_scores(data, indices, indptr[i], indptr[i + 1], W, row)
         for k in range(n_rows):
             scores[k] = row[k] + (b[0, k] if len(b) else 0.0)
-        q = max(weight[i] / l2 * (squares[i] + b_scale), _SMALLEST_CURVATURE)
+        q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
         share = weight[i] / l2
         least = still / (1.0 + q)
         moved[i] = _move_dual(

@@ -34,7 +34,7 @@ from ._systems import CoefficientSystem, hessian
 class Rules:
     """Numbers of the method; 0036 is a decision in docs/adr/."""
 
-    pairs: float = 60.0  # for each coefficient, from which the method pays
+    active: float = 1.0  # pairs for each coefficient, from which the method pays
     product: float = 1.0  # of a and u at the start, in squared margins over the bend
     # Corrections of a step, each of which solves one more system: at most so many, and
     # at most for this part of the cost of the matrix, with so many operations for each
@@ -56,16 +56,17 @@ class Rules:
 RULES = Rules()
 
 
-def pays(f):
-    """Whether the method applies, and there are so many pairs that Newton steps on the
-    active ones alone would not cost less.
+def pays(f, theta):
+    """Whether the method applies, and so many pairs are active at `theta` that Newton
+    steps on these alone would not cost less.
     """
-    if f.n_samples * max(f.n_rows - 1, 1) < RULES.pairs * f.size:
-        return False
     penalty = f.penalty
     squares = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
     hinge = f.loss.of_slacks and f.loss.smooth and f.loss.delta > 0.0
-    return hinge and squares and not f.design.only_products
+    if not (hinge and squares) or f.design.only_products:
+        return False
+    _, pull = f.loss_gradient(f.scores(theta, np.float64))
+    return np.count_nonzero(pull > 0.0) >= RULES.active * f.size
 
 
 def solve(f, theta, best, certifier, options, progress):

@@ -74,7 +74,8 @@ def solve(objective, theta, certifier, options, progress):
     f = objective
     if f.loss.smooth and not f.penalty.is_smooth:
         return _solve_sparse(f, theta, certifier, options, progress)
-    if f.penalty.convexity == 0.0 and _sparse_interior.applies(f):
+    has_matrix = f.penalty.convexity > 0.0 and f.size <= LIMITS.newton_largest
+    if _sparse_interior.applies(f) and not has_matrix:
         return _solve_sparse_hinge(f, theta, certifier, options, progress)
     progress.record(f.value(theta, np.float64), theta)
     by_solve = _solve_by_products if f.design.only_products else _solve
@@ -126,17 +127,22 @@ def _solve_sparse(f, theta, certifier, options, progress):
 
 
 def _solve_sparse_hinge(f, theta, certifier, options, progress):
-    """The hinge with pure L1: interior points, once gradient steps have found zeros,
-    which go on where those fail.
+    """The hinge with L1: interior points, once gradient steps have found zeros, which
+    go on where those fail. With L2 too, dual ascent may have found the start.
     """
-    few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
-    first = replace(options, max_iter=few)
-    result = _gd.solve(f, theta, certifier, first, progress)
-    if result.converged or progress.stopped or few == options.max_iter:
-        return result
-    best = Best(result.theta, f.value(result.theta, np.float64))
+    best = Best(theta, f.value(theta, np.float64))
+    if progress.n_iter < 0:
+        progress.record(best.value, theta)
+    if f.penalty.convexity == 0.0 or not theta.any():
+        few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
+        first = replace(options, max_iter=few)
+        result = _gd.solve(f, theta, certifier, first, progress)
+        if result.converged or progress.stopped or few == options.max_iter:
+            return result
+        theta = result.theta
+        best.consider(theta, f.value(theta, np.float64))
     common = best, certifier, options, progress
-    result = _sparse_interior.solve(f, result.theta, *common)
+    result = _sparse_interior.solve(f, theta, *common)
     if result.converged or progress.stopped or progress.n_iter >= options.max_iter:
         return result
     progress.hand_over("newton")
@@ -169,7 +175,7 @@ def _solve(f, theta, certifier, options, progress):
     by_slopes = f.loss.smooth and by_secants
     ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
     sent_back = False
-    goes_inside = _interior.pays(f) and not _lacks_matrix(f)
+    goes_inside, sparse = not _lacks_matrix(f), _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
     least = 0 if f.loss.of_slacks else np.inf
     while progress.proceeds(options.max_iter):
@@ -196,11 +202,13 @@ def _solve(f, theta, certifier, options, progress):
             if by_slopes and not stuck:
                 _, pull = f.loss_gradient(f.scores(theta, np.float64))
         if not by_secants or not stuck:
-            result, ended = take_steps(f, theta, pull, width, *common)
+            most = RULES.many_with_l1 if goes_inside and sparse else np.inf
+            result, ended = take_steps(f, theta, pull, width, *common, most)
             if ended:
                 break
-            if goes_inside:
-                result = _interior.solve(f, result.theta, *common)
+            if goes_inside and (sparse or _interior.pays(f, result.theta)):
+                inside = _sparse_interior if sparse else _interior
+                result = inside.solve(f, result.theta, *common)
                 if result.converged or progress.stopped:
                     return result
                 goes_inside = False
@@ -241,12 +249,14 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
 
 
-def take_steps(f, theta, pull, width, best, certifier, options, progress):
+def take_steps(f, theta, pull, width, best, certifier, options, progress, most=np.inf):
     """Stages 2 to 6, and whether they end the fit.
 
-    They do not where too many pairs are active, or where the squared hinge is stuck.
+    They do not where too many pairs are active, where the squared hinge is stuck, or
+    after the `most` steps.
     """
     progress.enter("Newton steps")
+    most += progress.n_iter
     scores = f.scores(theta, np.float64)
     model = model_of(f, pull, width)
     steps = _Steps(f, model, theta, options)
@@ -278,8 +288,9 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress):
         # 6. Multipliers and width.
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.point = theta
-        if model.stuck and f.penalty.convexity > 0.0:
-            return SolverResult(best.theta, converged=False), False
+        ends = model.stuck and f.penalty.convexity > 0.0
+        if ends or progress.n_iter >= most:
+            return SolverResult(best.theta, converged=False, pull=pull), False
     return SolverResult(best.theta, converged=False, pull=pull), True
 
 

@@ -65,6 +65,8 @@ class Rules:
     # the gap is above `hinge_gap` (0050).
     apart: float = 10.0
     ascent_alone: int = 300
+    # Steps of the hinge with L1 and L2 after which interior points follow (0045).
+    many_with_l1: int = 20
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
     # From 0.1 to 1 there is no difference beyond noise, except that on usps 0.1 is best
@@ -122,7 +124,7 @@ class Rules:
     balance: float = 0.1
     # Number of short steps after which the squared hinge is stuck. On tiny data it is
     # large, since plain steps end there at full precision.
-    stuck: int = 20
+    stuck: int = 3
     stuck_if_tiny: int = 200
 
 

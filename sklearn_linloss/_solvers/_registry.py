@@ -161,11 +161,9 @@ def _newton_iterates(request):
 
 def _newton_selects(request):
     """Whether Newton's method works on the coefficients that are not zero."""
-    penalty = request.penalty
-    if not request.loss.smooth:
-        return isinstance(penalty, ElasticNet) and penalty.l1 > penalty.l2 == 0.0
-    mixed = isinstance(penalty, (ElasticNet, GroupedElasticNet, Weighted))
-    return mixed and not penalty.is_smooth
+    known = (ElasticNet, GroupedElasticNet, Weighted)
+    known = known if request.loss.smooth else ElasticNet
+    return isinstance(request.penalty, known) and not request.penalty.is_smooth
 
 
 def _newton_finishes(request):
@@ -271,6 +269,9 @@ def heirs(solver, objective):
     needs nothing and goes on steadily.
     """
     penalty = objective.penalty
+    if solver == "sdca" and isinstance(penalty, ElasticNet):
+        inside = objective.loss.of_slacks and not penalty.is_smooth
+        return ("newton", "gd") if inside else ("gd",)
     sparse = objective.loss.smooth and not penalty.is_smooth
     by_rows = sparse and objective.n_samples >= RULES.stochastic_from
     by_rows &= isinstance(penalty, ElasticNet) and not objective.design.only_products

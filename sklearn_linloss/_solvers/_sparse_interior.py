@@ -30,6 +30,8 @@ class Rules:
     """Numbers of the method; 0045 is a decision in docs/adr/."""
 
     most: int = 4000  # coefficients in a matrix
+    few: int = 1500  # coefficients, up to which all are chosen from the start
+    steps: int = 150  # after which they have failed
     # Others that may be chosen at a time: at least, and over those that are.
     least: int = 200
     more: float = 0.5
@@ -64,12 +66,18 @@ def applies(f):
     return hinge and sparse and not (f.design.only_products or f.design.in_parts)
 
 
+def takes_all(f):
+    """Whether the coefficients are so few that all are chosen from the start."""
+    return f.n_penalised <= RULES.few
+
+
 def solve(f, theta, best, certifier, options, progress):
     """Minimise from `theta`."""
     progress.enter("interior points")
     f = f.with_precision(np.float64)
     point = _Point(f, theta)
-    while progress.proceeds(options.max_iter):
+    most = min(progress.n_iter + RULES.steps, options.max_iter)
+    while progress.proceeds(most):
         # Couples near their end overflow; what is not finite ends the steps.
         with np.errstate(over="ignore", invalid="ignore"):
             length = point.step()
@@ -87,7 +95,7 @@ def solve(f, theta, best, certifier, options, progress):
         if not length > RULES.stuck:
             break
         # Far from the path the objective says nothing of how near the end is.
-        if gap <= RULES.near_end * best.value:
+        if gap <= RULES.near_end * best.value and not takes_all(f):
             point.choose()
     return SolverResult(best.theta, converged=False)
 
@@ -123,8 +131,12 @@ class _Point:
             largest = np.argsort(-size, kind="stable")[: RULES.most]
             self.theta[np.setdiff1d(used, largest)] = 0.0
             used = np.sort(largest)
-        self._take_in(used)
-        self._take_steepest(RULES.near)
+        if takes_all(f):
+            self._take_in(np.arange(f.n_penalised))
+            self._move_on()
+        else:
+            self._take_in(used)
+            self._take_steepest(RULES.near)
 
     def model(self):
         """The coefficients with exact zeros: where the product of a couple lies in the
@@ -214,7 +226,11 @@ class _Point:
         room = min(room, max(RULES.most - len(self.chosen), 0))
         order = np.argsort(-size[places], kind="stable")
         self._take_in(np.sort(places[order[:room]]))
-        self.scores = f.scores(self.theta)
+        self._move_on()
+
+    def _move_on(self):
+        """Take the scores of coefficients that were chosen."""
+        self.scores = self._f.scores(self.theta)
         self._weigh()
 
     def _take_in(self, places):
@@ -238,10 +254,12 @@ class _Point:
         """Which of the chosen coefficients are nearer to zero than their slopes are to
         the L1 strength, both as parts of what they can be.
         """
-        w = np.abs(self._f.penalised(self.theta)[self.chosen])
+        f = self._f
+        w = np.abs(f.penalised(self.theta)[self.chosen])
+        w *= np.sqrt(f.penalised(feature_metric(f))[self.chosen])
         (_, low), (_, high) = self._parts
         most = w.max(initial=0.0)
-        return w * self._f.penalty.l1 <= most * np.minimum(low, high)
+        return w * f.penalty.l1 <= most * np.minimum(low, high)
 
     def _of_slack(self, scores):
         """What scores, or their changes, say of slacks, without the margin."""

@@ -91,7 +91,10 @@ class Rules:
     # `solved` times the gap that is asked for; after so many, coordinate descent is
     # faster.
     closing: int = 8
-    short: int = 5  # steps that kinks cut, after which interior points follow (0045)
+    # Steps that kinks cut, and steps of any kind, after which interior points follow
+    # (0045).
+    short: int = 5
+    many: int = 15
     failures: int = 3  # steps whose descent is lost in rounding, which end a fit
 
 
@@ -123,7 +126,7 @@ def _solve(f, theta, certifier, options, progress):
     accuracy = RULES.accuracy**2 if strict else 1.0
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
     failures = closing = short = 0
-    goes_inside = _sparse_interior.applies(f)
+    begun, goes_inside = progress.n_iter, _sparse_interior.applies(f)
     while progress.proceeds(options.max_iter):
         features, whole = (None, True) if small else _features(f, theta, slope)
         part = _Part(f, features)
@@ -148,7 +151,8 @@ def _solve(f, theta, certifier, options, progress):
             if decrement <= enough or steps.stuck:
                 break
             short += steps.short
-            if goes_inside and short >= RULES.short:
+            slow = short >= RULES.short or progress.n_iter >= begun + RULES.many
+            if goes_inside and slow:
                 common = best, certifier, options, progress
                 result = _sparse_interior.solve(f, steps.whole, *common)
                 if result.converged or progress.stopped:

@@ -131,8 +131,6 @@ def _solve_sparse_hinge(f, theta, certifier, options, progress):
     go on where those fail. With L2 too, dual ascent may have found the start.
     """
     best = Best(theta, f.value(theta, np.float64))
-    if progress.n_iter < 0:
-        progress.record(best.value, theta)
     if f.penalty.convexity == 0.0 or not theta.any():
         few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
         first = replace(options, max_iter=few)
@@ -141,6 +139,8 @@ def _solve_sparse_hinge(f, theta, certifier, options, progress):
             return result
         theta = result.theta
         best.consider(theta, f.value(theta, np.float64))
+    elif progress.n_iter < 0:
+        progress.record(best.value, theta)
     common = best, certifier, options, progress
     result = _sparse_interior.solve(f, theta, *common)
     if result.converged or progress.stopped or progress.n_iter >= options.max_iter:

@@ -93,10 +93,10 @@ class SVMClassifier(LinearLossClassifier):
           not form the matrix. With more features, the hinge with L2 is fitted by dual
           ascent, with Newton steps while at most 3400 pairs of a sample and a class are
           active. With L1, it works on the coefficients that are not zero: by steps on
-          the squared hinge, and by interior points where these stay short, and on the
-          hinge without L2. Otherwise the hinge is minimised by an augmented
-          Lagrangian. Dual ascent, as in "sdca", comes first where its iterations are
-          cheaper.
+          the squared hinge, and by interior points on the hinge, and where those steps
+          are many. Otherwise the hinge is minimised by an augmented Lagrangian, as it
+          is at first with both L1 and L2. Dual ascent, as in "sdca", comes first where
+          its iterations are cheaper.
         - "saga" takes steps on mini-batches with variance reduction, for the smooth
           losses and any penalty. It finds the size of its steps.
         - "sdca" is dual coordinate ascent, sample by sample, for any loss with a

@@ -149,3 +149,17 @@ def test_heavy_tails_and_rare_classes_take_tens_of_steps(seed):
     f = make_objective(X, y, "squared_hinge", alpha=1e-6)
     result, progress = minimised(_newton.solve, f, tol=1e-4, max_iter=80)
     assert result.converged, progress.loss_curve[-1]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_powers_of_a_feature_take_tens_of_steps(seed):
+    """With nine pairs and more for each coefficient, they took 200 to 1000."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((500, 1))
+    X = z ** np.arange(1, 13) + 0.05 * rng.standard_normal((500, 12))
+    X = np.hstack([X, X[:, :6] * rng.standard_normal((500, 1))])
+    shares = np.geomspace(1.0, 0.03, 10)
+    y = np.append(np.arange(10), rng.choice(10, 490, p=shares / shares.sum()))
+    f = make_objective(X, y, "squared_hinge", alpha=1e-3)
+    result, progress = minimised(_newton.solve, f, tol=1e-4, max_iter=90)
+    assert result.converged, progress.loss_curve[-1]

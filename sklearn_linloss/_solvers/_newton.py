@@ -28,7 +28,8 @@ steps cost much, gives them a start. Where steps on the squared hinge stay short
 interior points follow (`_interior.py`), and it gets multipliers where few pairs are
 active, or those fail. Under next to no penalty the hinges go through stronger
 ones first. Smooth losses with L1, and the hinge with L1 alone, have ways of their
-own, `_working_set.py` and `_sparse_interior.py`.
+own, `_working_set.py` and `_sparse_interior.py`. With L1 and L2 the hinge takes the
+latter after some steps on a matrix, and at once where that is too large.
 """
 
 from dataclasses import replace
@@ -127,23 +128,32 @@ def _solve_sparse(f, theta, certifier, options, progress):
 
 
 def _solve_sparse_hinge(f, theta, certifier, options, progress):
-    """The hinge with L1: interior points, once gradient steps have found zeros, which
-    go on where those fail. With L2 too, dual ascent may have found the start.
+    """The hinge with L1: interior points, from a model that is given, or else from that
+    of gradient steps, which find zeros. Those go on where it fails.
     """
+
+    def is_over(result):
+        at_end = progress.n_iter >= options.max_iter
+        return result.converged or progress.stopped or at_end
+
     best = Best(theta, f.value(theta, np.float64))
-    if f.penalty.convexity == 0.0 or not theta.any():
-        few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
-        first = replace(options, max_iter=few)
-        result = _gd.solve(f, theta, certifier, first, progress)
-        if result.converged or progress.stopped or few == options.max_iter:
+    common = best, certifier, options, progress
+    if theta.any():
+        if progress.n_iter < 0:
+            progress.record(best.value, theta)
+        result = _sparse_interior.solve(f, theta, *common)
+        if is_over(result):
             return result
         theta = result.theta
-        best.consider(theta, f.value(theta, np.float64))
-    elif progress.n_iter < 0:
-        progress.record(best.value, theta)
-    common = best, certifier, options, progress
-    result = _sparse_interior.solve(f, theta, *common)
-    if result.converged or progress.stopped or progress.n_iter >= options.max_iter:
+        progress.hand_over("newton")
+    few = min(progress.n_iter + RULES.gradient_steps, options.max_iter)
+    first = replace(options, max_iter=few)
+    result = _gd.solve(f, theta, certifier, first, progress)
+    if is_over(result):
+        return result
+    best.consider(result.theta, f.value(result.theta, np.float64))
+    result = _sparse_interior.solve(f, result.theta, *common)
+    if is_over(result):
         return result
     progress.hand_over("newton")
     return _gd.solve(f, result.theta, certifier, options, progress)

@@ -66,7 +66,7 @@ class Rules:
     apart: float = 10.0
     ascent_alone: int = 300
     # Steps of the hinge with L1 and L2 after which interior points follow (0045).
-    many_with_l1: int = 20
+    many_with_l1: int = 10
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
     # From 0.1 to 1 there is no difference beyond noise, except that on usps 0.1 is best

@@ -27,8 +27,10 @@ class Rules:
     # Largest cost of a preconditioner, in passes over X. Where Newton's matrix costs
     # more than that, and is not too large, its cost takes the place of this one.
     passes: float = 2.0
-    # Least curvature along an intercept, over the mean of all classes.
+    # Least curvature along an intercept, over the mean of all classes, and ridge of
+    # the features that rounding leaves, over the largest curvature of their class.
     flattest: float = 1e-6
+    least_ridge: float = 1e-14
 
 
 RULES = Rules()
@@ -170,7 +172,8 @@ class PairSystem:
         f.design.share_out(fill, range(f.n_rows))
         diagonal = np.einsum("kii->ki", blocks)
         ridge = f.feature_values(f.penalised(self._ridge))
-        diagonal[:, :-1] += ridge
+        largest = diagonal[:, :-1].max(axis=1, keepdims=True)
+        diagonal[:, :-1] += np.maximum(ridge, RULES.least_ridge * largest)
         bends = diagonal[:, -1]
         bends += f.intercepts(self._ridge)[0] if f.fit_intercept else 1.0
         np.maximum(bends, RULES.flattest * bends.mean(), out=bends)

@@ -11,9 +11,10 @@ are not negative. There is no v without a cap. The path through the interior has
 positive product in the place of the zeros, which falls; `_interior.py` has the method
 and its sources.
 
-Newton's systems have a row for each coefficient that is chosen: those that are used or
-have slopes near the L1 strength. Others enter where their slopes exceed it, and what
-stays at zero is let go. So it goes on from a model that has most zeros already.
+Newton's systems have a row for each coefficient that is chosen: all of them where they
+are few, or else those that are used or have slopes near the L1 strength. Others enter
+where their slopes exceed it, and what stays at zero is let go. So it goes on from a
+model that has most zeros already.
 """
 
 from dataclasses import dataclass

@@ -545,3 +545,9 @@ def complaints(seed, max_iter=1000):
 def test_hostile_draws(start):
     wrong = {seed: complaints(seed, 300)[0] for seed in range(start, start + 20)}
     assert not {seed: words for seed, words in wrong.items() if words}
+
+
+@pytest.mark.parametrize("seed", [1112, 1203])
+def test_interior_points_that_overflow(seed):
+    """They left a model that was not finite, and fits raised."""
+    assert complaints(seed) == ([], True)

@@ -27,6 +27,7 @@ class Rules:
     first: float = 1e-4
     ratio: float = 10.0
     tol: float = 1e-3  # relative gap at which a stronger one is left
+    iterations: int = 200  # after which it is left in any case
     # Part of its objective that is penalty, below which weaker ones hardly change the
     # model, as where classes overlap, and are passed over.
     least: float = 0.1
@@ -74,7 +75,12 @@ def approach(solve, f, theta, options, progress):
     """
     pull = options.pull
     for g, weaker in pairwise([*_stronger(f), f]):
-        start = replace(options, tol=max(options.tol, RULES.tol), pull=pull)
+        start = replace(
+            options,
+            tol=max(options.tol, RULES.tol),
+            max_iter=min(progress.n_iter + RULES.iterations, options.max_iter),
+            pull=pull,
+        )
         result = solve(g, theta, Certifier(g), start, _Seen(progress, f, g))
         theta, pull = result.theta, result.pull
         if pull is None:

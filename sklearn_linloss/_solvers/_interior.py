@@ -34,7 +34,8 @@ from ._systems import CoefficientSystem, hessian
 class Rules:
     """Numbers of the method; 0036 is a decision in docs/adr/."""
 
-    active: float = 1.0  # pairs for each coefficient, from which the method pays
+    # Active pairs for each coefficient, from which the method pays (0051).
+    active: float = 1.0
     product: float = 1.0  # of a and u at the start, in squared margins over the bend
     # Corrections of a step, each of which solves one more system: at most so many, and
     # at most for this part of the cost of the matrix, with so many operations for each
@@ -50,6 +51,7 @@ class Rules:
     short_of: float = 0.995  # of the longest step
     near: float = 3.0  # tolerances within which the estimated gap asks for a proof
     stuck: float = 1e-6  # a step this short leads nowhere
+    steps: int = 150  # after which the method has failed (0051)
     of_intercepts: float = 1e-6  # ridge of the intercepts, over that of the penalty
 
 
@@ -73,10 +75,16 @@ def solve(f, theta, best, certifier, options, progress):
     """Minimise from `theta`."""
     progress.enter("interior points")
     point = _Point(f, theta)
-    while progress.proceeds(options.max_iter):
-        length = point.step()
-        value = f.loss_value(point.scores) + f.penalty_value(point.theta)
-        best.consider(point.theta, value)
+    most = min(progress.n_iter + RULES.steps, options.max_iter)
+    while progress.proceeds(most):
+        # Pairs near their end overflow; what is not finite ends the steps.
+        with np.errstate(over="ignore", invalid="ignore"):
+            length = point.step()
+            value = f.loss_value(point.scores) + f.penalty_value(point.theta)
+        if not np.isfinite(value):
+            progress.record(best.value, best.theta)
+            return SolverResult(best.theta, converged=False)
+        best.consider(point.theta.copy(), value)
         if point.gap() <= RULES.near * options.tol * value:
             certificate = certifier.certify(point.theta, point.pull(), point.scores)
             best.consider(certificate.theta, certificate.objective)

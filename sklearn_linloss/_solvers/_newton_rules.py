@@ -65,7 +65,7 @@ class Rules:
     # the gap is above `hinge_gap` (0050).
     apart: float = 10.0
     ascent_alone: int = 300
-    # Steps of the hinge with L1 and L2 after which interior points follow (0045).
+    # Steps of the hinge with L1 and L2 after which interior points follow (0051).
     many_with_l1: int = 10
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)

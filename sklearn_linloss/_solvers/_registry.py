@@ -268,14 +268,15 @@ def heirs(solver, objective):
     """Those that go on in turn where a solver stalls: at last gradient descent, which
     needs nothing and goes on steadily.
     """
-    penalty = objective.penalty
-    if solver == "sdca" and isinstance(penalty, ElasticNet):
-        inside = objective.loss.of_slacks and not penalty.is_smooth
-        return ("newton", "gd") if inside else ("gd",)
-    sparse = objective.loss.smooth and not penalty.is_smooth
-    by_rows = sparse and objective.n_samples >= RULES.stochastic_from
-    by_rows &= isinstance(penalty, ElasticNet) and not objective.design.only_products
-    return ("saga", "gd") if solver == "newton" and by_rows else ("gd",)
+    penalty, loss = objective.penalty, objective.loss
+    has_l1 = isinstance(penalty, ElasticNet) and not penalty.is_smooth
+    if solver == "sdca" and has_l1 and loss.of_slacks:
+        return ("newton", "gd")
+    by_rows = has_l1 and objective.n_samples >= RULES.stochastic_from
+    by_rows &= not objective.design.only_products
+    if solver == "newton" and by_rows and loss.smooth:
+        return ("saga", "gd")
+    return ("gd",)
 
 
 # -- "auto" --------------------------------------------------------------------------

@@ -31,8 +31,8 @@ class Rules:
     """Numbers of the method; 0045 is a decision in docs/adr/."""
 
     most: int = 4000  # coefficients in a matrix
-    few: int = 1500  # coefficients, up to which all are chosen from the start
-    steps: int = 150  # after which they have failed
+    few: int = 1500  # coefficients, up to which all are chosen from the start (0051)
+    steps: int = 150  # after which the method has failed (0051)
     # Others that may be chosen at a time: at least, and over those that are.
     least: int = 200
     more: float = 0.5
@@ -93,7 +93,7 @@ def solve(f, theta, best, certifier, options, progress):
         progress.record(best.value, best.theta, gap / value)
         if options.reached(certifier.gap(best.value)):
             return SolverResult(best.theta, converged=True, pull=point.pull())
-        if not length > RULES.stuck:
+        if not (length > RULES.stuck and np.isfinite(value)):
             break
         # Far from the path the objective says nothing of how near the end is.
         if gap <= RULES.near_end * best.value and not takes_all(f):

@@ -92,7 +92,7 @@ class Rules:
     # faster.
     closing: int = 8
     # Steps that kinks cut, and steps of any kind, after which interior points follow
-    # (0045).
+    # (0045, 0051).
     short: int = 5
     many: int = 15
     failures: int = 3  # steps whose descent is lost in rounding, which end a fit

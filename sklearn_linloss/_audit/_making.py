@@ -34,7 +34,7 @@ class Rules:
     """How near our own model comes, to prove how far another one is."""
 
     # The gap that is shown over the distance that is certain, at most.
-    looseness: float = 2.0
+    looseness: float = 1.3
     first: float = 0.1  # tolerance of the first fit, over the gap that is known before
     fall: float = 0.03  # of the tolerance from a fit to the next
     largest_tol: float = 1e-2

@@ -1198,16 +1198,17 @@ def test_streams_that_cannot_be(client, parameters, classes, message):
 
 def test_a_worker_is_killed_in_mid_stream(client, monkeypatch):
     X, y = data()
-    original = _parts.Parts._result
+    original = _parts.Parts._begin
     calls = []
 
-    def with_a_kill(self, *args):
-        calls.append(args)
+    def with_a_kill(self, address, *call):
+        calls.append(call)
+        # The worker that is about to be asked: another could have done its part.
         if len(calls) == 4:
-            kill_a_worker(client)
-        return original(self, *args)
+            kill_a_worker(client, lambda _: address)
+        return original(self, address, *call)
 
-    monkeypatch.setattr(_parts.Parts, "_result", with_a_kill)
+    monkeypatch.setattr(_parts.Parts, "_begin", with_a_kill)
     local, model = estimators("softmax", random_state=0)
     model.partial_fit(da.from_array(X, (40, 6)), da.from_array(y, 40), [0, 1, 2])
     assert len(calls) > 6

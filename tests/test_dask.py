@@ -990,6 +990,16 @@ def test_the_end_of_the_time(client):
     np.testing.assert_allclose(model.objective_, value, rtol=1e-9)
 
 
+def test_a_hinge_whose_time_is_over_at_once():
+    """Workers were asked for second derivatives that a hinge does not have."""
+    X, y = data()
+    with threads_as_workers(1):
+        model = on_dask.SVMClassifier(max_time=1e-9)
+        with pytest.warns(ConvergenceWarning, match="max_time"):
+            model.fit(da.from_array(X, (500, 6)), da.from_array(y, 500))
+    assert model.gap_ <= 1.0
+
+
 def test_ctrl_c(client):
     X, y = data(5, n_samples=2000)
     model = on_dask.SVMClassifier(alpha=1e-6, tol=1e-12, max_iter=10**6)

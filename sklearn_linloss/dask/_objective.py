@@ -100,7 +100,8 @@ class DistributedObjective(Objective):
         if self.fit_intercept:
             # For the intercept of a certificate, and for its bound.
             self._maybe("numpy.sum", pull, 0)
-            self._maybe("intercept_hessian", pull)
+            if self.loss.smooth:
+                self._maybe("intercept_hessian", pull)
             self._maybe("class_flows", pull)
         return parts.answers()[place], pull
 

@@ -185,9 +185,9 @@ class LinearLossClassifier(
         Parameters that you change between two calls count from the next chunk
         on, and the automatic rate is set anew where it depends on them. `fit_intercept`
         and `learning_rate` cannot be changed, and `random_state` is read for the first
-        chunk only. With ``learning_rate="auto"`` the rate falls in proportion to one
-        over the square root of the number of full batches; with "adaptive" it stays at
-        `eta0`, as a stream has no plateaus. After a call to `fit`, a stream starts from
+        chunk only. With ``learning_rate="auto"`` the rate is divided by
+        ``sqrt(1 + t / 1200)`` after t full batches; with "adaptive" it stays at `eta0`,
+        as a stream has no plateaus. After a call to `fit`, a stream starts from
         the coefficients of that fit.
 
         Parameters

@@ -26,9 +26,10 @@ class SVMClassifierCV(LinearLossClassifierCV):
     """:class:`SVMClassifier` that chooses its parameters by cross-validation.
 
     It scores every combination of `alphas`, `deltas` and `l1_ratios`, as
-    :class:`~sklearn.model_selection.GridSearchCV` does, and gives the same scores in a
-    fraction of the time: within a fold each fit starts from the ones before, and
-    combinations that are the same model up to its scale are fitted once.
+    :class:`~sklearn.model_selection.GridSearchCV` does, in a fraction of the time:
+    within a fold each fit starts from the ones before, and combinations that are the
+    same model up to its scale are fitted once. The scores are the same up to the
+    tolerance of the fits.
 
     Which combinations are the same follows from a change of units. Dividing the
     coefficients and intercepts by `delta` turns the hinge with ``(alpha, l1_ratio,
@@ -247,8 +248,9 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
     """:class:`SoftmaxClassifier` that chooses its parameters by cross-validation.
 
     It scores every combination of `alphas` and `l1_ratios`, as
-    :class:`~sklearn.model_selection.GridSearchCV` does, and gives the same scores in a
-    fraction of the time: within a fold each fit starts from the ones before.
+    :class:`~sklearn.model_selection.GridSearchCV` does, in a fraction of the time:
+    within a fold each fit starts from the ones before. The scores are the same up to
+    the tolerance of the fits.
 
     Parameters
     ----------

@@ -237,8 +237,8 @@ def _alpha_max_beside(free, problem, loss, fit_intercept, grouped):
     """The same for ``l1_ratio=1``, where the columns `free` are not penalised."""
     if has_kinks(loss):
         raise ValueError(
-            "It is not known where a path of the hinge begins with a penalty_factor of "
-            "zero: give alphas as a list."
+            "alphas must be a list for the hinge if penalty_factor has zeros: the "
+            "largest strength of the path cannot be computed."
         )
     from ._certificate import Certifier
     from ._objective import Objective

@@ -81,8 +81,8 @@ class Settings:
             )
         if self.penalty.power and self.learning_rate != "auto":
             raise ValueError(
-                'penalty_factor needs learning_rate="auto": fits rescale the features '
-                "by their factors, and a rate for the given ones does not suit these."
+                'penalty_factor needs learning_rate="auto": a fit divides the features '
+                "by a power of their factors, and eta0 would not suit the result."
             )
         solver = "sgd" if self.early_stopping else self.solver
         request = self.request(n_samples, n_features, n_rows)

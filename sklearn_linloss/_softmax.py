@@ -96,8 +96,9 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
     Parameters
     ----------
     alpha : float, default=1e-4
-        Strength of the penalty, not negative; CS231n calls it lambda. It weighs against
-        the mean of the losses, as the formula above shows.
+        Strength of the penalty, not negative. It weighs against the mean of the losses,
+        as the formula above shows. The lambda of CS231n, whose penalty is
+        ``lambda * |W|_2^2`` without the factor 1/2, is ``alpha / 2``.
     l1_ratio : float, default=0.0
         Mix of the penalty, in [0, 1]: 0 is L2, 1 is L1, and between them it is an
         elastic net.
@@ -130,22 +131,18 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
           `eta0`, `power_t`, `momentum`, `batch_size`, `average` and `shuffle`, and the
           solver that was picked does not use it.
         - "gd" is gradient descent on all samples. With ``learning_rate="auto"`` it is
-          accelerated and finds the size of its steps; the hinge is replaced by a smooth
-          loss that comes closer to it as the gap shrinks. With
+          accelerated and finds the size of its steps. With
           ``learning_rate="constant"`` it is the step of textbooks,
           ``W -= eta0 * gradient``, with soft thresholding for the L1 part.
         - "lbfgs" is L-BFGS, for the softmax without L1.
         - "newton" is Newton's method. It forms the matrix of second derivatives for at
-          most 3000 coefficients, or for hinges with L2 and at most 3000 active pairs of
-          a sample and a wrong class. With L2 and at most 20000 features it fits any
-          number of coefficients, by conjugate gradients or quasi-Newton steps, which do
-          not form the matrix. With more features, the hinge with L2 is fitted by dual
-          ascent, with Newton steps while at most 3400 pairs of a sample and a class are
-          active. With L1, smooth losses take steps on the coefficients that are not
-          zero. The hinge is minimised by an augmented Lagrangian. Dual ascent, as in
-          "sdca", comes first where its iterations are cheaper.
-        - "saga" takes steps on mini-batches with variance reduction, for the smooth
-          losses and any penalty. It finds the size of its steps.
+          most 3000 coefficients. With L2 and at most 20000 features it fits any number
+          of coefficients, by conjugate gradients or quasi-Newton steps, which do not
+          form the matrix. With an L1 part it takes steps on the coefficients that are
+          not zero. Dual ascent, as in "sdca", comes first where its iterations are
+          cheaper.
+        - "saga" takes steps on mini-batches with variance reduction, for any
+          penalty but "grouped". It finds the size of its steps.
         - "sdca" is dual coordinate ascent, sample by sample, for any loss with a
           penalty. It is fastest if the penalty has an L2 part, and needs no learning
           rate.
@@ -186,8 +183,8 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
           in cycles, each longer than the one before. The step for a sample that is much
           longer than the others is bounded separately. On dense data, steps are longer
           for features of small variance, and shorter along the few directions in which
-          the features vary most. In a stream (`partial_fit`) the rate falls from the
-          start, in inverse proportion to the square root of the number of samples.
+          the features vary most. In a stream (`partial_fit`) the rate is divided by
+          ``sqrt(1 + t / 1200)`` in the batch with the number t.
         - "constant" is `eta0` throughout.
         - "invscaling" is ``eta0 / t ** power_t`` in update t.
         - "adaptive" is `eta0`, divided by 5 at each plateau of the objective.
@@ -225,8 +222,8 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         Fraction of the samples of each class that `early_stopping` holds out, unless
         `fit` is given `X_val`.
     n_iter_no_change : int, default=5
-        Number of iterations over which progress is measured for a plateau. Where "sgd"
-        has the automatic rate, it is the average over a cycle of that rate.
+        Number of iterations over which progress is measured to find a plateau. With the
+        automatic rate of "sgd", the progress is averaged over a cycle of that rate.
     class_weight : dict or "balanced", default=None
         Weights of the classes, by which the weights of their samples are multiplied.
         "balanced" gives every class the same total weight.
@@ -242,8 +239,9 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         their products are computed by the BLAS library, whose own threads this number
         does not limit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random order of the samples in "sgd", "saga" and "sdca", and in the
-        dual ascent that "newton" may begin with.
+        Seed of the random order of the samples in "sgd", "saga" and "sdca". "newton"
+        needs it for the dual ascent that it may begin with, and where it estimates
+        matrices from some of the samples.
     verbose : int, default=0
         If positive, the fit reports each iteration and its end: the objective, the
         relative duality gap (marked "~" where it is an estimate), the seconds since its

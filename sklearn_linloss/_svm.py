@@ -47,8 +47,9 @@ class SVMClassifier(LinearLossClassifier):
         other one. There is rarely a need to tune it beside `alpha`: with the hinge and
         L2, ``(alpha, delta)`` predicts the same as ``(alpha * delta, 1)``.
     alpha : float, default=1e-4
-        Strength of the penalty, not negative; CS231n calls it lambda. It weighs against
-        the mean of the losses, as the formula above shows.
+        Strength of the penalty, not negative. It weighs against the mean of the losses,
+        as the formula above shows. The lambda of CS231n, whose penalty is
+        ``lambda * |W|_2^2`` without the factor 1/2, is ``alpha / 2``.
     l1_ratio : float, default=0.0
         Mix of the penalty, in [0, 1]: 0 is L2, 1 is L1, and between them it is an
         elastic net.
@@ -92,13 +93,15 @@ class SVMClassifier(LinearLossClassifier):
           number of coefficients, by conjugate gradients or quasi-Newton steps, which do
           not form the matrix. With more features, the hinge with L2 is fitted by dual
           ascent, with Newton steps while at most 3400 pairs of a sample and a class are
-          active. With L1, it works on the coefficients that are not zero: by steps on
-          the squared hinge, and by interior points on the hinge, and where those steps
-          are many. Otherwise the hinge is minimised by an augmented Lagrangian, as it
-          is at first with both L1 and L2. Dual ascent, as in "sdca", comes first where
-          its iterations are cheaper.
-        - "saga" takes steps on mini-batches with variance reduction, for the smooth
-          losses and any penalty. It finds the size of its steps.
+          active. With an L1 part, it works on the coefficients that are not zero. The
+          squared hinge takes Newton steps on them, and an interior point method follows
+          where these steps are short or many. The hinge takes gradient steps first, or
+          with an elastic net of at most 3000 coefficients steps on an augmented
+          Lagrangian, and the interior point method follows. Without L1, the hinge is
+          minimised by an augmented Lagrangian. Dual ascent, as in "sdca", comes first
+          where its iterations are cheaper.
+        - "saga" takes steps on mini-batches with variance reduction, for the squared
+          hinge and any penalty but "grouped". It finds the size of its steps.
         - "sdca" is dual coordinate ascent, sample by sample, for any loss with a
           penalty. It is fastest if the penalty has an L2 part, and needs no learning
           rate.
@@ -139,8 +142,8 @@ class SVMClassifier(LinearLossClassifier):
           in cycles, each longer than the one before. The step for a sample that is much
           longer than the others is bounded separately. On dense data, steps are longer
           for features of small variance, and shorter along the few directions in which
-          the features vary most. In a stream (`partial_fit`) the rate falls from the
-          start, in inverse proportion to the square root of the number of samples.
+          the features vary most. In a stream (`partial_fit`) the rate is divided by
+          ``sqrt(1 + t / 1200)`` in the batch with the number t.
         - "constant" is `eta0` throughout.
         - "invscaling" is ``eta0 / t ** power_t`` in update t.
         - "adaptive" is `eta0`, divided by 5 at each plateau of the objective.
@@ -178,8 +181,8 @@ class SVMClassifier(LinearLossClassifier):
         Fraction of the samples of each class that `early_stopping` holds out, unless
         `fit` is given `X_val`.
     n_iter_no_change : int, default=5
-        Number of iterations over which progress is measured for a plateau. Where "sgd"
-        has the automatic rate, it is the average over a cycle of that rate.
+        Number of iterations over which progress is measured to find a plateau. With the
+        automatic rate of "sgd", the progress is averaged over a cycle of that rate.
     class_weight : dict or "balanced", default=None
         Weights of the classes, by which the weights of their samples are multiplied.
         "balanced" gives every class the same total weight.
@@ -195,8 +198,9 @@ class SVMClassifier(LinearLossClassifier):
         their products are computed by the BLAS library, whose own threads this number
         does not limit.
     random_state : int, RandomState instance or None, default=None
-        Seed of the random order of the samples in "sgd", "saga" and "sdca", and in the
-        dual ascent that "newton" may begin with.
+        Seed of the random order of the samples in "sgd", "saga" and "sdca". "newton"
+        needs it for the dual ascent that it may begin with, and where it estimates
+        matrices from some of the samples.
     verbose : int, default=0
         If positive, the fit reports each iteration and its end: the objective, the
         relative duality gap (marked "~" where it is an estimate), the seconds since its

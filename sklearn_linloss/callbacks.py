@@ -45,13 +45,13 @@ class GapProgress:
 
     Notes
     -----
-    Of a fit ``log(first / gap) / log(first / tol)`` is done, with the first gap that
-    is known, and the lowest so far. Between two certificates solvers estimate the gap,
-    so that a fit counts as done only when it has ended with ``gap_ <= tol``; the bar of
-    one that ends before stays where it is. If no gap is known, as within a fit by
-    "sgd", or if it does not end the fit (``tol=0`` or ``alpha=0``), iterations count,
-    of `max_iter`. All parts of a path or a search count the same, and so do the steps
-    of a pipeline.
+    The part of a fit that is done is ``log(first / gap) / log(first / tol)``, with the
+    first gap that is known and the lowest one so far. Between certificates this gap is
+    an estimate, so that the bar is full only when a fit has ended with ``gap_ <= tol``;
+    otherwise it stays where it is. If no gap is known, as within a fit by "sgd", or if
+    the gap does not end the fit (``tol=0`` or ``alpha=0``), the bar shows iterations as
+    a part of `max_iter`. All parts of a path or a search count the same, and so do the
+    steps of a pipeline.
 
     Examples
     --------

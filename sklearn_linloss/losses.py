@@ -25,13 +25,15 @@ Logarithms are natural; 0.89, which the lecture's slide has for the cat, is to b
 >>> round(losses.softmax.value(cat, 0) / math.log(10), 2)
 0.89
 
-Scores of zero cost ``delta * (K - 1)`` and ``log(K)``: what a first step should see.
+Where all scores are zero, the losses are ``delta * (K - 1)`` and ``log(K)``. A program
+that starts from weights of zero should print these numbers first.
 
 >>> zero = np.zeros(10)
 >>> losses.hinge.value(zero, 0, delta=2), round(losses.softmax.value(zero, 0), 4)
 (18.0, 2.3026)
 
-Two templates of one score: L2 prefers the one that spreads, L1 neither.
+Two rows of weights give the same score. The one that spreads its weight has the smaller
+L2 norm; the L1 norms are equal.
 
 >>> one, quarters = np.array([1, 0, 0, 0]), np.full(4, 0.25)
 >>> int(one @ np.ones(4)), int(quarters @ np.ones(4))

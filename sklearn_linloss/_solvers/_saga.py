@@ -78,7 +78,7 @@ def solve(objective, theta, certifier, options, progress):
             state.return_to(before, keep_table=new_value <= RULES.mild * value)
             if retreats > RULES.retreats:
                 if not np.isfinite(new_value):
-                    raise diverged("saga", epoch, step)
+                    raise diverged("saga", epoch)
                 if options.tol > 0.0:
                     break
                 # With tol=0 iterations are counted, although the model stays.

@@ -29,7 +29,7 @@ def client_of(client):
     if not isinstance(client, Client):
         raise TypeError(f"client must be a distributed.Client, got {client!r}.")
     if client.asynchronous:
-        raise ValueError("A fit waits for its rounds: it needs a synchronous Client.")
+        raise ValueError("client must not be asynchronous: fit waits for its results.")
     return client
 
 

@@ -189,7 +189,10 @@ class OnDask(PredictsOnDask, LinearLossClassifier):
         check_is_fitted(self)
         refuse_unserved(self)
         if improve:
-            raise ValueError("improve=True is for local data: fit another model.")
+            raise ValueError(
+                "improve=True is not supported for Dask collections. To compare with a "
+                "model nearer to the optimum, fit one with a smaller tol."
+            )
         validate_data(self, stand_in(X), reset=False)
         with opened(self.client, X, y, sample_weight) as parts:
             problem = problem_of(parts, count(parts), self.class_weight, self.n_jobs)

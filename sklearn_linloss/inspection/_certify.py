@@ -41,7 +41,7 @@ def certify(
     sample_weight: ArrayLike | None = None,
     improve: bool = False,
 ) -> Certificate:
-    """Prove how far a fitted linear classifier is from the optimum at most.
+    """Bound how far a fitted linear classifier is from its optimum.
 
     The objective is::
 

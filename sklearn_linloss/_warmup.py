@@ -43,7 +43,7 @@ def warmup(
     estimator : SVMClassifier or SoftmaxClassifier, default=None
         The classifier with its parameters, which stays as it is. None means both, with
         their defaults.
-    n_samples, n_features, n_classes : int
+    n_samples, n_features, n_classes : int, default=1000, 20 and 3
         Shape of the data to come. The solver that "auto" picks depends on it, and so
         does the code that multiplies by X.
     dtype : {np.float32, np.float64}, default=np.float64

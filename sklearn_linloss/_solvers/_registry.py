@@ -19,6 +19,9 @@ class Rules:
     negligible_flops: float = 1e7  # of a Newton step that always pays
     # Samples, from which a pass over rows is worth many full-gradient steps.
     stochastic_from: int = 5000
+    # Samples a coefficient, from which the smooth loss of three classes or more takes
+    # few full gradients (0055).
+    tall: float = 100.0
 
 
 RULES = Rules()
@@ -199,6 +202,18 @@ def _newton_lacks(request):
     return reason + " and pairs of a sample and a wrong class" * by_pairs
 
 
+def serves_tall(problem):
+    """Whether "lbfgs" is the first solver of a request or an objective, as there are
+    far more samples than coefficients, of three classes or more: a Newton step costs
+    many gradients then, and few of them do.
+    """
+    penalty, n_rows = problem.penalty, problem.n_rows
+    if not (isinstance(penalty, ElasticNet) and penalty.convexity > 0.0):
+        return False
+    size = n_rows * (problem.n_features + 1)
+    return n_rows > 1 and problem.n_samples >= RULES.tall * size
+
+
 def _newton_visits_rows(request):
     large = too_large(request.n_coefficients, request.n_pairs)
     return request.loss.of_slacks and large
@@ -276,6 +291,8 @@ def heirs(solver, objective):
     by_rows &= not objective.design.only_products
     if solver == "newton" and by_rows and loss.smooth:
         return ("saga", "gd")
+    if solver == "lbfgs" and serves_tall(objective):
+        return ("newton", "gd")
     return ("gd",)
 
 
@@ -292,6 +309,8 @@ def _automatic(request):
     if request.learning_rate == "constant":
         return "gd"
     can = able(request)
+    if "lbfgs" in can and serves_tall(request):
+        return "lbfgs"
     if "newton" in can and _newton_pays(request):
         return "newton"
     large = request.n_samples >= RULES.stochastic_from

@@ -1,11 +1,12 @@
-"""Newton's systems of the hinge with many classes, by products with its active pairs.
+"""Newton's systems of the hinge by products with its active pairs.
 
 Of the pairs of a sample and a class few are active, and they alone bend the augmented
 Lagrangian. A product with its second derivatives visits them and no others, at a small
 part of what a pass over all scores costs: conjugate gradients then cost less than the
-pass in which a step finds its pairs. Each class's block, of its features and intercept,
-is inverted as a preconditioner. It leaves out what couples two classes: the few samples
-that are active between them.
+pass in which a step finds its pairs. Where classes are many, each class's block, of its
+features and intercept, is inverted as a preconditioner. It leaves out what couples two
+classes: the few samples that are active between them. Where features are many, that
+costs too much, and the metric of `_metric.py` takes its place.
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,8 @@ inverse of the Hessian that `_metric.py` approximates:
 
 1. Model: as in `_newton.py`.
 2. Direction: from the metric, and the last moves and what they changed in the gradient.
-   For the hinge with many classes, once few pairs of a sample and a class are active,
-   exactly, by products with those alone (`_pair_products.py`).
+   For the hinge, once few pairs of a sample and a class are active, exactly, by
+   products with those alone (`_pair_products.py`).
 3. Step length: search along it, in the scores.
 4. Stop: for an L2 penalty of strength l2 the gap of any model is, but for the
    intercept, |gradient of F|^2 / (2 l2) at its own slopes; for the hinge it is that of
@@ -20,7 +20,7 @@ inverse of the Hessian that `_metric.py` approximates:
 A step costs what a product with the Hessian costs, and its model is never out of date.
 Conjugate gradients on a piecewise quadratic spend a hundred products on a step that the
 next kinks cut to a fifth (docs/adr/0018), which pays only where products are next to
-free (docs/adr/0037).
+free (docs/adr/0037, 0054).
 """
 
 from collections import deque

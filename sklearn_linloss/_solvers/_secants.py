@@ -89,9 +89,9 @@ class Descent:
         self.theta = theta
         self.refresh()
         # A model that is far too narrow for its multipliers, as long as products pay.
-        while self.n_pairs <= self._many_pairs > 0 and model.widen(
-            self._infeasible, self._slackness
-        ):
+        while self._many_pairs > 0 and self.n_pairs <= self._many_pairs:
+            if not model.widen(self._infeasible, self._slackness):
+                break
             self._evaluate()
 
     @property
@@ -244,10 +244,10 @@ class Descent:
 
     def _direction(self, gradient):
         """(Hessian)^-1 gradient: exact by active pairs where these are few."""
-        n_pairs = self.n_pairs
-        if 0 < n_pairs <= self._most_pairs:
+        # Asked only where there are such products: the second derivatives may be afar.
+        if self._most_pairs > 0 and self.n_pairs <= self._most_pairs:
             return self._by_pairs(gradient)
-        many = 0 < n_pairs <= self._many_pairs
+        many = self._many_pairs > 0 and self.n_pairs <= self._many_pairs
         if many or self._steps == self._renewal:
             self._renew_metric()
         if many:

@@ -16,6 +16,7 @@ from sklearn_linloss._solvers import (
     _models,
     _newton,
     _pair_products,
+    _secants,
     _systems,
 )
 from sklearn_linloss._solvers._clock import Clock
@@ -342,13 +343,16 @@ def test_the_quadratic_with_an_elastic_net(l2, seed):
     np.testing.assert_allclose(slope[n_penalised:], 0.0, atol=1e-3 * scale)
 
 
+@pytest.mark.parametrize("by_metric", [False, True])
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_products_with_active_pairs_solve_the_system(
-    fit_intercept, n_threads, monkeypatch
+    fit_intercept, n_threads, by_metric, monkeypatch
 ):
     exact = replace(_conjugate_gradients.RULES, coarsest=1e-24)
     monkeypatch.setattr(_conjugate_gradients, "RULES", exact)
+    exact = replace(_pair_products.RULES, coarsest=1e-24, system=np.inf)
+    monkeypatch.setattr(_pair_products, "RULES", exact)
     monkeypatch.setattr(_base, "RULES", replace(_base.RULES, small_part=30.0))
     rng = np.random.default_rng(4)
     X = rng.normal(size=(60, 3)) * [1.0, 5.0, 0.2] + 3.0
@@ -364,7 +368,65 @@ def test_products_with_active_pairs_solve_the_system(
     H = dense_hessian(f, star(second, y)) + np.diag(ridge)
     system = _pair_products.PairSystem(f, second, ridge)
     np.testing.assert_allclose(system.product(right), H @ right, rtol=1e-11, atol=1e-11)
+    metric = None
+    if by_metric:
+        coupling = f.coupling(second)
+        metric = SharedMetric.of(f, coupling, Options(tol=0.0, max_iter=1))
+        metric.adapt(coupling, f.feature_values(f.penalised(ridge)))
     found = _pair_products.solve_by_pair_products(
-        f, second, ridge, right, target=0.0, clock=Clock()
+        f, second, ridge, right, target=0.0, clock=Clock(), metric=metric
     )
     np.testing.assert_allclose(found, np.linalg.solve(H, right), rtol=1e-7, atol=1e-8)
+
+
+def test_a_width_that_is_too_small_grows_at_first(monkeypatch):
+    """Until the two parts of the gap are of comparable size."""
+    rules = replace(_pair_products.RULES, part=1.0)
+    monkeypatch.setattr(_pair_products, "RULES", rules)
+    rng = np.random.default_rng(0)
+    n, alpha = 150, 0.1
+    rows = np.arange(n)
+    X, y = rng.normal(size=(n, 90)), rows % 4
+    f = make_objective(X, y, "hinge", alpha=alpha, fit_intercept=False)
+    dual = rng.uniform(0.2, 0.8, size=(n, 4))
+
+    def pull_of(dual):
+        pull = dual / n
+        pull[rows, y] = 0.0
+        pull[rows, y] = -pull.sum(axis=1)
+        return pull
+
+    theta = -(pull_of(dual).T @ X).ravel() / alpha
+    scores = X @ theta.reshape(4, 90).T
+    slack = scores - scores[rows, y][:, None] + 1.0
+    slack[rows, y] = 0.0
+
+    def imbalance(width):
+        t = np.clip(dual + slack / width, 0.0, 1.0)
+        gradient = (pull_of(t).T @ X).ravel() + alpha * theta
+        left = (np.maximum(slack, 0.0) - t * slack).sum() / n
+        return (gradient @ gradient / (2.0 * alpha)) / left
+
+    model = _models.model_of(f, pull_of(dual), 0.3)
+    descent = _secants.Descent(f, theta, model, Options(tol=1e-4, max_iter=1))
+    widths = 0.3 * 2.0 ** np.arange(12)
+    first = next(width for width in widths if imbalance(width) <= 100.0)
+    assert first > 1.0
+    t = np.clip(dual + slack / first, 0.0, 1.0)
+    np.testing.assert_allclose(model.expand(scores)[1], pull_of(t), atol=1e-12)
+    np.testing.assert_array_equal(descent.theta, theta)
+
+
+def test_a_width_does_not_grow_without_end(monkeypatch):
+    """Multipliers that are far from feasible stay so at any width."""
+    rules = replace(_pair_products.RULES, part=1.0)
+    monkeypatch.setattr(_pair_products, "RULES", rules)
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 90)), np.arange(150) % 4
+    f = make_objective(X, y, "hinge", alpha=1e-9)
+    pull = np.full((150, 4), 0.5 / 150)
+    pull[np.arange(150), y] = -1.5 / 150
+    model = _models.model_of(f, pull, 0.01)
+    theta = np.zeros(f.size)
+    descent = _secants.Descent(f, theta, model, Options(tol=1e-4, max_iter=1))
+    assert np.isfinite(descent.gap)

@@ -203,7 +203,7 @@ def solve_by_conjugate_gradients(
     return solution
 
 
-def iterate(product, precondition, right, target):
+def iterate(product, precondition, right, target, coarsest=None, most=None):
     """Conjugate gradients from zero, and how many iterations they took.
 
     Parameters
@@ -213,7 +213,12 @@ def iterate(product, precondition, right, target):
     right : ndarray
     target : float
         Objective less the lowest one, which a step along the solution may reach.
+    coarsest, most : float, optional
+        Part of the descent that may be left in any case, and iterations, where they are
+        not those of `Rules`.
     """
+    coarsest = RULES.coarsest if coarsest is None else coarsest
+    most = RULES.most_steps if most is None else most
     solution = np.zeros_like(right)
     residual = right.copy()
     scaled = precondition(residual)
@@ -222,11 +227,11 @@ def iterate(product, precondition, right, target):
     # Half the squared residual in the norm of the preconditioner estimates what is left
     # of the descent.
     descent = 0.5 * square
-    enough = RULES.coarsest * descent
+    enough = coarsest * descent
     if within_reach(descent, target):
         enough = min(max(RULES.finest * descent, RULES.enough * target), enough)
     taken = 0
-    while taken < RULES.most_steps:
+    while taken < most:
         taken += 1
         bent = product(direction)
         curvature = direction @ bent

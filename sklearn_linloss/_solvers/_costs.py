@@ -43,3 +43,8 @@ def pairs_of_blocks(cost, d, n_rows):
 def class_blocks(n, d, n_rows):
     """The second derivatives within classes, from `n` samples, and their inverses."""
     return 2.0 * n_rows * d**2 * (n + d)
+
+
+def pair_product(n_pairs, d, n_rows):
+    """A product with active pairs, and one with the shared metric."""
+    return 8.0 * n_pairs * d + 4.0 * n_rows * d**2

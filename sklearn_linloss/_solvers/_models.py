@@ -84,6 +84,10 @@ class SmoothModel:
         """Nothing changes between the steps."""
         return False
 
+    def widen(self, infeasible, slackness):
+        """It has no width."""
+        return False
+
     def balance(self, infeasible, slackness):
         """Nothing changes between the steps here, either."""
         return False
@@ -225,6 +229,19 @@ class AugmentedHinge:
             self._width *= RULES.width_after_some
         self._width = max(self._width, RULES.smallest_width * self._f.loss.delta)
         self._steps = 0
+        return True
+
+    def widen(self, infeasible, slackness):
+        """Whether the width was far too small for the multipliers, and has grown.
+
+        The wider it is, the nearer the maximisers are to the multipliers, and the less
+        infeasible. The arguments are as `balance` takes them.
+        """
+        balanced = infeasible <= RULES.unbalanced * slackness
+        wide = self._width >= RULES.widest_at_first * self._unit
+        if self._width == 0.0 or balanced or wide:
+            return False
+        self._width *= RULES.widening
         return True
 
     def balance(self, infeasible, slackness):

@@ -122,6 +122,9 @@ class Rules:
     least_balanced: int = 2
     most_balanced: int = 10
     balance: float = 0.1
+    # Ratio above which the width grows at first, and up to what, in its units (0054).
+    unbalanced: float = 100.0
+    widest_at_first: float = 1e3
     # Number of short steps after which the squared hinge is stuck. On tiny data it is
     # large, since plain steps end there at full precision.
     stuck: int = 3

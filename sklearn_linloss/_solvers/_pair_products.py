@@ -1,11 +1,12 @@
-"""Newton's systems of the hinge with many classes, by products with its active pairs.
+"""Newton's systems of the hinge by products with its active pairs.
 
 Of the pairs of a sample and a class few are active, and they alone bend the augmented
 Lagrangian. A product with its second derivatives visits them and no others, at a small
 part of what a pass over all scores costs: conjugate gradients then cost less than the
-pass in which a step finds its pairs. Each class's block, of its features and intercept,
-is inverted as a preconditioner. It leaves out what couples two classes: the few samples
-that are active between them.
+pass in which a step finds its pairs. Where classes are many, each class's block, of its
+features and intercept, is inverted as a preconditioner. It leaves out what couples two
+classes: the few samples that are active between them. Where features are many, that
+costs too much, and the metric of `_metric.py` takes its place.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ class Rules:
     # Largest cost of a preconditioner, in passes over X. Where Newton's matrix costs
     # more than that, and is not too large, its cost takes the place of this one.
     passes: float = 2.0
+    # Part of all pairs that is active, up to which products with these pairs, in the
+    # shared metric, are better than quasi-Newton steps; what may be left of a step's
+    # descent there; and the most that such a system may cost, in passes over X (0054).
+    part: float = 0.1
+    coarsest: float = 0.1
+    system: float = 5.0
     # Least curvature along an intercept, over the mean of all classes, and ridge of
     # the features that rounding leaves, over the largest curvature of their class.
     flattest: float = 1e-6
@@ -42,23 +49,34 @@ def most_pairs(f):
     The method serves the hinge of three classes or more on dense rows, where Newton's
     matrix is not small.
     """
-    if f.loss.smooth or not f.loss.of_slacks or f.n_rows == 1:
-        return 0
-    if not (f.penalty.is_smooth and f.penalty.convexity > 0.0):
-        return 0
-    design = f.design
-    if design.only_products or design.in_parts or not design.counts_from_centre:
-        return 0
-    n_pairs = f.n_samples * (f.n_rows - 1)
-    if min(f.size, n_pairs) < STEPS.small_system:
+    if not _applies(f):
         return 0
     passes = RULES.passes * _costs.gradient(f.n_samples, f.size)
     most = _costs.pairs_of_blocks(passes, f.n_features, f.n_rows)
-    if most > 0.0 and not too_large(f.size, n_pairs):
+    if most > 0.0 and not too_large(f.size, f.n_samples * (f.n_rows - 1)):
         # Products replace that matrix, so they may cost as much.
         matrix = _costs.slack_matrix(f.n_samples, f.n_features, f.size)
         most = max(most, _costs.pairs_of_blocks(matrix, f.n_features, f.n_rows))
     return max(int(most), 0)
+
+
+def many_pairs(f):
+    """How many active pairs leave a product with them cheaper than steps with all
+    scores; 0 if such products cannot be had.
+    """
+    return int(RULES.part * f.n_samples * f.n_rows) if _applies(f) else 0
+
+
+def _applies(f):
+    """Whether there are products with active pairs."""
+    if f.loss.smooth or not f.loss.of_slacks or f.n_rows == 1:
+        return False
+    if not (f.penalty.is_smooth and f.penalty.convexity > 0.0):
+        return False
+    design = f.design
+    if design.only_products or design.in_parts or not design.counts_from_centre:
+        return False
+    return min(f.size, f.n_samples * (f.n_rows - 1)) >= STEPS.small_system
 
 
 def avoids_matrix(f):
@@ -69,15 +87,23 @@ def avoids_matrix(f):
     return too_large(f.size, n_pairs) or most_pairs(f) > 0
 
 
-def solve_by_pair_products(f, second, ridge, right, *, target, clock):
-    """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`."""
-    system = PairSystem(f, second, ridge)
+def solve_by_pair_products(f, second, ridge, right, *, target, clock, metric=None):
+    """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`.
+
+    A `metric` of the features takes the place of the classes' blocks.
+    """
+    system = PairSystem(f, second, ridge, metric)
 
     def product(direction):
         clock.check()
         return system.product(direction)
 
-    solution, _ = iterate(product, system.precondition, right, target)
+    limits = ()
+    if metric is not None:
+        cost = _costs.pair_product(system.n_pairs, f.n_features, f.n_rows)
+        most = RULES.system * _costs.gradient(f.n_samples, f.size) / cost
+        limits = RULES.coarsest, most
+    solution, _ = iterate(product, system.precondition, right, target, *limits)
     return solution
 
 
@@ -91,16 +117,20 @@ class PairSystem:
     second : ndarray of shape (n_samples, n_rows)
         pi_i times second derivatives in the slacks, most of them zero.
     ridge : ndarray
+    metric : SharedMetric or None
     """
 
-    def __init__(self, f, second, ridge):
+    def __init__(self, f, second, ridge, metric=None):
         self._f, self._ridge = f, ridge
         self._sample, self._other = np.nonzero(second)
         self._second = second[self._sample, self._other]
+        self.n_pairs = len(self._other)
         self._starts = np.searchsorted(self._sample, np.arange(f.n_samples + 1))
-        self._X = f.design.dense_rows(slice(None), f.dtype)
+        self._X = f.design.dense_rows(slice(None), f.design.dtype)
         self._centre = np.zeros(f.n_features) if f.mean is None else f.mean
-        self._inverses = np.linalg.inv(self._blocks()).astype(f.dtype)
+        self._metric, self._inverses = metric, None
+        if metric is None:
+            self._inverses = np.linalg.inv(self._blocks()).astype(f.dtype)
 
     def product(self, direction):
         """The matrix times a direction."""
@@ -112,7 +142,8 @@ class PairSystem:
         W, offset = np.ascontiguousarray(W, f.dtype), offset.astype(f.dtype)
 
         def of_part(rows):
-            sums = np.zeros((f.n_rows, f.n_features + 1))
+            # Contiguous, so that the loops vectorise.
+            sums = np.zeros(W.shape), np.zeros(len(W))
             starts = self._starts[rows.start : rows.stop + 1]
             _kernels.bend_pairs(
                 readonly(self._X[rows]),
@@ -122,23 +153,25 @@ class PairSystem:
                 self._second,
                 W,
                 offset,
-                sums[:, :-1],
-                sums[:, -1],
+                *sums,
             )
             return sums
 
-        entries = len(self._other) * f.n_features
-        sums = sum(f.design.over_parts(of_part, entries, f.size))
+        entries = self.n_pairs * f.n_features
+        parts = f.design.over_parts(of_part, entries, f.size)
+        total, b_total = map(sum, zip(*parts, strict=True))
         bent = self._ridge * direction
-        of_features = sums[:, :-1] - np.multiply.outer(sums[:, -1], self._centre)
-        f.coefficients(bent)[:] += of_features
+        total -= np.multiply.outer(b_total, self._centre)
+        f.coefficients(bent)[:] += total
         if f.fit_intercept:
-            f.intercepts(bent)[:] += sums[:, -1]
+            f.intercepts(bent)[:] += b_total
         return bent
 
     def precondition(self, residual):
-        """About the inverse of the matrix times a residual: each class by itself."""
+        """About the inverse of the matrix times a residual."""
         f = self._f
+        if self._metric is not None:
+            return self._metric(f, residual)
         parts = np.zeros((f.n_rows, f.n_features + 1), f.dtype)
         parts[:, :-1] = f.coefficients(residual)
         if f.fit_intercept:

@@ -6,8 +6,8 @@ inverse of the Hessian that `_metric.py` approximates:
 
 1. Model: as in `_newton.py`.
 2. Direction: from the metric, and the last moves and what they changed in the gradient.
-   For the hinge with many classes, once few pairs of a sample and a class are active,
-   exactly, by products with those alone (`_pair_products.py`).
+   For the hinge, once few pairs of a sample and a class are active, exactly, by
+   products with those alone (`_pair_products.py`).
 3. Step length: search along it, in the scores.
 4. Stop: for an L2 penalty of strength l2 the gap of any model is, but for the
    intercept, |gradient of F|^2 / (2 l2) at its own slopes; for the hinge it is that of
@@ -20,7 +20,7 @@ inverse of the Hessian that `_metric.py` approximates:
 A step costs what a product with the Hessian costs, and its model is never out of date.
 Conjugate gradients on a piecewise quadratic spend a hundred products on a step that the
 next kinks cut to a fifth (docs/adr/0018), which pays only where products are next to
-free (docs/adr/0037).
+free (docs/adr/0037, 0054).
 """
 
 from collections import deque
@@ -33,7 +33,7 @@ from ._common import Best, SolverResult, best_multiple, is_separated
 from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES as NEWTON_RULES
-from ._pair_products import most_pairs, solve_by_pair_products
+from ._pair_products import many_pairs, most_pairs, solve_by_pair_products
 from ._registry import RULES as LIMITS
 from ._sdca import DualAscent
 
@@ -85,9 +85,14 @@ class Descent:
         self._anchor = Anchor(f, theta)
         self._pairs = deque(maxlen=RULES.memory)
         self._steps = self._renewal = 0
-        self._most_pairs = most_pairs(f)
+        self._most_pairs, self._many_pairs = most_pairs(f), many_pairs(f)
         self.theta = theta
         self.refresh()
+        # A model that is far too narrow for its multipliers, as long as products pay.
+        while self._many_pairs > 0 and self.n_pairs <= self._many_pairs:
+            if not model.widen(self._infeasible, self._slackness):
+                break
+            self._evaluate()
 
     @property
     def value(self):
@@ -198,7 +203,7 @@ class Descent:
     def _renew_metric(self):
         """Take the present curvatures: often at first, when they change most."""
         f = self._f
-        self._renewal += min(max(self._steps, 1), RULES.renewal)
+        self._renewal = self._steps + min(max(self._steps, 1), RULES.renewal)
         coupling = f.coupling(self._second)
         self._metric = SharedMetric.of(f, coupling, self._options)
         self._metric.adapt(coupling, f.feature_values(f.penalised(self._ridge())))
@@ -239,19 +244,28 @@ class Descent:
 
     def _direction(self, gradient):
         """(Hessian)^-1 gradient: exact by active pairs where these are few."""
+        # Asked only where there are such products: the second derivatives may be afar.
         if self._most_pairs > 0 and self.n_pairs <= self._most_pairs:
-            return solve_by_pair_products(
-                self._f,
-                self._second,
-                self._ridge(),
-                gradient,
-                target=self._options.tol * self.value,
-                clock=self._options.clock,
-            )
-        if self._steps == self._renewal:
+            return self._by_pairs(gradient)
+        many = self._many_pairs > 0 and self.n_pairs <= self._many_pairs
+        if many or self._steps == self._renewal:
             self._renew_metric()
+        if many:
+            return self._by_pairs(gradient, self._metric)
         self._steps += 1
         return self._by_secants(gradient)
+
+    def _by_pairs(self, gradient, metric=None):
+        """(Hessian)^-1 gradient, by products with active pairs."""
+        return solve_by_pair_products(
+            self._f,
+            self._second,
+            self._ridge(),
+            gradient,
+            target=self._options.tol * self.value,
+            clock=self._options.clock,
+            metric=metric,
+        )
 
     def _by_secants(self, gradient):
         """(Hessian)^-1 gradient, by the two loops of algorithm 7.4."""

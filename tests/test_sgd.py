@@ -159,7 +159,7 @@ def one_batch(order, rate, *, basis, damping, squares, momentum=0.0):
     """A pass of SGD over one batch of all samples."""
     return _kernels.SgdPass(
         order=order,
-        batch_size=len(order),
+        cuts=np.array([0, len(order)]),
         rates=np.array([rate]),
         blends=np.zeros(1),
         momentum=momentum,

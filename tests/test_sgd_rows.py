@@ -111,7 +111,7 @@ def test_passes_by_hand(loss, n_classes, l2, averaging):
             rows,
             _kernels.Terms(y, weight, delta=1.0, l1=0.0, l2=l2),
             _kernels.SgdPass(
-                order, SIZE, rates, blends, 0.9, 1.0, unused, np.empty((0, 0)), unused,
+                order, CUTS, rates, blends, 0.9, 1.0, unused, np.empty((0, 0)), unused,
                 unused,
             ),
             _kernels.SgdState(w, c, w, c, w_mean, c_mean, np.zeros(1), np.zeros(3)),

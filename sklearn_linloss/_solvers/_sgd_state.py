@@ -18,18 +18,26 @@ class Rules:
     # The first cycle has at least so many epochs, and at least so many updates (0007).
     first_cycle_epochs: int = 20
     first_cycle_updates: int = 1000
-    # First rate over the one safe for a typical batch (0052), and the power of the part
-    # of the cycle that is left with which the rate falls.
-    start: float = 4.0
-    fall: float = 2.0
+    start: float = 0.25  # first rate, over the one safe for a typical batch (0007)
+    # After the first epoch the rate falls from so many times that one, with this power
+    # of what is left of the cycle (0052).
+    later: float = 4.0
+    power: float = 2.0
+    # After an epoch that lowered the objective by at least the part `fall` of the
+    # lowest one so far, the rate is multiplied by `growth`, in the first `growth_until`
+    # of a cycle (0007, 0028).
+    growth: float = 1.3
+    fall: float = 1e-3
+    growth_until: float = 0.6
     # An epoch is taken back if it ends above the lowest objective so far by more than
     # two terms together: `rise` times that objective times the part of the cycle that
     # is left, and `rise_at_start` times the objective at the start (0007).
     rise: float = 0.7
     rise_at_start: float = 1e-3
-    # Then `retreat` of the rate is left. After so many `retreats` no epoch is taken back
-    # any more (0007).
+    # Then `retreat` of the rate is left, and `caution` of how far `growth` is above
+    # one. After so many `retreats` no epoch is taken back any more (0007).
     retreat: float = 0.7
+    caution: float = 0.9
     retreats: int = 30
     # After so many epochs without a new lowest objective, too, `retreat` of the rate is
     # left (0028).
@@ -42,12 +50,8 @@ class Rules:
     # So many times the curvature of the penalty over that of the loss is added to each
     # variance, which bounds the steps of features that hardly vary (0028).
     floor: float = 10.0
-    # Rate of rows of a CSR in the first epoch, in units of scores (0040), and how many
-    # times that the rate of later epochs falls from (0052).
-    row_rate: float = 2.0
-    later: float = 4.0
+    row_rate: float = 2.0  # first rate of rows of a CSR, in units of scores (0040)
     # -- the same in a stream ----------------------------------------------------------
-    stream_start: float = 0.25  # first rate, over the one safe for a typical batch
     # First rows whose mean squared length is below this part of that of later rows say
     # nothing of the scale of the features.
     says_nothing: float = 1e-6
@@ -327,7 +331,8 @@ class Automatic(Constant):
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
         self.measure(f, state, rng)
-        self._rate = self._first_rate(f)
+        self._rate = self._safe_rate(f)
+        self._growth = RULES.growth
         n_updates = state.updates_in(f.n_samples)
         epochs = max(
             RULES.first_cycle_epochs,
@@ -361,13 +366,14 @@ class Automatic(Constant):
         self._longest_row = lengths.mean()
 
     def rates(self, updates, epoch):
-        left = self._start + self._length - epoch + 1.0
-        left = left - np.arange(len(updates)) / len(updates)
-        return self._rate * (left / self._length) ** RULES.fall
+        left = 1.0 - np.arange(len(updates)) / len(updates)
+        left = (self._start + self._length - epoch + left) / self._length
+        if epoch == 1:
+            return self._rate * left
+        return RULES.later * self._rate * left**RULES.power
 
     def stream_rates(self, f, updates):
-        rate = RULES.stream_start * self._safe_rate(f)
-        return rate / np.sqrt(1.0 + updates / RULES.half_life)
+        return self._safe_rate(f) / np.sqrt(1.0 + updates / RULES.half_life)
 
     def follow_rows(self, f, state):
         """Lower the rate where the rows of `f` are longer than any before."""
@@ -402,7 +408,10 @@ class Automatic(Constant):
         if not value <= ceiling + RULES.rise_at_start * progress.loss_curve[0]:
             self._retreats += 1
             self._rate *= RULES.retreat
+            self._growth = 1.0 + RULES.caution * (self._growth - 1.0)
             return self._retreats > RULES.retreats
+        if value < (1.0 - RULES.fall) * lowest and done < RULES.growth_until:
+            self._rate *= self._growth
         self._idle = 0 if value < lowest else self._idle + 1
         if self._idle == RULES.patience:
             self._rate *= RULES.retreat
@@ -428,16 +437,13 @@ class Automatic(Constant):
         self._length = self._fit_cycle(epoch, 2 * self._length)
         return False
 
-    def _first_rate(self, f):
-        return RULES.start * self._safe_rate(f)
-
     def _safe_rate(self, f):
         """From the eigenvalue and the trace of the second moments of X."""
         batch = self._whole + (self._row + self._whole) / self._batch_size
         # The hinge bends over about a margin.
         curvature = f.loss.curvature(f.n_classes, f.loss.delta)
         convexity = self._steepest_penalty * f.penalty.convexity
-        return 1.0 / (curvature * batch + convexity)
+        return RULES.start / (curvature * batch + convexity)
 
     def _fit_cycle(self, start, length):
         """The cycle's length, extended where what remains is too short for a cycle."""
@@ -479,12 +485,12 @@ class ByRow(Automatic):
     def measure(self, f, state, rng):
         state.begin_past(f)
 
-    def _first_rate(self, f):
-        return RULES.later * RULES.row_rate
+    def _safe_rate(self, f):
+        return RULES.row_rate
 
     def rates(self, updates, epoch):
         if epoch == 1:
-            return np.full(len(updates), self._rate / RULES.later)
+            return np.full(len(updates), self._rate)
         return super().rates(updates, epoch)
 
 

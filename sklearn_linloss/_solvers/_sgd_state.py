@@ -211,7 +211,7 @@ class State:
     def cuts(self, n_samples, evenly):
         """Where the batches of a pass begin, and the last one ends.
 
-        All may be as large, or the last one less: its rows then weigh more (0052).
+        All are as large, or the last one is smaller and its rows weigh more (0052).
         """
         batches = np.arange(self.updates_in(n_samples) + 1)
         if evenly:
@@ -307,15 +307,17 @@ class Adaptive(Constant):
 
 
 class Automatic(Constant):
-    """From the curvature of a batch's objective, falling linearly to zero in cycles.
+    """From the curvature of a batch's objective, falling to zero in cycles.
 
     A longer cycle ends nearer to the optimum, so each is twice as long as the last. The
     fit ends with a cycle that lowered the objective, on the average over
     `n_iter_no_change` epochs, by less than `tol` times itself.
 
-    The curvature is a bound, so that a larger rate may do: the rate grows while the
-    objective falls. An epoch that raised it too much is taken back and repeated at a
-    lower rate, and the rate falls after some epochs without a new lowest objective. A
+    The curvature is a bound, so that a larger rate may do. From the second epoch on the
+    rate begins longer and falls with the square of what is left of the cycle, so that a
+    cycle has long steps, and many short ones that end in little noise. It grows while
+    the objective falls. An epoch that raised it too much is taken back and repeated at
+    a lower rate, and the rate falls after some epochs without a new lowest objective. A
     row far longer than the others does not lower the rate of all: its length bounds its
     own step only.
 

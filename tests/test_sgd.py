@@ -8,6 +8,7 @@ import _reference as reference
 import numpy as np
 import pytest
 from _models import LOSSES, make
+from _objectives import make_objective
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
@@ -16,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_linloss
 from sklearn_linloss import _kernels, losses
 from sklearn_linloss._design import readonly
+from sklearn_linloss._solvers._common import Options
+from sklearn_linloss._solvers._sgd_state import State
 
 PROJECT = Path(sklearn_linloss.__file__).parents[1]
 all_losses = pytest.mark.parametrize("loss", LOSSES)
@@ -159,7 +162,7 @@ def one_batch(order, rate, *, basis, damping, squares, momentum=0.0):
     """A pass of SGD over one batch of all samples."""
     return _kernels.SgdPass(
         order=order,
-        batch_size=len(order),
+        cuts=np.array([0, len(order)]),
         rates=np.array([rate]),
         blends=np.zeros(1),
         momentum=momentum,
@@ -582,6 +585,37 @@ def test_the_automatic_rate_comes_near_the_optimum(loss, iris):
     best = make(loss, alpha=0.01, tol=1e-3, max_iter=20_000).fit(X, y).objective_
     fitted = sgd(loss, max_iter=300).fit(X, y)
     assert fitted.objective_ <= 1.02 * best
+
+
+@all_losses
+def test_two_samples_more_than_full_batches_do_no_harm(loss):
+    """Batches of 48 leave two: a step by these alone is as long, and mostly noise."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((20 * 48 + 2, 120))
+    scores = 0.18 * X @ rng.standard_normal((120, 3))
+    y = np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+    best = make(loss, alpha=1e-4, tol=1e-4, max_iter=3000).fit(X, y).objective_
+    fitted = sgd(loss, alpha=1e-4, max_iter=48).fit(X, y)
+    assert fitted.objective_ <= 1.01 * best
+
+
+@pytest.mark.parametrize("n_samples", [2, 63, 64, 65, 962, 6401])
+def test_batches_are_cut_evenly_or_full(n_samples):
+    X = np.random.default_rng(0).standard_normal((n_samples, 2))
+    y = np.arange(n_samples) % 2
+    f = make_objective(X, y, "softmax")
+    for size in (1, 48, 64, 10_000):
+        options = Options(tol=0.0, max_iter=1, batch_size=size)
+        state = State(f, np.zeros(f.size), options, n_samples)
+        even = np.diff(state.cuts(n_samples, evenly=True))
+        full = np.diff(state.cuts(n_samples, evenly=False))
+        for sizes in (even, full):
+            assert sizes.sum() == n_samples
+            assert len(sizes) == -(-n_samples // size)
+            assert sizes.min() > 0
+            assert sizes.max() <= size
+        assert np.ptp(even) <= 1
+        assert (full[:-1] == full[0]).all()
 
 
 @pytest.mark.parametrize("row", [1, 3, 4])

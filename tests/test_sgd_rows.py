@@ -10,7 +10,8 @@ from sklearn.linear_model import SGDClassifier
 from sklearn_linloss import _kernels, losses
 from sklearn_linloss._design import readonly
 
-N, N_FEATURES, SIZE = 11, 30, 4
+N, N_FEATURES = 11, 30
+CUTS = np.array([0, 4, 8, 11])
 
 
 def proximal_gradient(loss, s, y, q):
@@ -52,7 +53,7 @@ def slow_pass(W, b, mean, known, X, y, weight, order, rates, blends, l2, loss):
         size[np.abs(np.log10(ratio)) <= 1.0] = typical
     root = np.sqrt(1.0 + stored.sum() / len(X))
     for t in range(len(rates)):
-        for i in order[t * SIZE : (t + 1) * SIZE]:
+        for i in order[CUTS[t] : CUTS[t + 1]]:
             scores = W @ X[i] + b
             value, pull = reference.row_loss(scores, y[i], loss)
             known["rows"] += 1
@@ -111,7 +112,7 @@ def test_passes_by_hand(loss, n_classes, l2, averaging):
             rows,
             _kernels.Terms(y, weight, delta=1.0, l1=0.0, l2=l2),
             _kernels.SgdPass(
-                order, SIZE, rates, blends, 0.9, 1.0, unused, np.empty((0, 0)), unused,
+                order, CUTS, rates, blends, 0.9, 1.0, unused, np.empty((0, 0)), unused,
                 unused,
             ),
             _kernels.SgdState(w, c, w, c, w_mean, c_mean, np.zeros(1), np.zeros(3)),

@@ -102,8 +102,7 @@ def run_epoch(f, samples, centre, pass_, state):
     reaches = _reaches(pass_.rates, momentum, l2, state.response)
     losses = []
     for t, rate in enumerate(map(float, pass_.rates)):
-        first = t * pass_.batch_size
-        rows = pass_.order[first : min(first + pass_.batch_size, f.n_samples)]
+        rows = pass_.order[int(pass_.cuts[t]) : int(pass_.cuts[t + 1])]
         Z, true, part = samples.batch(rows, centre, dtype)
         scores = xp.matmul(Z, W.numbers.T)
         if len(state.b):

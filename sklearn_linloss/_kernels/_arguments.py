@@ -126,7 +126,8 @@ class SgdPass(NamedTuple):
     ----------
     order : ndarray of int
         The samples, batch by batch.
-    batch_size : int
+    cuts : ndarray of shape (n_batches + 1,), int
+        Where in `order` the batches begin, and the last one ends.
     rates, blends : ndarray of shape (n_batches,), float64
         Steps, and how far the mean of the iterates moves to the next one.
     momentum : float
@@ -143,7 +144,7 @@ class SgdPass(NamedTuple):
     """
 
     order: np.ndarray
-    batch_size: int
+    cuts: np.ndarray
     rates: np.ndarray
     blends: np.ndarray
     momentum: float

@@ -134,7 +134,7 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
     check_code(loss)
     X, centre = design
     y, weight, delta, l1, l2 = terms
-    order, batch_size, rates, blends, momentum, b_scale, metric = pass_[:7]
+    order, cuts, rates, blends, momentum, b_scale, metric = pass_[:7]
     basis, damping, squares = pass_[7:]
     W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_rows, n_features = W.shape
@@ -143,9 +143,9 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
     ones = np.ones(n_rows, W.dtype)
     held = min(1.0, _OVERSHOOT * (1.0 - momentum))
-    scores = np.empty((batch_size, n_rows), W.dtype)
+    scores = np.empty((np.diff(cuts).max(), n_rows), W.dtype)
     pull = np.empty_like(scores)
-    moving = np.empty(batch_size, order.dtype)
+    moving = np.empty(len(scores), order.dtype)
     shrinks, reaches = np.empty(len(rates)), np.empty(len(rates))
     _decays(rates, momentum, l2, response, shrinks, reaches)
     decay = W.dtype.type(l2)
@@ -155,7 +155,7 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
     free = np.empty((n_free, n_features), W.dtype) if n_rows > 1 else W
     scores[:] = 0.0
     for t in range(len(rates)):
-        rows = order[t * batch_size : (t + 1) * batch_size]
+        rows = order[cuts[t] : cuts[t + 1]]
         size = len(rows)
         centred_offset(W, centre, b, offset)
         if n_rows > 1:
@@ -287,7 +287,7 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     check_code(loss)
     data, indices, indptr = design
     y, weight, delta, l1, l2 = terms
-    order, batch_size, rates, blends, momentum, b_scale = pass_[:6]
+    order, cuts, rates, blends, momentum, b_scale = pass_[:6]
     squares = pass_.squares
     W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_features, n_rows = W.shape
@@ -305,14 +305,14 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     done = np.zeros(n_features, np.int64)
     touched = np.empty(n_features, np.int32)
     gradient = np.zeros_like(W)
-    scores = np.empty((batch_size, n_rows), W.dtype)
+    scores = np.empty((np.diff(cuts).max(), n_rows), W.dtype)
     pull = np.empty_like(scores)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
     ones = np.ones(n_rows, W.dtype)
     held = min(1.0, _OVERSHOOT * (1.0 - momentum))
     mu, tiny = number(momentum), np.finfo(W.dtype).tiny
     for t in range(n_batches):
-        rows = order[t * batch_size : (t + 1) * batch_size]
+        rows = order[cuts[t] : cuts[t + 1]]
         size = len(rows)
         n_touched = 0
         for r in range(size):

@@ -140,11 +140,11 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     check_code(loss)
     data, indices, indptr = design
     y, weight, delta, _, l2 = terms
-    order, batch_size, rates, blends = pass_[:4]
+    order, cuts, rates, blends = pass_[:4]
     W, b, _, _, W_mean, b_mean, _, batch_losses = state
     features, totals, ridge = past
     n_features, n_rows = W.shape
-    n_batches, n_seen = len(rates), len(order)
+    n_batches = len(rates)
     number = W.dtype.type
     averaging = blends.max() > 0.0
     penalised = averaging or l2 > 0.0
@@ -154,7 +154,7 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     clock = np.empty(n_batches)
     now = 0.0
     for t in range(n_batches):
-        now += rates[t] * min(batch_size, n_seen - t * batch_size)
+        now += rates[t] * (cuts[t + 1] - cuts[t])
         clock[t] = now
     # Of each feature the ends of batches that its mean has seen, and its time.
     done = np.zeros(n_features, np.int64)
@@ -174,8 +174,7 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
     now = 0.0
     for t in range(n_batches):
         total = 0.0
-        stop = min((t + 1) * batch_size, n_seen)
-        for r in range(t * batch_size, stop):
+        for r in range(cuts[t], cuts[t + 1]):
             i = order[r]
             start, end = indptr[i], indptr[i + 1]
             for k in range(n_rows):
@@ -240,7 +239,7 @@ def sgd_rows_csr(loss, design, terms, pass_, state, past):
             if len(b):
                 for k in range(n_rows):
                     b[0, k] -= number(rate * b_step) * gradient[0, k]
-        batch_losses[t] = penalty + total / (stop - t * batch_size)
+        batch_losses[t] = penalty + total / (cuts[t + 1] - cuts[t])
         if averaging and len(b):
             for k in range(n_rows):
                 b_mean[0, k] += number(blends[t]) * (b[0, k] - b_mean[0, k])

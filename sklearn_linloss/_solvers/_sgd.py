@@ -25,8 +25,8 @@ def solve(objective, theta, certifier, options, progress):
         before = state.frozen()
         updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
         rates = schedule.rates(updates, epoch)
-        size = min(state.batch_size, f.n_samples)
-        batch_losses = run_epoch(f, state, weight, order, rates, size)
+        cuts = state.cuts(f.n_samples, schedule.measures)
+        batch_losses = run_epoch(f, state, weight, order, cuts, rates)
         theta, value = state.model(), np.inf
         if np.isfinite(theta).all():
             value, pull = f.loss_gradient(f.scores(theta))
@@ -122,14 +122,15 @@ def _pass_over(rows, f, stream):
 def _pass(f, stream, weight):
     """A pass over the rows of `f`; returns the loss of each batch."""
     state, rates, order = stream.state, stream.rates(f), stream.order(f)
-    batch_losses = run_epoch(f, state, weight, order, rates, stream.batch_size(f))
+    cuts = state.cuts(f.n_samples, stream.schedule.measures)
+    batch_losses = run_epoch(f, state, weight, order, cuts, rates)
     if not np.isfinite(state.model()).all():
         raise diverged("sgd", state.updates, rates.max())
     return batch_losses
 
 
-def run_epoch(f, state, weight, order, rates, batch_size):
-    """One pass over the rows of `f` in `order`, with one rate a batch.
+def run_epoch(f, state, weight, order, cuts, rates):
+    """One pass over the rows of `f` in `order`, cut into batches with one rate each.
 
     Returns the objective as estimated by each batch.
     """
@@ -141,7 +142,7 @@ def run_epoch(f, state, weight, order, rates, batch_size):
         weight,
         _kernels.SgdPass(
             order,
-            batch_size,
+            cuts,
             rates,
             blends,
             state.momentum,

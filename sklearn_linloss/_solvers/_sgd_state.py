@@ -19,6 +19,10 @@ class Rules:
     first_cycle_epochs: int = 20
     first_cycle_updates: int = 1000
     start: float = 0.25  # first rate, over the one safe for a typical batch (0007)
+    # After the first epoch the rate falls from so many times that one, with this power
+    # of what is left of the cycle (0052).
+    later: float = 4.0
+    power: float = 2.0
     # After an epoch that lowered the objective by at least the part `fall` of the
     # lowest one so far, the rate is multiplied by `growth`, in the first `growth_until`
     # of a cycle (0007, 0028).
@@ -204,6 +208,16 @@ class State:
         """Updates in a pass over so many samples."""
         return -(-n_samples // self.batch_size)
 
+    def cuts(self, n_samples, evenly):
+        """Where the batches of a pass begin, and the last one ends.
+
+        All are as large, or the last one is smaller and its rows weigh more (0052).
+        """
+        batches = np.arange(self.updates_in(n_samples) + 1)
+        if evenly:
+            return batches * n_samples // batches[-1]
+        return np.minimum(batches * self.batch_size, n_samples)
+
 
 def _centre(f):
     """What the features of a model count from, in the precision of X."""
@@ -293,15 +307,17 @@ class Adaptive(Constant):
 
 
 class Automatic(Constant):
-    """From the curvature of a batch's objective, falling linearly to zero in cycles.
+    """From the curvature of a batch's objective, falling to zero in cycles.
 
     A longer cycle ends nearer to the optimum, so each is twice as long as the last. The
     fit ends with a cycle that lowered the objective, on the average over
     `n_iter_no_change` epochs, by less than `tol` times itself.
 
-    The curvature is a bound, so that a larger rate may do: the rate grows while the
-    objective falls. An epoch that raised it too much is taken back and repeated at a
-    lower rate, and the rate falls after some epochs without a new lowest objective. A
+    The curvature is a bound, so that a larger rate may do. From the second epoch on the
+    rate begins longer and falls with the square of what is left of the cycle, so that a
+    cycle has long steps, and many short ones that end in little noise. It grows while
+    the objective falls. An epoch that raised it too much is taken back and repeated at
+    a lower rate, and the rate falls after some epochs without a new lowest objective. A
     row far longer than the others does not lower the rate of all: its length bounds its
     own step only.
 
@@ -353,7 +369,10 @@ class Automatic(Constant):
 
     def rates(self, updates, epoch):
         left = 1.0 - np.arange(len(updates)) / len(updates)
-        return self._rate * (self._start + self._length - epoch + left) / self._length
+        left = (self._start + self._length - epoch + left) / self._length
+        if epoch == 1:
+            return self._rate * left
+        return RULES.later * self._rate * left**RULES.power
 
     def stream_rates(self, f, updates):
         return self._safe_rate(f) / np.sqrt(1.0 + updates / RULES.half_life)

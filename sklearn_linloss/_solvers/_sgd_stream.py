@@ -205,12 +205,6 @@ class Stream:
         """The rows of `f` in the order of a pass."""
         return f.order(self.rng, self._options.shuffle)
 
-    def batch_size(self, f):
-        """Rows of a batch of `f`: with the automatic rate all are about as large."""
-        if self.sample is None:
-            return min(self.state.batch_size, f.n_samples)
-        return -(-f.n_samples // self.state.updates_in(f.n_samples))
-
     def rates(self, f):
         """The rates of a pass over the rows of `f`."""
         state = self.state

@@ -185,10 +185,10 @@ class _Naps:
             (rows,) = (self._wake <= self._epoch).nonzero()
         return rows
 
-    def note(self, rows, moved):
-        """What became of them in the epoch that ends."""
+    def note(self, rows, idle):
+        """What became of them in the epoch that ends: visits in turn without a move."""
         nap = np.minimum(2 * self._nap[rows], RULES.longest_nap)
-        nap[moved] = 1
+        nap[idle == 0] = 1
         self._nap[rows] = nap
         self._wake[rows] = self._epoch + nap
         self._epoch += 1
@@ -203,13 +203,13 @@ class _Shrinking:
     """
 
     def __init__(self, n_samples):
+        self._n_samples = n_samples
         self._awake = np.arange(n_samples)
-        self._idle = np.zeros(n_samples, np.int64)
 
     def look(self, movable):
         """Wake the rows that `movable()` marks, or all if there is no such function."""
         if movable is None:
-            self._awake = np.arange(len(self._idle))
+            self._awake = np.arange(self._n_samples)
             return
         awake = movable()
         awake[self._awake] = True
@@ -219,10 +219,8 @@ class _Shrinking:
         """The rows of the next epoch."""
         return self._awake
 
-    def note(self, rows, moved):
-        """What became of them in the epoch that ends."""
-        idle = np.where(moved, 0, self._idle[rows] + 1)
-        self._idle[rows] = idle
+    def note(self, rows, idle):
+        """What became of them in the epoch that ends: visits in turn without a move."""
         self._awake = rows[idle < RULES.idle_visits]
 
 
@@ -252,7 +250,7 @@ class DualAscent:
         zeros = np.zeros(f.n_features)
         centre = zeros if self._of_rows.mean is None else f.mean
         self._centre = centre.astype(f.dtype)
-        self._squares = _squared_norms(f)
+        self._squares = squared_norms(f)
         # Zero without features, where any positive number does.
         mean_square = self._squares.mean() or 1.0
         unit = f.loss.delta if hinge and f.loss.delta > 0.0 else 1.0
@@ -268,7 +266,7 @@ class DualAscent:
         self._W_anchor, self._b_anchor = self._W.copy(), self._b.copy()
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
         self._b_move = self._b.copy()
-        self._moved = np.zeros(f.n_samples, np.bool_)
+        self._idle = np.zeros(f.n_samples, np.int32)
         self._rest = (_Shrinking if f.n_rows == 1 else _Naps)(f.n_samples)
         in_rows = not f.loss.of_slacks and f.n_rows > 1
         self._scratch = (
@@ -401,7 +399,7 @@ class DualAscent:
             if len(order) == 0:
                 break
             self._run_epoch(order)
-            self._rest.note(order, self._moved[order])
+            self._rest.note(order, self._idle[order])
             visits += len(order)
             epochs += 1
             self._visits_since_move += len(order)
@@ -434,7 +432,7 @@ class DualAscent:
                 self._W,
                 self._b,
                 f.vector_form(self.dual),
-                self._moved,
+                self._idle,
                 *self._scratch,
             ),
             self._U,
@@ -519,7 +517,7 @@ def overlap(f, rng):
     gram = f.design.gram(rows, rows, np.ones(f.n_features), centre)
     np.fill_diagonal(gram, 0.0)
     pairs = max(count * (count - 1), 1)
-    mean_square = _squared_norms(f).mean() or 1.0
+    mean_square = squared_norms(f).mean() or 1.0
     return f.n_samples * np.vdot(gram, gram) / (pairs * mean_square**2)
 
 
@@ -528,7 +526,7 @@ def _in_coordinates_of_rows(f):
     return f if f.design.counts_from_centre else f.uncentred()
 
 
-def _squared_norms(f):
+def squared_norms(f):
     """|x|^2 of each row, from the centre where rows count from there."""
     if "squared_norms" not in f.workspace:
         of_rows = _in_coordinates_of_rows(f)

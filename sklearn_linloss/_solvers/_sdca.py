@@ -259,6 +259,9 @@ class DualAscent:
         self._b_scale = scale * f.fit_intercept
         self._strength = self._first_strength(mean_square, unit)
         self.dual = np.zeros((f.n_samples, f.n_rows))
+        # What pulls the single row of two classes down, for samples of the second one.
+        two = f.n_rows == 1
+        self._signed_share = np.where(f.y == 1, -f.share, f.share) if two else f.share
         self._W = np.zeros(f.matrix_shape, f.dtype)
         # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
         self._U = None if f.penalty.is_smooth else np.zeros(f.matrix_shape, f.dtype)
@@ -413,10 +416,8 @@ class DualAscent:
     def pull(self):
         """pi_i * a_i for all classes, as the certificate takes it."""
         f = self._f
-        pull = f.share[:, None] * self.dual
-        if f.n_rows == 1:
-            pull[f.y == 1] *= -1.0
-        else:
+        pull = self._signed_share[:, None] * self.dual
+        if f.n_rows > 1:
             pull[np.arange(f.n_samples), f.y] = -pull.sum(axis=1)
         return pull
 

@@ -233,7 +233,7 @@ def test_rows_of_two_classes_sleep_and_wake(loss, fit_intercept):
     f, ascent = ascent_on(X, y, loss, fit_intercept=fit_intercept)
     visited, scores = [], None
     run_epoch = ascent._run_epoch
-    ascent._run_epoch = lambda order: (visited.append(len(order)), run_epoch(order))
+    ascent._run_epoch = lambda order: (visited.append(len(order)), run_epoch(order))[1]
     for _ in range(60):
         ascent.iterate(scores)
         W, b = f.unpack(ascent.model())
@@ -257,7 +257,7 @@ def test_without_scores_no_row_stays_asleep():
         ascent.iterate()
     visited = []
     run_epoch = ascent._run_epoch
-    ascent._run_epoch = lambda order: (visited.extend(order), run_epoch(order))
+    ascent._run_epoch = lambda order: (visited.extend(order), run_epoch(order))[1]
     ascent.iterate()
     assert set(visited) == set(range(len(y)))
 

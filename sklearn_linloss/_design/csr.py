@@ -219,7 +219,9 @@ class Csr(Design):
         _kernels.saga_epoch_csr(loss.code, self._rows, terms, pass_, state)
 
     def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
-        _kernels.sdca_epoch_csr(loss.code, self._rows, terms, pass_, state, U, grouped)
+        return _kernels.sdca_epoch_csr(
+            loss.code, self._rows, terms, pass_, state, U, grouped
+        )
 
     def _rows_of(self, part):
         """The rows of a part as kernels take them."""

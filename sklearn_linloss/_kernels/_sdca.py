@@ -229,6 +229,15 @@ def _shrink_groups(U, l1, l2, lengths, W):
             W[k, f] = lengths[f] * U[k, f]
 
 
+@inlined
+def _gain(weight, q, share, push):
+    """What a visit adds to the return value of an epoch."""
+    square = 0.0
+    for k in range(len(push)):
+        square += (push[k] / share) ** 2
+    return weight * (1.0 + q) * square
+
+
 @jit
 def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
     """One pass of dual coordinate ascent over `DenseRows`.
@@ -236,7 +245,8 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
     Takes `Terms`, a `SdcaPass` and a `SdcaState`. W = S(U, l1) / l2, where U may be
     None if l1 = 0; S is that of features as a whole where they are `grouped`. The
     intercept is a feature of value sqrt(b_scale) whose coefficients count from those at
-    the start.
+    the start. Returns what the gain of the dual objective goes with, the sum of
+    pi_i (1 + q_i) |change of a_i|^2.
     """
     check_code(loss)
     X, centre = design
@@ -245,6 +255,7 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
     W, b, dual, idle, scratch, logs, x = state
     n_rows, n_features = W.shape
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
+    gain = 0.0
     for t in range(len(order)):
         i = order[t]
         fetch_row(X, order[min(t + 1, len(order) - 1)])
@@ -260,6 +271,7 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
         ):
             continue
         idle[i] = 0
+        gain += _gain(weight[i], q, share, push)
         for k in range(n_rows):
             if push[k] == 0.0:
                 continue
@@ -281,6 +293,7 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
                     W[k, f] = (u - min(max(u, -l1), l1)) / l2
         if grouped and U is not None:
             _shrink_groups(U, l1, l2, x, W)
+    return gain
 
 
 @inlined
@@ -312,6 +325,7 @@ def _csr_margins(loss, design, terms, pass_, state, U):
     W, b, dual, idle = state.W, state.b, state.dual, state.idle
     zero = W.dtype.type(0.0)
     last = len(order) - 1
+    gain = 0.0
     for t in range(len(order)):
         i = order[t]
         fetch_csr_row(data, indices, indptr, order[min(t + _ROWS_AHEAD, last)])
@@ -328,6 +342,7 @@ def _csr_margins(loss, design, terms, pass_, state, U):
             continue
         idle[i] = 0
         dual[i] += step
+        gain += weight[i] * (1.0 + q) * step * step
         push = weight[i] / l2 * (step if y[i] == 1 else -step)
         if len(b):
             b[0, 0] += b_scale * push
@@ -344,21 +359,21 @@ def _csr_margins(loss, design, terms, pass_, state, U):
                 u = U[f, 0] + change * data[e]
                 U[f, 0] = u
                 W[f, 0] = (u - min(max(u, -l1), l1)) / l2
+    return gain
 
 
 @jit
 def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
     """`sdca_epoch_dense` for `CsrRows`."""
     check_code(loss)
-    _csr_epoch(loss, design, terms, pass_, state, state.dual, U, grouped)
+    return _csr_epoch(loss, design, terms, pass_, state, state.dual, U, grouped)
 
 
 @inlined
 def _csr_epoch(loss, design, terms, pass_, state, dual, U, grouped):
     """The same, with the array whose dimensions decide as an argument."""
     if dual.ndim == 1:
-        _csr_margins(loss, design, terms, pass_, state, U)
-        return
+        return _csr_margins(loss, design, terms, pass_, state, U)
     data, indices, indptr = design
     y, weight, delta, l1, l2 = terms
     order, still, squares, b_scale = pass_
@@ -366,6 +381,7 @@ def _csr_epoch(loss, design, terms, pass_, state, dual, U, grouped):
     n_rows = W.shape[1]
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
     last = len(order) - 1
+    gain = 0.0
     for t in range(len(order)):
         i = order[t]
         fetch_csr_row(data, indices, indptr, order[min(t + _ROWS_AHEAD, last)])
@@ -381,6 +397,7 @@ def _csr_epoch(loss, design, terms, pass_, state, dual, U, grouped):
         ):
             continue
         idle[i] = 0
+        gain += _gain(weight[i], q, share, push)
         for k in range(n_rows):
             row[k] = push[k] if U is None else l2 * push[k]
             if len(b):
@@ -406,3 +423,4 @@ def _csr_epoch(loss, design, terms, pass_, state, dual, U, grouped):
                     u = U[f, k] + row[k] * x
                     U[f, k] = u
                     W[f, k] = (u - min(max(u, -l1), l1)) / l2
+    return gain

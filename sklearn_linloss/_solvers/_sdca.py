@@ -8,8 +8,8 @@ Programming 2016. With kappa / 2 |W - Z|^2 added to the penalty, whose L2 part i
    exactly, all others fixed (option I of the procedure Prox-SDCA), and the model
    W = S(U, l1) / (l2 + kappa), U = kappa Z - sum_i pi_i a_i x_i^T, follows.
 2. Rows whose a_i stay where they are sleep: for some epochs, or, of two classes, until
-   the scores say that they would move. An iteration, as many visits as there are rows,
-   is one epoch at first and up to 20 towards the end.
+   the scores say that they would move. An iteration, as many visits as there are rows
+   at most, is one epoch at first and many towards the end.
 3. Where the gap hardly falls, kappa shrinks. A large kappa makes the stages 1 fast, and
    more of them necessary.
 4. Z <- W + beta (W - W_last), beta = (1 - eta) / (1 + eta), eta = sqrt(l2 / (l2 +
@@ -58,7 +58,13 @@ class Rules:
     # -- 2. rows at rest -------------------------------------------------------------
     longest_nap: int = 20  # epochs (0006)
     idle_visits: int = 2  # in turn, after which a row of two classes sleeps (0044)
-    most_epochs: int = 20  # of an iteration (0044)
+    most_epochs: int = 20  # of an iteration, where rows take naps (0044)
+    # What it takes to know the scores of all rows after an iteration, divided by what
+    # visits to all rows take; and what calls take, of an iteration and of an epoch, in
+    # visits (0053).
+    scores: float = 0.4
+    calls_of_iteration: float = 3000.0
+    calls_of_epoch: float = 200.0
     # A change of a dual variable below a threshold is not made, so that its row can
     # sleep. The threshold is `still` times the relative gap, within the two bounds.
     # After an iteration that hardly lowered the gap, `impatience` of it is left (0006).
@@ -172,10 +178,16 @@ class _Naps:
     def __init__(self, n_samples):
         self._nap = np.ones(n_samples, np.int32)
         self._wake = np.zeros(n_samples, np.int32)
-        self._epoch = 0
+        self._epoch = self._epochs = 0
 
     def look(self, movable):
-        """Nothing: naps end by themselves, whatever the scores are."""
+        """An iteration begins. Naps end by themselves, whatever the scores are."""
+        self._epochs = 0
+
+    @property
+    def over(self):
+        """Whether the iteration should end."""
+        return self._epochs >= RULES.most_epochs
 
     def awake(self):
         """The rows of the next epoch."""
@@ -185,13 +197,14 @@ class _Naps:
             (rows,) = (self._wake <= self._epoch).nonzero()
         return rows
 
-    def note(self, rows, idle):
+    def note(self, rows, idle, gain):
         """What became of them in the epoch that ends: visits in turn without a move."""
         nap = np.minimum(2 * self._nap[rows], RULES.longest_nap)
         nap[idle == 0] = 1
         self._nap[rows] = nap
         self._wake[rows] = self._epoch + nap
         self._epoch += 1
+        self._epochs += 1
 
 
 class _Shrinking:
@@ -199,7 +212,9 @@ class _Shrinking:
     them.
 
     The scores tell whether it would. They are computed after each iteration; where they
-    are not known, all rows are awake.
+    are not known, all rows are awake. So epochs gain less and less until the scores
+    wake other rows. An iteration ends where one gains less, for what it takes, than the
+    iteration as a whole and the scores at its end.
     """
 
     def __init__(self, n_samples):
@@ -207,7 +222,12 @@ class _Shrinking:
         self._awake = np.arange(n_samples)
 
     def look(self, movable):
-        """Wake the rows that `movable()` marks, or all if there is no such function."""
+        """An iteration begins: wake the rows that `movable()` marks, or all if there is
+        no such function.
+        """
+        # In visits.
+        self._spent = RULES.scores * self._n_samples + RULES.calls_of_iteration
+        self._gained, self.over = 0.0, False
         if movable is None:
             self._awake = np.arange(self._n_samples)
             return
@@ -219,9 +239,15 @@ class _Shrinking:
         """The rows of the next epoch."""
         return self._awake
 
-    def note(self, rows, idle):
-        """What became of them in the epoch that ends: visits in turn without a move."""
+    def note(self, rows, idle, gain):
+        """What became of them in the epoch that ends: visits in turn without a move,
+        and what the dual objective gained.
+        """
         self._awake = rows[idle < RULES.idle_visits]
+        takes = len(rows) + RULES.calls_of_epoch
+        self._spent += takes
+        self._gained += gain
+        self.over = gain * self._spent < self._gained * takes
 
 
 class DualAscent:
@@ -393,18 +419,17 @@ class DualAscent:
         `scores` are those of the present model, where they are known.
         """
         self._rest.look(None if scores is None else partial(self._movable, scores))
-        visits = epochs = 0
-        while visits < self._f.n_samples and epochs < RULES.most_epochs:
+        visits = 0
+        while visits < self._f.n_samples and not self._rest.over:
             order = self._rng.permutation(self._rest.awake())
             if len(order) == 0 or self._visits_since_move >= self._visits_a_move:
                 self._move_anchors()
                 self._visits_since_move = 0
             if len(order) == 0:
                 break
-            self._run_epoch(order)
-            self._rest.note(order, self._idle[order])
+            gain = self._run_epoch(order)
+            self._rest.note(order, self._idle[order], gain)
             visits += len(order)
-            epochs += 1
             self._visits_since_move += len(order)
 
     def model(self):
@@ -422,9 +447,9 @@ class DualAscent:
         return pull
 
     def _run_epoch(self, order):
-        """Stage 1 for the rows in `order`."""
+        """Stage 1 for the rows in `order`; returns what it gains, as kernels say."""
         f = self._f
-        f.design.sdca_epoch(
+        return f.design.sdca_epoch(
             f.loss,
             self._centre,
             self._terms(),

@@ -405,9 +405,10 @@ class DualAscent:
         if f.penalty.convexity > 0.0 and self._proximal > 0.0:
             W = self._W.astype(np.float64, copy=False)
             if self._U is None:
-                # alpha W - V is the pull of the anchor.
-                pulled = self._proximal * (W - self._W_anchor)
-                return gap + 0.5 * np.vdot(pulled, pulled) / f.penalty.convexity
+                # alpha W - V is the pull of the anchor, its strength times the offset.
+                offset = W - self._W_anchor
+                square = self._proximal**2 * np.vdot(offset, offset)
+                return gap + 0.5 * square / f.penalty.convexity
             V = np.multiply(self._W_anchor, -self._proximal, dtype=np.float64)
             V += self._U
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
@@ -525,7 +526,8 @@ class DualAscent:
             step = _moved(self._W_anchor, self._W, self._W_last, ahead)
             step *= self._proximal
             if self._U is None:
-                self._W += step / self._strength
+                step /= self._strength
+                self._W += step
             else:
                 self._U += step
                 self._W[:] = f.penalty.prox_rest(self._U, 1.0) / self._strength
@@ -564,7 +566,7 @@ def squared_norms(f):
 
 def _moved(anchor, point, last, ahead):
     """Move an anchor to point + ahead * (point - last), in place; returns its step."""
-    target = point - last
+    target = np.subtract(point, last, out=last)
     target *= ahead
     target += point
     step = target - anchor

@@ -11,7 +11,7 @@ from .._jit import inlined
 
 _AHEAD = 12  # entries of a CSR that are visited while memory answers (0011)
 _LINE = 64  # bytes of a cache line
-IN_CACHE = 2048  # rows of one column of coefficients that need not be asked for
+IN_CACHE = 2048  # rows of coefficients, up to which none need be asked for
 
 
 def _asks_for(target, builder, signature, arguments):

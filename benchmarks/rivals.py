@@ -1,7 +1,7 @@
-"""CPU seconds beside mlpack, adelie and Spark, each on problems that both can solve.
+"""CPU seconds beside mlpack, adelie, Spark, skglm and liblinear, on common problems.
 
     python -m venv rivals
-    rivals/bin/pip install . adelie mlpack psutil pyspark
+    rivals/bin/pip install . adelie mlpack psutil pyspark skglm
     LINLOSS_DATA=FOLDER rivals/bin/python benchmarks/rivals.py
         [--rival NAME ...] [--data NAME ...] [--excess E] [--repeat N]
 
@@ -10,7 +10,9 @@ says how far above the optimum a model is. Each side is timed at the first of it
 settings, from the cheapest on, whose models are all within `--excess`: tolerances, or
 for mlpack, which stops early otherwise, numbers of iterations. Fits before that one
 have compiled what it needs. Spark runs on one core of this machine, whose virtual
-machine counts with all of its threads; it is made for many machines.
+machine counts with all of its threads; it is made for many machines. skglm and
+liblinear, which is scikit-learn's, fit sparse models of text in two classes: the lower
+and the upper half of the classes of a file, or generated documents.
 """
 
 import os
@@ -26,12 +28,16 @@ from functools import partial
 
 import data_folder
 import numpy as np
+import paths
 import psutil
+from scipy import sparse
 from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_linloss import SoftmaxClassifier, SVMClassifier, linear_path, losses
 
 OURS = 10.0 ** np.arange(-1.0, -8.0, -1.0)
+NEWS = "news20bydate_tfidf"
 
 
 @dataclass
@@ -61,13 +67,22 @@ def load(name):
     if name == "digits":
         X, y = load_digits(return_X_y=True)
         return X / 16.0, y
+    if name == paths.SIMULATED:
+        X, y = paths.simulate()
+        return X.astype(np.float64), y
+    X, y = data_folder.load(name, dtype="float64")
+    if sparse.issparse(X):
+        return X, y
     return data_folder.load(name, scale="minmax", dtype="float64")
 
 
 def objective(X, y, model, loss, alpha, penalty):
     """In NumPy; `penalty` gives the penalty of strength one."""
     W, b = model
-    return getattr(losses, loss).value(X @ W.T + b, y).mean() + alpha * penalty(W)
+    scores = X @ W.T + b
+    if scores.shape[1] == 1:
+        scores = np.column_stack([np.zeros(len(y)), scores])
+    return getattr(losses, loss).value(scores, y).mean() + alpha * penalty(W)
 
 
 def half_square(W):
@@ -205,7 +220,56 @@ def with_spark(name, X, y):
         yield single_fit(title, X, y, make, penalty, theirs, 10.0 ** -np.arange(2, 13))
 
 
-RIVALS = {"mlpack": with_mlpack, "adelie": with_adelie, "Spark": with_spark}
+def with_skglm(name, X, y):
+    """Sparse models of two classes by Newton's method on a working set."""
+    from skglm import SparseLogisticRegression
+
+    columns = X.tocsc()  # as it wants them
+
+    def fit(alpha, y, tol):
+        return SparseLogisticRegression(alpha, tol=tol, max_iter=1000).fit(columns, y)
+
+    yield from _sparse_models(name, X, y, fit, fit_intercept=True)
+
+
+def with_liblinear(name, X, y):
+    """The same by coordinate descent; it would penalise an intercept."""
+    old = LogisticRegression().penalty == "l2"  # scikit-learn before 1.8
+    l1 = {"penalty": "l1"} if old else {"l1_ratio": 1.0}
+    common = {"solver": "liblinear", "fit_intercept": False, "max_iter": 100_000, **l1}
+
+    def fit(alpha, y, tol):
+        C = 1.0 / (alpha * len(y))
+        return LogisticRegression(C=C, tol=tol, random_state=0, **common).fit(X, y)
+
+    yield from _sparse_models(name, X, y, fit, fit_intercept=False)
+
+
+def _sparse_models(name, X, y, fit, fit_intercept):
+    """Cases of the softmax with pure L1 and two classes."""
+    y = (y > np.median(np.unique(y))).astype(np.intp)
+    for alpha in (1e-3, 1e-4, 1e-5):
+
+        def theirs(tol, alpha=alpha):
+            model = fit(alpha, y, tol)
+            return np.reshape(model.coef_, (1, -1)), model.intercept_
+
+        terms = {"alpha": alpha, "l1_ratio": 1.0, "fit_intercept": fit_intercept}
+        make = partial(SoftmaxClassifier, random_state=0, max_iter=10_000, **terms)
+        without = "" if fit_intercept else ", no intercept"
+        title = f"{name}, softmax, two classes, L1 {alpha:g}{without}"
+        penalty = partial(elastic_net, 1.0)
+        yield single_fit(title, X, y, make, penalty, theirs, 10.0 ** -np.arange(1, 11))
+
+
+RIVALS = {
+    "mlpack": with_mlpack,
+    "adelie": with_adelie,
+    "Spark": with_spark,
+    "skglm": with_skglm,
+    "liblinear": with_liblinear,
+}
+OF_TEXT = "skglm", "liblinear"
 
 
 # -- the clock -------------------------------------------------------------------------
@@ -245,15 +309,16 @@ def main():
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rival", nargs="+", default=list(RIVALS), choices=RIVALS)
-    known = ["letter"] * ("letter" in data_folder.names())
-    parser.add_argument("--data", nargs="+", default=["digits", *known])
+    parser.add_argument("--data", nargs="+", help="instead of those of each rival")
     parser.add_argument("--excess", type=float, default=1e-3)
     parser.add_argument("--repeat", type=int, default=3)
     asked = parser.parse_args()
     print("| rival | problem | sklearn_linloss | of the rival | ratio |")
     print("|---" * 5 + "|")
     for rival in asked.rival:
-        for name in asked.data:
+        usual = [paths.SIMULATED, NEWS] if rival in OF_TEXT else ["digits", "letter"]
+        there = {"digits", paths.SIMULATED, *data_folder.names()}
+        for name in asked.data or [name for name in usual if name in there]:
             for case in RIVALS[rival](name, *load(name)):
                 within = partial(
                     time_within,

@@ -8,6 +8,8 @@ from scipy import optimize, sparse
 
 from sklearn_linloss import SoftmaxClassifier, SVMClassifier
 from sklearn_linloss._design import design_of
+from sklearn_linloss._design.csr import Csr
+from sklearn_linloss._solvers import _continuation, _sdca
 from sklearn_linloss._solvers._sdca import DualAscent
 
 ALPHA = 0.3
@@ -233,7 +235,7 @@ def test_rows_of_two_classes_sleep_and_wake(loss, fit_intercept):
     f, ascent = ascent_on(X, y, loss, fit_intercept=fit_intercept)
     visited, scores = [], None
     run_epoch = ascent._run_epoch
-    ascent._run_epoch = lambda order: (visited.append(len(order)), run_epoch(order))
+    ascent._run_epoch = lambda order: (visited.append(len(order)), run_epoch(order))[1]
     for _ in range(60):
         ascent.iterate(scores)
         W, b = f.unpack(ascent.model())
@@ -250,6 +252,68 @@ def test_rows_of_two_classes_sleep_and_wake(loss, fit_intercept):
 
 
 @pytest.mark.plain_python
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
+def test_what_an_epoch_says_that_it_gains(loss, n_classes, kind):
+    X, y = binary_rows()
+    y = y + 2 * (X[:, 1] > 1.0) * (n_classes > 2)
+    f, ascent = ascent_on(kind(X), y, loss)
+    ascent.iterate()
+    before = ascent.pull()
+    gain = ascent._run_epoch(np.arange(0, len(y), 2))
+    change = (ascent.pull() - before) / f.share[:, None]
+    q = f.share * np.square(X).sum(axis=1) / f.penalty.l2
+    expected = (f.share * (1.0 + q)) @ np.square(change).sum(axis=1)
+    assert gain == pytest.approx(expected, rel=1e-12)
+    assert gain > 0.0
+
+
+@pytest.mark.plain_python
+def test_an_iteration_ends_where_its_epochs_gain_too_little():
+    rows, rules = np.arange(100), _sdca.RULES
+    rest = _sdca._Shrinking(len(rows))
+    rest.look(None)
+    around = rules.scores * len(rows) + rules.calls_of_iteration
+    takes = len(rows) + rules.calls_of_epoch
+    # Each epoch gains half of the last one: the first whose rate is below the mean one.
+    for count in range(1, 30):
+        rest.note(rows, np.zeros(len(rows), np.int32), 0.5**count)
+        mean = (1.0 - 0.5**count) / (around + count * takes)
+        assert rest.over == (0.5**count / takes < mean)
+        if rest.over:
+            break
+    assert 2 < count < 10
+    rest.look(lambda: rows < 3)
+    assert not rest.over
+
+
+def test_moments_are_not_needed_to_see_that_a_penalty_is_strong(monkeypatch):
+    """On sparse rows they took as long as several epochs."""
+    X, y = binary_rows()
+
+    def fail(*args):
+        raise AssertionError
+
+    monkeypatch.setattr(Csr, "moments", fail)
+    for loss in ("hinge", "squared_hinge"):
+        f = make_objective(sparse.csr_array(X), y, loss, 1e-3, fit_intercept=False)
+        assert not _continuation.is_weak(f)
+
+
+@pytest.mark.parametrize("kind", [np.array, sparse.csr_array])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_a_penalty_is_weak_below_a_part_of_the_variance(kind, fit_intercept):
+    X, y = binary_rows()
+    X = X + 3.0
+    variance = ((X - X.mean(axis=0)) ** 2).mean(axis=0).sum()
+    for factor in (0.9, 1.1):
+        alpha = factor * _continuation.RULES.weak * variance / len(y)
+        f = make_objective(kind(X), y, "hinge", alpha, fit_intercept=fit_intercept)
+        assert _continuation.is_weak(f) == (factor < 1.0)
+
+
+@pytest.mark.plain_python
 def test_without_scores_no_row_stays_asleep():
     X, y = binary_rows()
     _, ascent = ascent_on(X, y, "hinge")
@@ -257,7 +321,7 @@ def test_without_scores_no_row_stays_asleep():
         ascent.iterate()
     visited = []
     run_epoch = ascent._run_epoch
-    ascent._run_epoch = lambda order: (visited.extend(order), run_epoch(order))
+    ascent._run_epoch = lambda order: (visited.extend(order), run_epoch(order))[1]
     ascent.iterate()
     assert set(visited) == set(range(len(y)))
 

@@ -7,6 +7,8 @@ import pytest
 from _models import make
 from _objectives import make_objective
 from scipy import optimize, sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
 
 from sklearn_linloss import SVMClassifier
 from sklearn_linloss._certificate import Certifier
@@ -275,3 +277,26 @@ def test_more_coefficients_at_the_start_than_a_matrix_holds(monkeypatch):
     assert len(point.chosen) == 60
     largest = np.argsort(-np.abs(f.penalised(point.theta)), kind="stable")[:60]
     np.testing.assert_array_equal(np.sort(largest), point.chosen)
+
+
+@pytest.mark.parametrize("data", ["digits", "text"])
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge", "softmax"])
+def test_a_fit_that_ends_early_has_a_gap_like_its_excess(loss, data, standardised):
+    """The hinge proved next to nothing where its interior points ended early."""
+    if data == "digits":
+        X, y = standardised("digits")
+    else:
+        X, y = counts(400, 1200, 3, density=0.02)
+        X = sparse.csr_matrix(normalize(X))
+    parameters = {"alpha": 1e-2 if data == "digits" else 1e-3, "l1_ratio": 1.0}
+    lowest = make(loss, tol=1e-9, **parameters).fit(X, y).objective_
+    first = make(loss, tol=1e-2, **parameters).fit(X, y).n_iter_
+    for max_iter in range(max(first - 2, 1), first + 20):
+        model = make(loss, tol=1e-12, max_iter=max_iter, **parameters)
+        with pytest.warns(ConvergenceWarning):
+            model.fit(X, y)
+        excess = model.objective_ / lowest - 1.0
+        if excess <= 5e-5:
+            break
+    assert 1e-8 < excess <= 5e-5
+    assert model.gap_ <= 20.0 * excess

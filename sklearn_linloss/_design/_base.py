@@ -200,7 +200,8 @@ class Design:
         """The same of dual coordinate ascent, with a `SdcaPass` and a `SdcaState`.
 
         The coefficients are S(U, l1) / l2; U, which changes too, is None where l1 = 0.
-        S is that of features as a whole where they are `grouped`.
+        S is that of features as a whole where they are `grouped`. Returns what the gain
+        of the dual objective goes with, as `sdca_epoch_dense` has it.
         """
         raise self._lacks("sdca_epoch")
 

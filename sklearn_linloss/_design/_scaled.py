@@ -118,4 +118,4 @@ class Scaled(Design):
         self._copy.saga_epoch(*args)
 
     def sdca_epoch(self, *args):
-        self._copy.sdca_epoch(*args)
+        return self._copy.sdca_epoch(*args)

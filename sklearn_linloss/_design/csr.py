@@ -1,6 +1,6 @@
 """A CSR with sorted indices and without duplicates."""
 
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise
 
 import numpy as np
@@ -120,7 +120,8 @@ class Csr(Design):
             _kernels.csr_second_moments(*self._rows_of(rows), some, result)
             return result
 
-        total = sum(self.over_parts(part, self.n_stored, size**2))
+        # Without the copy that `sum` makes of the first of them.
+        total = reduce(np.add, self.over_parts(part, self.n_stored, size**2))
         total += np.tril(total, -1).T
         sums, mass = total[-1, :-1].copy(), total[-1, -1]
         cross = np.multiply.outer(centre, sums - 0.5 * mass * centre)
@@ -146,7 +147,8 @@ class Csr(Design):
             )
             return result
 
-        total = sum(self.over_parts(part, self.n_stored, size**2))
+        # Without the copy that `sum` makes of the first of them.
+        total = reduce(np.add, self.over_parts(part, self.n_stored, size**2))
         total += np.tril(total, -1).T
         return total
 
@@ -219,7 +221,9 @@ class Csr(Design):
         _kernels.saga_epoch_csr(loss.code, self._rows, terms, pass_, state)
 
     def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
-        _kernels.sdca_epoch_csr(loss.code, self._rows, terms, pass_, state, U, grouped)
+        return _kernels.sdca_epoch_csr(
+            loss.code, self._rows, terms, pass_, state, U, grouped
+        )
 
     def _rows_of(self, part):
         """The rows of a part as kernels take them."""

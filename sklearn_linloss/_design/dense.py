@@ -204,7 +204,9 @@ class Dense(Design):
 
     def sdca_epoch(self, loss, centre, terms, pass_, state, U, grouped):
         rows = self._rows(centre)
-        _kernels.sdca_epoch_dense(loss.code, rows, terms, pass_, state, U, grouped)
+        return _kernels.sdca_epoch_dense(
+            loss.code, rows, terms, pass_, state, U, grouped
+        )
 
     def _rows(self, centre):
         """X as kernels take it."""

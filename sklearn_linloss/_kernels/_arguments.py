@@ -270,8 +270,8 @@ class SdcaState(NamedTuple):
         The model, with `b` in float64.
     dual : ndarray of shape (n, n_rows), or (n,) for one row, float64
         The dual variables of the wrong classes.
-    moved : ndarray of shape (n,), bool
-        Takes whether those of a sample changed.
+    idle : ndarray of shape (n,), int32
+        Visits in turn that left those of a sample where they were.
     scratch : ndarray of shape (4, n_rows), float64
     logs : tuple of an ndarray of shape (n_rows,), float64, or empty
         Further scratch for the softmax of three or more classes.
@@ -282,7 +282,7 @@ class SdcaState(NamedTuple):
     W: np.ndarray
     b: np.ndarray
     dual: np.ndarray
-    moved: np.ndarray
+    idle: np.ndarray
     scratch: np.ndarray
     logs: tuple
     row: np.ndarray

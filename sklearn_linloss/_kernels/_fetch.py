@@ -11,7 +11,25 @@ from .._jit import inlined
 
 _AHEAD = 12  # entries of a CSR that are visited while memory answers (0011)
 _LINE = 64  # bytes of a cache line
-IN_CACHE = 2048  # rows of one column of coefficients that need not be asked for
+IN_CACHE = 2048  # rows of coefficients, up to which none need be asked for
+
+
+def _asks_for(target, builder, signature, arguments):
+    """Code that asks for an entry of an array, the places of which follow it."""
+    kind, *indices = signature.args
+    indices = [
+        target.cast(builder, value, index, types.intp)
+        for value, index in zip(arguments[1:], indices, strict=True)
+    ]
+    array = make_array(kind)(target, builder, arguments[0])
+    entry = cgutils.get_item_pointer(target, builder, kind, array, indices)
+    number, address = ir.IntType(32), ir.IntType(8).as_pointer()
+    form = ir.FunctionType(ir.VoidType(), [address, number, number, number])
+    call = builder.module.declare_intrinsic("llvm.prefetch", [address], form)
+    # To be read, and kept in all caches, as data.
+    how = [ir.Constant(number, code) for code in (0, 3, 1)]
+    builder.call(call, [builder.bitcast(entry, address), *how])
+    return target.get_dummy_value()
 
 
 @intrinsic
@@ -20,29 +38,21 @@ def _fetch(context, matrix, row, column):
 
     With CSR the rows of W come in no order that a processor could guess.
     """
+    return types.void(matrix, row, column), _asks_for
 
-    def emit(target, builder, signature, arguments):
-        kind, *indices = signature.args
-        indices = [
-            target.cast(builder, value, index, types.intp)
-            for value, index in zip(arguments[1:], indices, strict=True)
-        ]
-        array = make_array(kind)(target, builder, arguments[0])
-        entry = cgutils.get_item_pointer(target, builder, kind, array, indices)
-        number, address = ir.IntType(32), ir.IntType(8).as_pointer()
-        form = ir.FunctionType(ir.VoidType(), [address, number, number, number])
-        call = builder.module.declare_intrinsic("llvm.prefetch", [address], form)
-        # To be read, and kept in all caches, as data.
-        how = [ir.Constant(number, code) for code in (0, 3, 1)]
-        builder.call(call, [builder.bitcast(entry, address), *how])
-        return target.get_dummy_value()
 
-    return types.void(matrix, row, column), emit
+@intrinsic
+def _fetch_entry(context, array, place):
+    """The same of an array of one dimension."""
+    return types.void(array, place), _asks_for
 
 
 if config.DISABLE_JIT:
 
     def _fetch(matrix, row, column):
+        pass
+
+    def _fetch_entry(array, place):
         pass
 
 
@@ -67,3 +77,13 @@ def fetch_row(X, i):
     """Ask for a row of a dense matrix."""
     for j in range(0, X.shape[1], _LINE // X.itemsize):
         _fetch(X, i, j)
+
+
+@inlined
+def fetch_csr_row(data, indices, indptr, i):
+    """Ask for a row of a CSR."""
+    begin, end = indptr[i], indptr[i + 1]
+    for p in range(begin, end, _LINE // data.itemsize):
+        _fetch_entry(data, p)
+    for p in range(begin, end, _LINE // indices.itemsize):
+        _fetch_entry(indices, p)

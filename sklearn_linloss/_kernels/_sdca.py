@@ -6,7 +6,7 @@ import numpy as np
 
 from .._jit import inlined, jit
 from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
-from ._fetch import IN_CACHE, fetch_ahead, fetch_row, unsigned
+from ._fetch import IN_CACHE, fetch_ahead, fetch_csr_row, fetch_row, unsigned
 from ._products import row_scores
 
 _ROOT_STEPS = 60  # of Newton's method, inside a bracket, for one root
@@ -15,6 +15,7 @@ _LOG_TOL = 1e-2  # of the logarithm of a probability: largest step to end with
 # Of the sum of a row's probabilities, which need not be more exact than the changes
 # that wait (0012 in docs/adr/).
 _SUM_TOL = 1e-7
+_ROWS_AHEAD = 2  # of a CSR, that are asked for before they are visited (0053)
 SMALLEST_CURVATURE = 1e-30  # of a row in its dual variables, instead of zero
 
 
@@ -228,6 +229,15 @@ def _shrink_groups(U, l1, l2, lengths, W):
             W[k, f] = lengths[f] * U[k, f]
 
 
+@inlined
+def _gain(weight, q, share, push):
+    """What a visit adds to the return value of an epoch."""
+    square = 0.0
+    for k in range(len(push)):
+        square += (push[k] / share) ** 2
+    return weight * (1.0 + q) * square
+
+
 @jit
 def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
     """One pass of dual coordinate ascent over `DenseRows`.
@@ -235,15 +245,17 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
     Takes `Terms`, a `SdcaPass` and a `SdcaState`. W = S(U, l1) / l2, where U may be
     None if l1 = 0; S is that of features as a whole where they are `grouped`. The
     intercept is a feature of value sqrt(b_scale) whose coefficients count from those at
-    the start.
+    the start. Returns what the gain of the dual objective goes with, the sum of
+    pi_i (1 + q_i) |change of a_i|^2.
     """
     check_code(loss)
     X, centre = design
     y, weight, delta, l1, l2 = terms
     order, still, squares, b_scale = pass_
-    W, b, dual, moved, scratch, logs, x = state
+    W, b, dual, idle, scratch, logs, x = state
     n_rows, n_features = W.shape
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
+    gain = 0.0
     for t in range(len(order)):
         i = order[t]
         fetch_row(X, order[min(t + 1, len(order) - 1)])
@@ -253,11 +265,13 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
         q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
         share = weight[i] / l2
         least = still / (1.0 + q)
-        moved[i] = _move_dual(
+        idle[i] += 1
+        if not _move_dual(
             loss, scores, i, y[i], delta, q, share, least, dual, reach, new, logs, push
-        )
-        if not moved[i]:
+        ):
             continue
+        idle[i] = 0
+        gain += _gain(weight[i], q, share, push)
         for k in range(n_rows):
             if push[k] == 0.0:
                 continue
@@ -279,6 +293,7 @@ def sdca_epoch_dense(loss, design, terms, pass_, state, U, grouped):
                     W[k, f] = (u - min(max(u, -l1), l1)) / l2
         if grouped and U is not None:
             _shrink_groups(U, l1, l2, x, W)
+    return gain
 
 
 @inlined
@@ -286,16 +301,6 @@ def _csr_scores(data, indices, begin, end, W, row):
     """Scores of a row of a CSR, without intercepts."""
     in_cache = len(W) <= IN_CACHE
     n_rows = len(row)
-    if n_rows == 1:
-        # In a register.
-        score = row.dtype.type(0.0)
-        for p in range(begin, end):
-            if not in_cache:
-                fetch_ahead(W, indices, p)
-            e = unsigned(p)
-            score += data[e] * W[unsigned(indices[e]), 0]
-        row[0] = score
-        return
     for k in range(n_rows):
         row[k] = 0.0
     for p in range(begin, end):
@@ -307,28 +312,92 @@ def _csr_scores(data, indices, begin, end, W, row):
             row[k] += x * W[f, k]
 
 
+@inlined
+def _csr_margins(loss, design, terms, pass_, state, U):
+    """`sdca_epoch_csr` for the margin form: all of a row but its entries is scalar.
+
+    Coefficients are not asked for ahead: the processor has the loads of a whole row
+    under way as it is.
+    """
+    data, indices, indptr = design
+    y, weight, delta, l1, l2 = terms
+    order, still, squares, b_scale = pass_
+    W, b, dual, idle = state.W, state.b, state.dual, state.idle
+    zero = W.dtype.type(0.0)
+    last = len(order) - 1
+    gain = 0.0
+    for t in range(len(order)):
+        i = order[t]
+        fetch_csr_row(data, indices, indptr, order[min(t + _ROWS_AHEAD, last)])
+        begin, end = indptr[i], indptr[i + 1]
+        total = zero
+        for p in range(begin, end):
+            e = unsigned(p)
+            total += data[e] * W[unsigned(indices[e]), 0]
+        score = total + (b[0, 0] if len(b) else 0.0)
+        q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
+        step = dual_margin(loss, score, y[i], delta, q, dual[i]) - dual[i]
+        if abs(step) <= still / (1.0 + q):
+            idle[i] += 1
+            continue
+        idle[i] = 0
+        dual[i] += step
+        gain += weight[i] * (1.0 + q) * step * step
+        push = weight[i] / l2 * (step if y[i] == 1 else -step)
+        if len(b):
+            b[0, 0] += b_scale * push
+        if U is None:
+            change = W.dtype.type(push)
+            for p in range(begin, end):
+                e = unsigned(p)
+                W[unsigned(indices[e]), 0] += change * data[e]
+        else:
+            change = W.dtype.type(l2 * push)
+            for p in range(begin, end):
+                e = unsigned(p)
+                f = unsigned(indices[e])
+                u = U[f, 0] + change * data[e]
+                U[f, 0] = u
+                W[f, 0] = (u - min(max(u, -l1), l1)) / l2
+    return gain
+
+
 @jit
 def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
     """`sdca_epoch_dense` for `CsrRows`."""
     check_code(loss)
+    return _csr_epoch(loss, design, terms, pass_, state, state.dual, U, grouped)
+
+
+@inlined
+def _csr_epoch(loss, design, terms, pass_, state, dual, U, grouped):
+    """The same, with the array whose dimensions decide as an argument."""
+    if dual.ndim == 1:
+        return _csr_margins(loss, design, terms, pass_, state, U)
     data, indices, indptr = design
     y, weight, delta, l1, l2 = terms
     order, still, squares, b_scale = pass_
-    W, b, dual, moved, scratch, logs, row = state
+    W, b, _, idle, scratch, logs, row = state
     n_rows = W.shape[1]
     scores, reach, new, push = scratch[0], scratch[1], scratch[2], scratch[3]
-    for i in order:
+    last = len(order) - 1
+    gain = 0.0
+    for t in range(len(order)):
+        i = order[t]
+        fetch_csr_row(data, indices, indptr, order[min(t + _ROWS_AHEAD, last)])
         _csr_scores(data, indices, indptr[i], indptr[i + 1], W, row)
         for k in range(n_rows):
             scores[k] = row[k] + (b[0, k] if len(b) else 0.0)
         q = max(weight[i] / l2 * (squares[i] + b_scale), SMALLEST_CURVATURE)
         share = weight[i] / l2
         least = still / (1.0 + q)
-        moved[i] = _move_dual(
+        idle[i] += 1
+        if not _move_dual(
             loss, scores, i, y[i], delta, q, share, least, dual, reach, new, logs, push
-        )
-        if not moved[i]:
+        ):
             continue
+        idle[i] = 0
+        gain += _gain(weight[i], q, share, push)
         for k in range(n_rows):
             row[k] = push[k] if U is None else l2 * push[k]
             if len(b):
@@ -336,9 +405,7 @@ def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
         for p in range(indptr[i], indptr[i + 1]):
             e = unsigned(p)
             x, f = data[e], unsigned(indices[e])
-            if U is None and n_rows == 1:
-                W[f, 0] += row[0] * x
-            elif U is None:
+            if U is None:
                 for k in range(n_rows):
                     W[f, k] += row[k] * x
             elif grouped:
@@ -356,3 +423,4 @@ def sdca_epoch_csr(loss, design, terms, pass_, state, U, grouped):
                     u = U[f, k] + row[k] * x
                     U[f, k] = u
                     W[f, k] = (u - min(max(u, -l1), l1)) / l2
+    return gain

@@ -8,8 +8,8 @@ Programming 2016. With kappa / 2 |W - Z|^2 added to the penalty, whose L2 part i
    exactly, all others fixed (option I of the procedure Prox-SDCA), and the model
    W = S(U, l1) / (l2 + kappa), U = kappa Z - sum_i pi_i a_i x_i^T, follows.
 2. Rows whose a_i stay where they are sleep: for some epochs, or, of two classes, until
-   the scores say that they would move. An iteration, as many visits as there are rows,
-   is one epoch at first and up to 20 towards the end.
+   the scores say that they would move. An iteration, as many visits as there are rows
+   at most, is one epoch at first and many towards the end.
 3. Where the gap hardly falls, kappa shrinks. A large kappa makes the stages 1 fast, and
    more of them necessary.
 4. Z <- W + beta (W - W_last), beta = (1 - eta) / (1 + eta), eta = sqrt(l2 / (l2 +
@@ -58,7 +58,13 @@ class Rules:
     # -- 2. rows at rest -------------------------------------------------------------
     longest_nap: int = 20  # epochs (0006)
     idle_visits: int = 2  # in turn, after which a row of two classes sleeps (0044)
-    most_epochs: int = 20  # of an iteration (0044)
+    most_epochs: int = 20  # of an iteration, where rows take naps (0044)
+    # What it takes to know the scores of all rows after an iteration, divided by what
+    # visits to all rows take; and what calls take, of an iteration and of an epoch, in
+    # visits (0053).
+    scores: float = 0.4
+    calls_of_iteration: float = 3000.0
+    calls_of_epoch: float = 200.0
     # A change of a dual variable below a threshold is not made, so that its row can
     # sleep. The threshold is `still` times the relative gap, within the two bounds.
     # After an iteration that hardly lowered the gap, `impatience` of it is left (0006).
@@ -172,10 +178,16 @@ class _Naps:
     def __init__(self, n_samples):
         self._nap = np.ones(n_samples, np.int32)
         self._wake = np.zeros(n_samples, np.int32)
-        self._epoch = 0
+        self._epoch = self._epochs = 0
 
     def look(self, movable):
-        """Nothing: naps end by themselves, whatever the scores are."""
+        """An iteration begins. Naps end by themselves, whatever the scores are."""
+        self._epochs = 0
+
+    @property
+    def over(self):
+        """Whether the iteration should end."""
+        return self._epochs >= RULES.most_epochs
 
     def awake(self):
         """The rows of the next epoch."""
@@ -185,13 +197,14 @@ class _Naps:
             (rows,) = (self._wake <= self._epoch).nonzero()
         return rows
 
-    def note(self, rows, moved):
-        """What became of them in the epoch that ends."""
+    def note(self, rows, idle, gain):
+        """What became of them in the epoch that ends: visits in turn without a move."""
         nap = np.minimum(2 * self._nap[rows], RULES.longest_nap)
-        nap[moved] = 1
+        nap[idle == 0] = 1
         self._nap[rows] = nap
         self._wake[rows] = self._epoch + nap
         self._epoch += 1
+        self._epochs += 1
 
 
 class _Shrinking:
@@ -199,17 +212,24 @@ class _Shrinking:
     them.
 
     The scores tell whether it would. They are computed after each iteration; where they
-    are not known, all rows are awake.
+    are not known, all rows are awake. So epochs gain less and less until the scores
+    wake other rows. An iteration ends where one gains less, for what it takes, than the
+    iteration as a whole and the scores at its end.
     """
 
     def __init__(self, n_samples):
+        self._n_samples = n_samples
         self._awake = np.arange(n_samples)
-        self._idle = np.zeros(n_samples, np.int64)
 
     def look(self, movable):
-        """Wake the rows that `movable()` marks, or all if there is no such function."""
+        """An iteration begins: wake the rows that `movable()` marks, or all if there is
+        no such function.
+        """
+        # In visits.
+        self._spent = RULES.scores * self._n_samples + RULES.calls_of_iteration
+        self._gained, self.over = 0.0, False
         if movable is None:
-            self._awake = np.arange(len(self._idle))
+            self._awake = np.arange(self._n_samples)
             return
         awake = movable()
         awake[self._awake] = True
@@ -219,11 +239,15 @@ class _Shrinking:
         """The rows of the next epoch."""
         return self._awake
 
-    def note(self, rows, moved):
-        """What became of them in the epoch that ends."""
-        idle = np.where(moved, 0, self._idle[rows] + 1)
-        self._idle[rows] = idle
+    def note(self, rows, idle, gain):
+        """What became of them in the epoch that ends: visits in turn without a move,
+        and what the dual objective gained.
+        """
         self._awake = rows[idle < RULES.idle_visits]
+        takes = len(rows) + RULES.calls_of_epoch
+        self._spent += takes
+        self._gained += gain
+        self.over = gain * self._spent < self._gained * takes
 
 
 class DualAscent:
@@ -252,7 +276,7 @@ class DualAscent:
         zeros = np.zeros(f.n_features)
         centre = zeros if self._of_rows.mean is None else f.mean
         self._centre = centre.astype(f.dtype)
-        self._squares = _squared_norms(f)
+        self._squares = squared_norms(f)
         # Zero without features, where any positive number does.
         mean_square = self._squares.mean() or 1.0
         unit = f.loss.delta if hinge and f.loss.delta > 0.0 else 1.0
@@ -261,6 +285,9 @@ class DualAscent:
         self._b_scale = scale * f.fit_intercept
         self._strength = self._first_strength(mean_square, unit)
         self.dual = np.zeros((f.n_samples, f.n_rows))
+        # What pulls the single row of two classes down, for samples of the second one.
+        two = f.n_rows == 1
+        self._signed_share = np.where(f.y == 1, -f.share, f.share) if two else f.share
         self._W = np.zeros(f.matrix_shape, f.dtype)
         # W = S(U, l1) / strength; U is kept where it is not a multiple of W.
         self._U = None if f.penalty.is_smooth else np.zeros(f.matrix_shape, f.dtype)
@@ -268,7 +295,7 @@ class DualAscent:
         self._W_anchor, self._b_anchor = self._W.copy(), self._b.copy()
         self._W_last, self._b_last = self._W.copy(), self._b.copy()
         self._b_move = self._b.copy()
-        self._moved = np.zeros(f.n_samples, np.bool_)
+        self._idle = np.zeros(f.n_samples, np.int32)
         self._rest = (_Shrinking if f.n_rows == 1 else _Naps)(f.n_samples)
         in_rows = not f.loss.of_slacks and f.n_rows > 1
         self._scratch = (
@@ -378,9 +405,10 @@ class DualAscent:
         if f.penalty.convexity > 0.0 and self._proximal > 0.0:
             W = self._W.astype(np.float64, copy=False)
             if self._U is None:
-                # alpha W - V is the pull of the anchor.
-                pulled = self._proximal * (W - self._W_anchor)
-                return gap + 0.5 * np.vdot(pulled, pulled) / f.penalty.convexity
+                # alpha W - V is the pull of the anchor, its strength times the offset.
+                offset = W - self._W_anchor
+                square = self._proximal**2 * np.vdot(offset, offset)
+                return gap + 0.5 * square / f.penalty.convexity
             V = np.multiply(self._W_anchor, -self._proximal, dtype=np.float64)
             V += self._U
             gap += f.penalty.value(W) + f.penalty.conjugate(V)[0] - np.vdot(W, V)
@@ -392,18 +420,17 @@ class DualAscent:
         `scores` are those of the present model, where they are known.
         """
         self._rest.look(None if scores is None else partial(self._movable, scores))
-        visits = epochs = 0
-        while visits < self._f.n_samples and epochs < RULES.most_epochs:
+        visits = 0
+        while visits < self._f.n_samples and not self._rest.over:
             order = self._rng.permutation(self._rest.awake())
             if len(order) == 0 or self._visits_since_move >= self._visits_a_move:
                 self._move_anchors()
                 self._visits_since_move = 0
             if len(order) == 0:
                 break
-            self._run_epoch(order)
-            self._rest.note(order, self._moved[order])
+            gain = self._run_epoch(order)
+            self._rest.note(order, self._idle[order], gain)
             visits += len(order)
-            epochs += 1
             self._visits_since_move += len(order)
 
     def model(self):
@@ -415,17 +442,15 @@ class DualAscent:
     def pull(self):
         """pi_i * a_i for all classes, as the certificate takes it."""
         f = self._f
-        pull = f.share[:, None] * self.dual
-        if f.n_rows == 1:
-            pull[f.y == 1] *= -1.0
-        else:
+        pull = self._signed_share[:, None] * self.dual
+        if f.n_rows > 1:
             pull[np.arange(f.n_samples), f.y] = -pull.sum(axis=1)
         return pull
 
     def _run_epoch(self, order):
-        """Stage 1 for the rows in `order`."""
+        """Stage 1 for the rows in `order`; returns what it gains, as kernels say."""
         f = self._f
-        f.design.sdca_epoch(
+        return f.design.sdca_epoch(
             f.loss,
             self._centre,
             self._terms(),
@@ -434,7 +459,7 @@ class DualAscent:
                 self._W,
                 self._b,
                 f.vector_form(self.dual),
-                self._moved,
+                self._idle,
                 *self._scratch,
             ),
             self._U,
@@ -501,7 +526,8 @@ class DualAscent:
             step = _moved(self._W_anchor, self._W, self._W_last, ahead)
             step *= self._proximal
             if self._U is None:
-                self._W += step / self._strength
+                step /= self._strength
+                self._W += step
             else:
                 self._U += step
                 self._W[:] = f.penalty.prox_rest(self._U, 1.0) / self._strength
@@ -519,7 +545,7 @@ def overlap(f, rng):
     gram = f.design.gram(rows, rows, np.ones(f.n_features), centre)
     np.fill_diagonal(gram, 0.0)
     pairs = max(count * (count - 1), 1)
-    mean_square = _squared_norms(f).mean() or 1.0
+    mean_square = squared_norms(f).mean() or 1.0
     return f.n_samples * np.vdot(gram, gram) / (pairs * mean_square**2)
 
 
@@ -528,7 +554,7 @@ def _in_coordinates_of_rows(f):
     return f if f.design.counts_from_centre else f.uncentred()
 
 
-def _squared_norms(f):
+def squared_norms(f):
     """|x|^2 of each row, from the centre where rows count from there."""
     if "squared_norms" not in f.workspace:
         of_rows = _in_coordinates_of_rows(f)
@@ -540,7 +566,7 @@ def _squared_norms(f):
 
 def _moved(anchor, point, last, ahead):
     """Move an anchor to point + ahead * (point - last), in place; returns its step."""
-    target = point - last
+    target = np.subtract(point, last, out=last)
     target *= ahead
     target += point
     step = target - anchor

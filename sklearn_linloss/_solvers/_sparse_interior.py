@@ -54,6 +54,10 @@ class Rules:
     near_proof: float = 3.0  # tolerances within which the gap asks for a certificate
     exact: float = 1e-6  # that tolerance where a fit has none
     stuck: float = 1e-6  # a step this short leads nowhere
+    # Steps that a fit makes after its last one, for their dual points alone, until the
+    # gap is at most `loose` times what they gained: as in `_working_set.py` (0035).
+    beyond: int = 3
+    loose: float = 10.0
 
 
 RULES = Rules()
@@ -79,9 +83,7 @@ def solve(f, theta, best, certifier, options, progress):
     point = _Point(f, theta)
     most = min(progress.n_iter + RULES.steps, options.max_iter)
     while progress.proceeds(most):
-        # Couples near their end overflow; what is not finite ends the steps.
-        with np.errstate(over="ignore", invalid="ignore"):
-            length = point.step()
+        length = point.step()
         model = point.model()
         scores = f.scores(model)
         value = f.loss_value(scores) + f.penalty_value(model)
@@ -96,9 +98,31 @@ def solve(f, theta, best, certifier, options, progress):
         if not (length > RULES.stuck and np.isfinite(value)):
             break
         # Far from the path the objective says nothing of how near the end is.
-        if gap <= RULES.near_end * best.value and not takes_all(f):
+        if gap <= RULES.near_end * best.value:
             point.choose()
+    else:
+        beyond = 0 if progress.stopped else RULES.beyond
+        _tighten(f, point, certifier, best.value, beyond)
     return SolverResult(best.theta, converged=False)
+
+
+def _tighten(f, point, certifier, value, beyond):
+    """Raise the bound of a fit that ends early, by the dual variables of its last step
+    and of up to `beyond` more, which are made for these alone.
+
+    They end once the gap is about as large as what they gain.
+    """
+    certifier.raise_bound(point.pull(), value)
+    for _ in range(beyond):
+        point.choose()
+        point.step()
+        model = point.model()
+        reached = f.loss_value(f.scores(model)) + f.penalty_value(model)
+        if not np.isfinite(reached):
+            return
+        certifier.raise_bound(point.pull(), value)
+        if value - certifier.bound <= RULES.loose * (value - reached):
+            return
 
 
 class _Point:
@@ -159,6 +183,8 @@ class _Point:
     def choose(self):
         """Let go of coefficients at zero, and take in those whose slopes are large."""
         f = self._f
+        if takes_all(f):
+            return
         (_, low), (_, high) = self._parts
         far = np.minimum(low, high) > (1.0 - RULES.far) * f.penalty.l1
         kept = ~(far & self._at_zero())
@@ -169,6 +195,11 @@ class _Point:
 
     def step(self):
         """A step along the path; returns its length."""
+        # Couples near their end overflow; what is not finite ends the steps.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._step()
+
+    def _step(self):
         self._factor()
         couples = self._couples
         n_pairs, n_parts = len(self._pairs), len(self._parts)

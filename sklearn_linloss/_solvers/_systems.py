@@ -143,8 +143,8 @@ def hessian_on(f, second, chosen, rows=None):
     n_chosen, K = len(chosen), f.n_rows
     if f.design.has_few_products:
         H = f.design.second_moments_on(f.loss, f.y, f.share, second, features, classes)
-        centre = f.mean if f.mean is not None else np.zeros(f.n_features)
-        _centre(H, centre[features], classes)
+        if f.mean is not None:
+            _centre(H, f.mean[features], classes)
     elif (f.loss.of_slacks and K > 1) or f.design.only_products:
         sample = None if rows is None else (rows, np.ones(len(rows)))
         H = _hessian_by_pairs_on(f, second, features, classes, sample)
@@ -213,12 +213,13 @@ def _add_gram(sign, Z, total):
 def _centre(H, centre, classes):
     """Make features count from a centre in second derivatives with the intercepts."""
     n_chosen = len(centre)
-    corner = H[n_chosen:, n_chosen:]
-    side = H[:n_chosen, n_chosen:]
-    # side[p, l] = sum_i h_i,kl x_ij, and corner[k, l] = sum_i h_i,kl.
-    H[:n_chosen, :n_chosen] -= side[:, classes] * centre
-    side -= centre[:, None] * corner[classes]
-    H[:n_chosen, :n_chosen] -= centre[:, None] * side[:, classes].T
+    within, side = H[:n_chosen, :n_chosen], H[:n_chosen, n_chosen:]
+    # side[p, l] = sum_i h_i,kl x_ij, and the corner sum_i h_i,kl.
+    of_class = np.zeros((side.shape[1], n_chosen))
+    of_class[classes, np.arange(n_chosen)] = centre
+    within -= side @ of_class
+    side -= of_class.T @ H[n_chosen:, n_chosen:]
+    within -= of_class.T @ side.T
     H[n_chosen:, :n_chosen] = side.T
 
 

@@ -86,7 +86,7 @@ class Rules:
     # None is made where its matrix would cost more than `dear` passes over dense data.
     beyond: int = 3
     loose: float = 10.0
-    dear: float = 100.0
+    dear: float = 200.0
     # Exact steps near the end, where the first step on a working set promises less than
     # `solved` times the gap that is asked for; after so many, coordinate descent is
     # faster.

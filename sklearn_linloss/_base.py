@@ -36,6 +36,7 @@ from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
     Settings,
+    check_class_weight,
     check_data,
     check_held_out,
     check_weight,
@@ -352,6 +353,7 @@ class LinearLossClassifier(
             check_consistent_length(X, sample_weight)
             weight = np.zeros(len(y))
         codes = np.searchsorted(classes, y)
+        check_class_weight(self.class_weight, classes)
         by_class = weights_by_class(self.class_weight, classes)
         weight = weight * by_class[codes]
         if "classes_" not in self.__dict__:

@@ -194,7 +194,7 @@ class Run:
             params = _part(self.preprocessor_params, train)
             X = preprocessor.fit_transform(X, y, **params)
         model = copy(self.model)
-        problem = check_problem(model, X, y, sample_weight)
+        problem = check_problem(model, X, y, sample_weight, self.labels)
         model.classes_ = problem.classes
         follower = PathFollower(model, problem)
         return model, follower, preprocessor, (X, y, sample_weight)

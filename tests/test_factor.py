@@ -5,6 +5,8 @@ from pathlib import Path
 
 import _reference as reference
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import optimize, sparse
@@ -813,6 +815,7 @@ def test_a_search_finds_where_to_begin(l1_ratio):
         ([np.nan] + [1.0] * 5, "finite"),
         ([np.inf] + [1.0] * 5, "finite"),
         ([1e-13] + [1.0] * 5, "12 orders of magnitude"),
+        (["high"] * 6, "penalty_factor must be a list of numbers"),
         ("high", "array-like or None"),
         (1.0, "array-like or None"),
     ],
@@ -825,8 +828,11 @@ def test_factors_that_are_none(factor, message):
     assert not hasattr(model, "coef_")
     with pytest.raises(ValueError, match=message):
         linear_path(X, y, penalty_factor=factor)
-    with pytest.raises(ValueError, match=message):
-        SoftmaxClassifierCV(penalty_factor=factor, error_score="raise").fit(X, y)
+    for alphas in (20, [0.1]):
+        search = SoftmaxClassifierCV(alphas=alphas, penalty_factor=factor)
+        with pytest.raises(ValueError, match=message) as raised:
+            search.fit(X, y)
+        assert "fits failed" not in str(raised.value)
 
 
 @pytest.mark.parametrize("solver", ["saga", "sdca", "sgd"])
@@ -852,6 +858,26 @@ def test_uses_that_are_not_supported_say_so():
     )
     with pytest.raises(ValueError, match='needs learning_rate="auto"'):
         rates.fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:The best alpha")
+@pytest.mark.parametrize("make_series", [pd.Series, pl.Series])
+def test_factors_in_a_series(make_series):
+    X, y = wine()
+    series = make_series(FACTOR)
+    model = SoftmaxClassifier(alpha=0.1, penalty_factor=series).fit(X, y)
+    array = SoftmaxClassifier(alpha=0.1, penalty_factor=FACTOR).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, array.coef_)
+    assert model.penalty_factor is series
+    for alphas in (3, [0.1]):
+        factor = series if alphas == [0.1] else make_series(0.3 + FACTOR)
+        search = SVMClassifierCV(alphas=alphas, penalty_factor=factor, cv=2)
+        assert search.fit(X, y).gap_ <= 1e-4
+    paths = [
+        linear_path(X, y, alphas=3, penalty_factor=each) for each in (series, FACTOR)
+    ]
+    np.testing.assert_array_equal(paths[0].coefs, paths[1].coefs)
+    assert check_gradient(model, X, y, model.coef_, model.intercept_).passed
 
 
 # -- others that know the model --------------------------------------------------------

@@ -11,6 +11,7 @@ from _models import LOSSES, MODELS, make, models
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
+from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV, linear_path
 from sklearn_linloss._solvers import SOLVER_NAMES, _common
 
 all_models = pytest.mark.parametrize("model", MODELS, ids=str)
@@ -420,10 +421,44 @@ def test_every_parameter_has_bad_values_tested():
     assert set(make("hinge").get_params()) <= {*BAD_PARAMETERS, "loss", "delta"}
 
 
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf, None, "x"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_bad_class_weights(loss):
-    with pytest.raises(ValueError, match="Negative"):
-        make(loss, class_weight={0: -1.0}).fit(GOOD_X, GOOD_Y)
+def test_bad_class_weights(loss, weight):
+    class_weight = {0: weight, 1: 1.0, 2: 1.0}
+    message = "class_weight must be finite and not negative"
+    estimator = make(loss, class_weight=class_weight)
+    search = SVMClassifierCV if loss != "softmax" else SoftmaxClassifierCV
+    search = search(alphas=[0.1], class_weight=class_weight)
+    for fit in (estimator.fit, search.fit):
+        with pytest.raises(ValueError, match=message):
+            fit(GOOD_X, GOOD_Y)
+    with pytest.raises(ValueError, match=message):
+        estimator.partial_fit(GOOD_X, GOOD_Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=message):
+        linear_path(GOOD_X, GOOD_Y, loss=loss, class_weight=class_weight)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_class_weights_of_what_is_no_label(loss):
+    class_weight = {0: 2.0, 7: 3.0}
+    message = r"class_weight has weights for \[7\], .* the labels \[0, 1, 2\]"
+    estimator = make(loss, class_weight=class_weight)
+    search = SVMClassifierCV if loss != "softmax" else SoftmaxClassifierCV
+    search = search(alphas=[0.1], class_weight=class_weight)
+    for fit in (estimator.fit, search.fit):
+        with pytest.raises(ValueError, match=message):
+            fit(GOOD_X, GOOD_Y)
+    with pytest.raises(ValueError, match=message):
+        estimator.partial_fit(GOOD_X, GOOD_Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=message):
+        linear_path(GOOD_X, GOOD_Y, loss=loss, class_weight=class_weight)
+    # As in scikit-learn, a dict that names every label may name others.
+    estimator.set_params(class_weight=class_weight | {1: 1.0, 2: 1.0})
+    estimator.fit(GOOD_X, GOOD_Y)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_class_weights_that_are_all_zero(loss):
     with pytest.raises(ValueError, match="zero"):
         make(loss, class_weight={0: 0.0, 1: 0.0, 2: 0.0}).fit(GOOD_X, GOOD_Y)
 
@@ -566,6 +601,15 @@ def test_a_class_without_weight_vanishes(model):
     assert_same_model(fitted, model(**SHORT).fit(X[y != 1], y[y != 1]), atol=1e-12)
     by_class = model(class_weight={1: 0.0}, **SHORT).fit(X, y)
     assert_same_model(by_class, fitted, atol=1e-12)
+
+
+@all_models
+def test_class_weights_may_name_a_class_without_weight(model):
+    X, y = make_data()
+    weight = (y != 1).astype(float)
+    fitted = model(class_weight={1: 5.0, 2: 3.0}, **SHORT).fit(X, y, weight)
+    expected = model(**SHORT).fit(X, y, weight * np.where(y == 2, 3.0, 1.0))
+    assert_same_model(fitted, expected, atol=1e-12)
 
 
 @all_models

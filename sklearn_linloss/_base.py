@@ -280,8 +280,8 @@ class LinearLossClassifier(
         problem, settings = weigh(X, y, weight, self.class_weight), settings_of(self)
         del weight  # the problem has its own
         shape = problem.n_rows, problem.X.shape[1]
-        problem = problem.without_empty_columns()
         start = self._start(previous, problem.classes, shape, coef_init, intercept_init)
+        problem = problem.without_empty_columns(start[0])
         solver = problem.choose_solver(settings)
         warn_of_unread(self, solver)
         options = replace(options_of(self), clock=clock)

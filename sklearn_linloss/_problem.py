@@ -139,9 +139,12 @@ class Problem:
         """Sum of the weights of each class."""
         return np.bincount(self.codes, weights=self.weight)
 
-    def without_empty_columns(self):
-        """The problem without columns that have no entries, where those are many."""
-        columns = Columns.of(self.X)
+    def without_empty_columns(self, start=None):
+        """The problem without columns that have no entries, where those are many.
+
+        A fit that starts from coefficients keeps the columns of those, too.
+        """
+        columns = Columns.of(self.X, start)
         if columns is None:
             return self
         return replace(self, X=columns.take(self.X), columns=columns)

@@ -10,7 +10,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+)
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -42,6 +46,7 @@ from ._problem import (
     check_weight,
     local,
     weigh,
+    weight_of_each,
     weights_by_class,
 )
 from ._solvers._clock import Clock
@@ -346,7 +351,7 @@ class LinearLossClassifier(
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise ValueError(f"y contains labels that are not in classes: {unknown}.")
-        sample_weight = on_host(sample_weight)
+        sample_weight = weight_of_each(sample_weight, len(y))
         if sample_weight is None or np.any(sample_weight):
             weight = check_weight(sample_weight, X)
         else:
@@ -419,7 +424,9 @@ class LinearLossClassifier(
             if known is None:
                 raise ValueError("The first call of partial_fit needs classes.")
             return known
-        classes = np.unique(on_host(classes))
+        classes = np.asarray(on_host(classes))
+        assert_all_finite(classes, input_name="classes")
+        classes = np.unique(classes)
         if known is not None and not np.array_equal(classes, known):
             raise ValueError(
                 f"classes={classes} is not the same as in the previous call: {known}."

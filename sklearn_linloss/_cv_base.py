@@ -52,7 +52,7 @@ from ._path import (
     warn_of_gaps,
 )
 from ._predictor import LinearPredictor
-from ._problem import check_class_weight, check_problem, local
+from ._problem import check_class_weight, check_problem, local, weight_of_each
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 from ._typing import ArrayLike, Matrix
 from ._warn import warn
@@ -294,7 +294,8 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
     @with_callbacks
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:
-            sample_weight = np.asarray(on_host(sample_weight))
+            n_samples = np.shape(on_host(y))[:1]
+            sample_weight = np.asarray(weight_of_each(sample_weight, n_samples))
         split_params, preprocessor_params, score_params = self._route(
             sample_weight, params
         )

@@ -225,13 +225,14 @@ def at_precision(f, entry, settings):
     Raises
     ------
     ValueError
-        If X has entries whose powers overflow.
+        If X has entries whose powers overflow, or are NaN, which scikit-learn may have
+        been told to assume there are none of.
     """
     within = f.design.largest_entry < RULES.largest_feature
     if not (within or f.second_moment.max() < RULES.largest_feature**2):
         raise ValueError(
-            "X has entries that are so large that powers of them overflow. The root "
-            "mean square of each feature must be below "
+            "X contains NaN, infinity, or numbers that are so large that powers of "
+            "them overflow. The root mean square of each feature must be below "
             f"{RULES.largest_feature:.0e}. Scale the features, for example with "
             "StandardScaler."
         )
@@ -339,12 +340,20 @@ def local(X, what):
     return shared(X)
 
 
+def weight_of_each(weight, n_samples):
+    """A number as the weight of each sample; all else as it is, on the host."""
+    weight = on_host(weight)
+    if weight is None or np.ndim(weight) > 0:
+        return weight
+    return np.full(n_samples, weight, dtype=np.float64)
+
+
 def check_weight(weight, X):
     """Weights of the samples as an array."""
     refuse_collections(sample_weight=weight)
     if namespace_of(X) is not None:
         X = np.empty((X.shape[0], 0))  # its length is all that counts
-    weight = on_host(weight)
+    weight = weight_of_each(weight, X.shape[0])
     return check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from _models import LOSSES, SMOOTH_LOSSES, make
+from _models import LOSSES, SMOOTH_LOSSES, make, serves
+from _tiers import only_where
 from scipy import optimize, sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -452,16 +453,13 @@ def test_the_optimum_of_glmnet(optimum, container):
     assert (model.coef_[:, free] != 0.0).all()
 
 
+@only_where(lambda solver, loss, l1_ratio: serves(solver, loss, l1_ratio=l1_ratio))
 @pytest.mark.parametrize("solver", ["newton", "gd", "lbfgs", "saga", "sdca"])
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize("loss", LOSSES)
 @containers
 def test_scaled_by_hand(container, loss, l1_ratio, solver):
     """Of L2 and L1 alone the factors are units of the features."""
-    if solver == "lbfgs" and (loss != "softmax" or l1_ratio > 0.0):
-        return
-    if solver == "saga" and loss == "hinge":
-        return
     X, y = wine()
     factor = 0.3 + FACTOR
     units = factor if l1_ratio == 1.0 else np.sqrt(factor)
@@ -480,6 +478,14 @@ def test_scaled_by_hand(container, loss, l1_ratio, solver):
         np.testing.assert_allclose(model.coef_, by_hand.coef_ / units, atol=0.02)
 
 
+def takes_groups(solver, loss, l1_ratio, kind, n_classes):
+    """Whether a solver takes such a penalty: not Newton's method for the hinge."""
+    grouped = kind == "grouped" and l1_ratio > 0.0 and n_classes > 2
+    by_gd = solver == "newton" and loss == "hinge" and grouped
+    return serves(solver, loss, l1_ratio=l1_ratio) and not by_gd
+
+
+@only_where(takes_groups)
 @containers
 @pytest.mark.parametrize("solver", ["newton", "gd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -490,11 +496,6 @@ def test_a_free_column_of_ones_is_an_intercept(
     loss, n_classes, l1_ratio, kind, solver, container
 ):
     """Two ways through the code that have only their objective in common."""
-    by_gd = loss == "hinge" and kind == "grouped" and l1_ratio > 0.0 and n_classes > 2
-    if (solver == "newton" and by_gd) or (
-        solver == "lbfgs" and (loss != "softmax" or l1_ratio > 0.0)
-    ):
-        return
     X, y = wine(n_classes)
     tol = 1e-3 if loss == "hinge" and solver == "gd" else 1e-6
     params = {"alpha": 0.05, "l1_ratio": l1_ratio, "penalty": kind, "max_iter": 5000}

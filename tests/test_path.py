@@ -11,7 +11,13 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 
-from sklearn_linloss import SoftmaxClassifierCV, _empty_model, linear_path, losses
+from sklearn_linloss import (
+    SoftmaxClassifierCV,
+    _empty_model,
+    _path,
+    linear_path,
+    losses,
+)
 from sklearn_linloss._base import settings_of
 from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
 from sklearn_linloss._path import _extrapolate, _Known
@@ -382,6 +388,20 @@ def test_predictions_are_exact_on_parabolas():
     right = known(-2.7)
     for name in ("coef", "intercept", "scores"):
         np.testing.assert_allclose(getattr(found, name), getattr(right, name))
+
+
+def test_a_repeated_strength_is_one_place_of_the_parabola(iris, monkeypatch):
+    X, y = iris
+    seen = []
+
+    def extrapolate(path, target):
+        seen.append([known.place for known in path])
+        return _extrapolate(path, target)
+
+    monkeypatch.setattr(_path, "_extrapolate", extrapolate)
+    linear_path(X, y, alphas=[1.0, 0.3, 0.1, 0.1, 0.03, 0.01])
+    assert max(map(len, seen)) == 3
+    assert all(len(set(places)) == len(places) for places in seen)
 
 
 @pytest.mark.filterwarnings("error")

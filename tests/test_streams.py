@@ -136,6 +136,9 @@ def test_labels(two_classes):
     X = np.random.default_rng(0).normal(size=(20, 3))
     names = np.array(["a", "b"] if two_classes else ["a", "b", "c"])
     model = streaming()
+    for classes in ([0.0, 1.0, np.nan], np.array(["a", "b", np.nan], dtype=object)):
+        with pytest.raises(ValueError, match="contains NaN"):
+            model.partial_fit(X, names[np.arange(20) % 2], classes)
     with pytest.raises(ValueError, match="first call of partial_fit needs classes"):
         model.partial_fit(X, names[np.arange(20) % 2])
     # Absent classes are fine.

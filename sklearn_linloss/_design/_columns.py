@@ -25,8 +25,7 @@ class Columns:
 
     @classmethod
     def of(cls, X, start=None):
-        """Those of X, and of coefficients to start from, where they are few, else None.
-        """
+        """Those of X, and of coefficients to start from; None where they are many."""
         if not sparse.issparse(X):
             return None
         used = np.zeros(X.shape[1], dtype=bool)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Number
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
@@ -343,9 +344,10 @@ def local(X, what):
 def weight_of_each(weight, n_samples):
     """A number as the weight of each sample; all else as it is, on the host."""
     weight = on_host(weight)
-    if weight is None or np.ndim(weight) > 0:
-        return weight
-    return np.full(n_samples, weight, dtype=np.float64)
+    # NumPy's functions do not take every array-like.
+    if isinstance(weight, Number) or getattr(weight, "shape", None) == ():
+        return np.full(n_samples, weight, dtype=np.float64)
+    return weight
 
 
 def check_weight(weight, X):

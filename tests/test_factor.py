@@ -723,7 +723,7 @@ def test_a_path_begins_where_the_first_feature_enters(
         "max_iter": 5000,
     }
     if loss == "hinge" and (factor == 0.0).any():
-        with pytest.raises(ValueError, match="give alphas as a list"):
+        with pytest.raises(ValueError, match="alphas must be a list for the hinge"):
             linear_path(X, y, **params)
         return
     path = linear_path(X, y, alphas=5, eps=0.1, **params)

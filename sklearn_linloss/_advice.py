@@ -29,7 +29,7 @@ def warn_not_converged(estimator, objective, out_of_time):
         state = "before the validation loss stopped falling"
     elif by_plateau:
         state = "before the objective reached a plateau"
-    elif estimator.alpha == 0.0:
+    elif objective.penalty.is_zero:
         state = "before the subgradient was small"
     else:
         state = f"at a relative duality gap of {estimator.gap_:.1e}"

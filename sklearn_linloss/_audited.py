@@ -10,7 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._audit import Case, Certificate, certify_case
 from ._compat import on_host
-from ._problem import check_data, check_weight, local, weights_by_class
+from ._problem import (
+    check_class_weight,
+    check_data,
+    check_weight,
+    local,
+    weights_by_class,
+)
 from ._typing import Array, ArrayLike, ClassWeight, Matrix, PenaltyName
 
 
@@ -131,11 +137,11 @@ def weight_of(class_weight, X, y, sample_weight):
     if sample_weight is None and class_weight is None:
         return None
     weight = check_weight(sample_weight, X)
+    check_class_weight(class_weight, y)
     classes, codes = np.unique(y, return_inverse=True)
     mass = np.bincount(codes, weights=weight)
     counted = mass > 0.0
     by_class = np.zeros(len(classes))
-    by_class[counted] = weights_by_class(
-        class_weight, classes[counted], y[counted[codes]], mass[counted]
-    )
+    known = classes[counted], mass[counted]
+    by_class[counted] = weights_by_class(class_weight, *known)
     return weight * by_class[codes]

@@ -10,7 +10,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import (
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+)
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -36,11 +40,13 @@ from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
     Settings,
+    check_class_weight,
     check_data,
     check_held_out,
     check_weight,
     local,
     weigh,
+    weight_of_each,
     weights_by_class,
 )
 from ._solvers._clock import Clock
@@ -279,8 +285,8 @@ class LinearLossClassifier(
         problem, settings = weigh(X, y, weight, self.class_weight), settings_of(self)
         del weight  # the problem has its own
         shape = problem.n_rows, problem.X.shape[1]
-        problem = problem.without_empty_columns()
         start = self._start(previous, problem.classes, shape, coef_init, intercept_init)
+        problem = problem.without_empty_columns(start[0])
         solver = problem.choose_solver(settings)
         warn_of_unread(self, solver)
         options = replace(options_of(self), clock=clock)
@@ -345,13 +351,14 @@ class LinearLossClassifier(
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise ValueError(f"y contains labels that are not in classes: {unknown}.")
-        sample_weight = on_host(sample_weight)
+        sample_weight = weight_of_each(sample_weight, len(y))
         if sample_weight is None or np.any(sample_weight):
             weight = check_weight(sample_weight, X)
         else:
             check_consistent_length(X, sample_weight)
             weight = np.zeros(len(y))
         codes = np.searchsorted(classes, y)
+        check_class_weight(self.class_weight, classes)
         by_class = weights_by_class(self.class_weight, classes)
         weight = weight * by_class[codes]
         if "classes_" not in self.__dict__:
@@ -417,7 +424,9 @@ class LinearLossClassifier(
             if known is None:
                 raise ValueError("The first call of partial_fit needs classes.")
             return known
-        classes = np.unique(on_host(classes))
+        classes = np.asarray(on_host(classes))
+        assert_all_finite(classes, input_name="classes")
+        classes = np.unique(classes)
         if known is not None and not np.array_equal(classes, known):
             raise ValueError(
                 f"classes={classes} is not the same as in the previous call: {known}."

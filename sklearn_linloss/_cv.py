@@ -70,7 +70,9 @@ class SVMClassifierCV(LinearLossClassifierCV):
     cv : int, splitter or iterable of (train, test), default=None
         The folds, as for GridSearchCV. None means five stratified folds.
     scoring : str, callable or None, default=None
-        A scorer, as for GridSearchCV. None means the accuracy.
+        A scorer, as for GridSearchCV. None means the accuracy. It is given a classifier
+        for each fold, whose attributes are those that predict, `objective_`, `gap_` and
+        `n_iter_`; :meth:`score` gives it the search.
     selection : {"best", "one_standard_error"}, default="best"
         Which combination to choose. "best" is the one with the best mean score.
         "one_standard_error" is the one with the strongest penalty (at ``delta=1``)
@@ -273,7 +275,9 @@ class SoftmaxClassifierCV(ProbabilityPredictor, LinearLossClassifierCV):
     cv : int, splitter or iterable of (train, test), default=None
         The folds, as for GridSearchCV. None means five stratified folds.
     scoring : str, callable or None, default=None
-        A scorer, as for GridSearchCV. None means the accuracy.
+        A scorer, as for GridSearchCV. None means the accuracy. It is given a classifier
+        for each fold, whose attributes are those that predict, `objective_`, `gap_` and
+        `n_iter_`; :meth:`score` gives it the search.
     selection : {"best", "one_standard_error"}, default="best"
         Which combination to choose. "best" is the one with the best mean score.
         "one_standard_error" is the one with the largest `alpha` among those whose mean

@@ -44,6 +44,7 @@ from ._compat import (
 )
 from ._diagram import chain
 from ._empty_model import alpha_max
+from ._factor import check_factor
 from ._path import (
     check_count,
     check_strengths,
@@ -51,7 +52,7 @@ from ._path import (
     warn_of_gaps,
 )
 from ._predictor import LinearPredictor
-from ._problem import check_problem, local
+from ._problem import check_class_weight, check_problem, local, weight_of_each
 from ._search import Grid, Run, cv_results, list_of, warn_of_failures
 from ._typing import ArrayLike, Matrix
 from ._warn import warn
@@ -122,7 +123,8 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                splitter=check_cv(self.cv, classifier=True),
+                # As it is: to look at an iterator of splits would use it up.
+                splitter=self.cv,
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
             .add(
@@ -292,7 +294,8 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
     @with_callbacks
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:
-            sample_weight = np.asarray(on_host(sample_weight))
+            n_samples = np.shape(on_host(y))[:1]
+            sample_weight = np.asarray(weight_of_each(sample_weight, n_samples))
         split_params, preprocessor_params, score_params = self._route(
             sample_weight, params
         )
@@ -308,6 +311,10 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
         grid = self._grid(model, largest)
         cv = check_cv(self.cv, y, classifier=True)
         splits = list(cv.split(X, y, **split_params))
+        if not splits:
+            raise ValueError(
+                "cv has no splits. A generator has them once; pass a list to fit again."
+            )
         run = Run(
             model,
             self.preprocessor,
@@ -357,13 +364,16 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
 
     def _check_data(self, X, y, sample_weight):
         """What no fold could serve is said here; y as an array."""
+        n_features = None
         if self.preprocessor is None:
-            validate_data(self, X, y, accept_sparse="csr")
+            n_features = validate_data(self, X, y, accept_sparse="csr")[0].shape[1]
         else:
             validate_data(self, X, y, skip_check_array=True)
+        check_factor(self.penalty_factor, n_features)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
+        check_class_weight(self.class_weight, y)
         if sample_weight is not None:
             check_sample_weight(
                 sample_weight, np.zeros((len(y), 1)), ensure_non_negative=True

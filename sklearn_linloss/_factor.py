@@ -21,11 +21,17 @@ from ._penalty import ElasticNet, Penalty, penalty_of
 _MOST_DECADES = 12  # between factors: beyond, scaled columns have no common digits
 
 
-def check_factor(factor, n_features):
-    """Raise where an array is not one of factors for so many features."""
+def check_factor(factor, n_features=None):
+    """Raise where an array is not one of factors for so many features, or any."""
     if factor is None:
         return
-    factor = np.asarray(factor, dtype=np.float64)
+    try:
+        factor = np.asarray(factor, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"penalty_factor must be a list of numbers, got {factor}."
+        ) from None
+    n_features = factor.size if n_features is None else n_features
     if factor.shape != (n_features,):
         raise ValueError(
             f"penalty_factor must have a number for each of the {n_features} features, "
@@ -45,11 +51,12 @@ def check_factor(factor, n_features):
 
 def penalty_by_feature(kind, alpha, l1_ratio, factor):
     """The penalty of an estimator, with what `penalty` and `penalty_factor` are."""
-    largest = 1.0 if factor is None else np.max(factor, initial=0.0)
+    if factor is None:
+        return penalty_of(kind, alpha, l1_ratio)
+    factor = np.asarray(factor, dtype=np.float64)
+    largest = factor.max(initial=0.0)
     base = penalty_of(kind, largest * alpha, l1_ratio)
-    if factor is None or base.is_zero:
-        return base
-    return Factored(base, np.asarray(factor, dtype=np.float64) / largest)
+    return base if base.is_zero else Factored(base, factor / largest)
 
 
 class Factored(Penalty):

@@ -3,8 +3,9 @@
 import logging
 
 _LOGGER = logging.getLogger("sklearn_linloss")
-# What `verbose` asks for shall pass; without it nothing is told.
-_LOGGER.setLevel(logging.INFO)
+# What `verbose` asks for shall pass, unless the user has set a level.
+if _LOGGER.level == logging.NOTSET:
+    _LOGGER.setLevel(logging.INFO)
 
 
 def tell(message):

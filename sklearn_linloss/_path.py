@@ -494,7 +494,9 @@ class PathFollower:
         fit = Fit(f, solver, theta, options, progress, self._run)
         if callbacks is not None:
             callbacks.finish(**fit.attributes, classes_=problem.classes)
-        self._known = self._known[1 - _POINTS :]
+        # A polynomial has one value at a place.
+        others = [known for known in self._known if known.place != place]
+        self._known = others[1 - _POINTS :]
         self.forget_duals()
         pull = None if f.loss.smooth else fit.pull
         scores = fit.scores if _combines_scores(f) else None

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Number
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -140,9 +140,12 @@ class Problem:
         """Sum of the weights of each class."""
         return np.bincount(self.codes, weights=self.weight)
 
-    def without_empty_columns(self):
-        """The problem without columns that have no entries, where those are many."""
-        columns = Columns.of(self.X)
+    def without_empty_columns(self, start=None):
+        """The problem without columns that have no entries, where those are many.
+
+        A fit that starts from coefficients keeps the columns of those, too.
+        """
+        columns = Columns.of(self.X, start)
         if columns is None:
             return self
         return replace(self, X=columns.take(self.X), columns=columns)
@@ -223,13 +226,14 @@ def at_precision(f, entry, settings):
     Raises
     ------
     ValueError
-        If X has entries whose powers overflow.
+        If X has entries whose powers overflow, or are NaN, which scikit-learn may have
+        been told to assume there are none of.
     """
     within = f.design.largest_entry < RULES.largest_feature
     if not (within or f.second_moment.max() < RULES.largest_feature**2):
         raise ValueError(
-            "X has entries that are so large that powers of them overflow. The root "
-            "mean square of each feature must be below "
+            "X contains NaN, infinity, or numbers that are so large that powers of "
+            "them overflow. The root mean square of each feature must be below "
             f"{RULES.largest_feature:.0e}. Scale the features, for example with "
             "StandardScaler."
         )
@@ -337,17 +341,28 @@ def local(X, what):
     return shared(X)
 
 
+def weight_of_each(weight, n_samples):
+    """A number as the weight of each sample; all else as it is, on the host."""
+    weight = on_host(weight)
+    # NumPy's functions do not take every array-like.
+    if isinstance(weight, Number) or getattr(weight, "shape", None) == ():
+        return np.full(n_samples, weight, dtype=np.float64)
+    return weight
+
+
 def check_weight(weight, X):
     """Weights of the samples as an array."""
     refuse_collections(sample_weight=weight)
     if namespace_of(X) is not None:
         X = np.empty((X.shape[0], 0))  # its length is all that counts
-    weight = on_host(weight)
+    weight = weight_of_each(weight, X.shape[0])
     return check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
-def check_problem(estimator, X, y, sample_weight):
+def check_problem(estimator, X, y, sample_weight, labels=None):
     """The problem of an estimator that is given these data.
+
+    `labels` are those of `class_weight`, where y may lack some of them.
 
     Raises
     ------
@@ -356,14 +371,16 @@ def check_problem(estimator, X, y, sample_weight):
     """
     X, y = check_data(estimator, local(X, "This function"), y)
     weight = check_weight(sample_weight, X)
-    return weigh(X, y, weight, estimator.class_weight)
+    return weigh(X, y, weight, estimator.class_weight, labels)
 
 
-def weigh(X, y, weight, class_weight):
+def weigh(X, y, weight, class_weight, labels=None):
     """Drop what has no weight, apply the class weights, encode the labels.
 
-    X in the memory of the host is an ndarray from here on, whatever its library.
+    `labels` are as of `check_problem`. X in the memory of the host is an ndarray from
+    here on, whatever its library.
     """
+    check_class_weight(class_weight, y if labels is None else labels)
     X = shared(X)
     # By a power of two, which rounds nothing: sums of large ones must be finite.
     weight = np.ldexp(weight, -np.frexp(weight.max(initial=0.0))[1])
@@ -376,7 +393,7 @@ def weigh(X, y, weight, class_weight):
     classes = np.unique(y)
     codes = np.searchsorted(classes, y)
     mass = np.bincount(codes, weights=weight)
-    by_class = weights_by_class(class_weight, classes, y, mass)
+    by_class = weights_by_class(class_weight, classes, mass)
     weight = weight * by_class[codes]
     present = by_class > 0.0
     if not present.any():
@@ -415,14 +432,37 @@ def check_decades(least, largest, label):
         )
 
 
-def weights_by_class(class_weight, classes, y=None, mass=None):
+def check_class_weight(class_weight, labels):
+    """Raise where a dict has weights that are none, or keys that are no labels.
+
+    The labels are those of all samples: of parts of them, and of samples that have no
+    weight, a dict need not know. One that names them all may name more.
+    """
+    if not isinstance(class_weight, dict):
+        return
+    try:
+        weights = np.array(list(class_weight.values()), dtype=np.float64)
+    except (TypeError, ValueError):
+        weights = np.array(np.nan)
+    if not (np.isfinite(weights) & (weights >= 0.0)).all():
+        raise ValueError(
+            "The numbers in class_weight must be finite and not negative, got "
+            f"{class_weight}."
+        )
+    labels = np.unique(labels).tolist()
+    unknown = [key for key in class_weight if key not in labels]
+    if unknown and not class_weight.keys() >= set(labels):
+        raise ValueError(
+            f"class_weight has weights for {unknown}, which are not among the labels "
+            f"{labels}."
+        )
+
+
+def weights_by_class(class_weight, classes, mass=None):
     """What `class_weight` says of each class; `mass` is the weight it has."""
     if isinstance(class_weight, dict):
-        y = classes if y is None else y
-        weights = compute_class_weight(class_weight, classes=classes, y=y)
-        if (weights < 0.0).any():
-            raise ValueError("Negative values in class_weight.")
-        return weights
+        weights = [class_weight.get(label, 1.0) for label in classes.tolist()]
+        return np.array(weights, dtype=np.float64)
     if class_weight == "balanced":
         return mass.sum() / (len(classes) * mass)
     return np.ones(len(classes))

@@ -83,7 +83,11 @@ class Grid:
         return delta * fit.coef, delta * fit.intercept
 
     def fitted(self, model, fit, point):
-        """The estimator that a fit of this point alone would leave, for a scorer."""
+        """An estimator with the model of a point, for a scorer.
+
+        It has the parameters of the point, and of a fit only what predicts, the
+        objective, the gap and the number of iterations.
+        """
         fitted = copy(model)
         vars(fitted).update(self.params[point])
         fitted.coef_, fitted.intercept_ = self.scaled(fit, point)
@@ -194,7 +198,7 @@ class Run:
             params = _part(self.preprocessor_params, train)
             X = preprocessor.fit_transform(X, y, **params)
         model = copy(self.model)
-        problem = check_problem(model, X, y, sample_weight)
+        problem = check_problem(model, X, y, sample_weight, self.labels)
         model.classes_ = problem.classes
         follower = PathFollower(model, problem)
         return model, follower, preprocessor, (X, y, sample_weight)

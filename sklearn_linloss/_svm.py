@@ -267,7 +267,8 @@ class SVMClassifier(LinearLossClassifier):
     _parameter_constraints: dict = {
         **LinearLossClassifier._parameter_constraints,
         "loss": [StrOptions({"hinge", "squared_hinge"})],
-        "delta": [Interval(Real, 0, None, closed="neither")],
+        # Their squares, and the inverses of these, must be finite.
+        "delta": [Interval(Real, 1e-100, 1e100, closed="both")],
     }
 
     def __init__(

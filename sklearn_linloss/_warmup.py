@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
 
-from ._base import settings_of
+from ._base import LinearLossClassifier, settings_of
 from ._softmax import SoftmaxClassifier
 from ._svm import SVMClassifier
 
@@ -56,8 +56,16 @@ def warmup(
     >>> from sklearn_linloss import SVMClassifier, warmup
     >>> warmup(SVMClassifier(alpha=1e-3), n_samples=1797, n_features=64, n_classes=10)
     """
+    if not isinstance(estimator, LinearLossClassifier | None):
+        raise TypeError(
+            "warmup takes an SVMClassifier or SoftmaxClassifier, or None for both, got "
+            f"{type(estimator).__name__}."
+        )
     rng = np.random.default_rng(0)
     rows = min(n_samples, max(_ENTRIES // n_features, 10 * n_classes))
+    rows = max(
+        rows, 2 * n_classes
+    )  # of each class one to train on, and one to hold out
     y = np.arange(rows) % n_classes
     X: Any = np.eye(n_features, dtype=dtype)[y % n_features]
     X = X + rng.random((rows, n_features), dtype=dtype)
@@ -73,6 +81,8 @@ def warmup(
             tol=min(model.tol, _TOL),
             max_iter=_ITERATIONS,
             max_time=None,
+            class_weight=None,  # by labels that are not known
+            validation_fraction=0.5,  # also few rows have then all classes
         )
         for factor, labels in product(_PENALTY_FACTORS, (y, rng.permutation(y))):
             with warnings.catch_warnings():

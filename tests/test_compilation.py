@@ -10,6 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_linloss import (
+    SoftmaxClassifier,
+    SVMClassifier,
+    SVMClassifierCV,
+    warmup,
+)
 
 PROJECT = Path(__file__).parent.parent
 # Each process compiles anew; without --full one runs of those that differ in detail.
@@ -111,6 +119,29 @@ def test_a_second_process_compiles_nothing(tmp_path, classifier, is_sparse):
     (in_fit,), again, _ = result(start(tmp_path, **problem))
     assert in_fit == []
     np.testing.assert_array_equal(again, coef)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"class_weight": {"cat": 2.0, "dog": 1.0}},
+        {"early_stopping": True, "validation_fraction": 0.001},
+    ],
+)
+def test_what_a_warmup_takes_of_a_classifier(params):
+    """What needs the labels or the size of the data to come is left out."""
+    model = SoftmaxClassifier(**params)
+    before = model.get_params()
+    for n_samples in (3, 100):
+        warmup(model, n_samples=n_samples, n_features=4, n_classes=3)
+    assert model.get_params() == before
+    assert not hasattr(model, "coef_")
+
+
+def test_a_warmup_of_what_is_no_classifier():
+    for other in (SVMClassifierCV(), GridSearchCV(SVMClassifier(), {}), "svm"):
+        with pytest.raises(TypeError, match="SVMClassifier or SoftmaxClassifier"):
+            warmup(other)
 
 
 @pytest.fixture(scope="module")

@@ -349,6 +349,23 @@ def test_metadata_are_routed(iris):
             mine.fit(X, y, unknown=groups)
 
 
+def test_splits_that_can_be_read_once(iris):
+    X, y = iris
+    weight = np.linspace(0.1, 3.0, len(y))
+    with config_context(enable_metadata_routing=True):
+        scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        params = {"alphas": [0.1], "scoring": scorer}
+        search = make_cv("hinge", cv=KFold(3).split(X), **params)
+        whole = make_cv("hinge", cv=KFold(3), **params)
+        search.get_metadata_routing()
+        for each in (search, whole):
+            each.fit(X, y, sample_weight=weight)
+    np.testing.assert_array_equal(search.scores_, whole.scores_)
+    for cv in (search.cv, []):  # used up
+        with pytest.raises(ValueError, match="cv has no splits"):
+            make_cv("hinge", alphas=[0.1], cv=cv).fit(X, y)
+
+
 class Spy(TransformerMixin, BaseEstimator):
     """Counts the samples that it was fitted to."""
 
@@ -405,6 +422,17 @@ def test_a_class_that_a_training_part_lacks(iris):
     for k in range(3):
         assert np.isnan(paths[k, ..., k, :]).all()
         assert np.isfinite(np.delete(paths[k], k, axis=-2)).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_class_weights_of_a_class_that_a_training_part_lacks(loss, iris):
+    X, y = iris
+    mine = make_cv(loss, alphas=[0.1], cv=KFold(3), class_weight={2: 3.0})
+    mine.fit(X, y)
+    weight = np.where(y == 2, 3.0, 1.0)
+    for k, (train, test) in enumerate(KFold(3).split(X)):
+        alone = make(loss, alpha=0.1).fit(X[train], y[train], weight[train])
+        assert mine.scores_[k].item() == alone.score(X[test], y[test])
 
 
 TEXTS = [
@@ -735,9 +763,9 @@ def test_one_standard_error(loss, standardised):
     assert chosen == pytest.approx(strengths[enough].max(), rel=1e-12)
     assert chosen >= strengths[best.best_index_]
     assert model.alpha_ == results["params"][model.best_index_]["alpha"]
-    assert model.coef_ == pytest.approx(
-        make(loss, **model.best_params_).fit(X, y).coef_, rel=0.1, abs=1e-2
-    )
+    seed = model.best_estimator_.random_state
+    alone = make(loss, random_state=seed, **model.best_params_).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, alone.coef_)
 
 
 def toward(target):

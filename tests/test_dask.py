@@ -301,6 +301,33 @@ def test_weights(client, class_weight):
     np.testing.assert_allclose(model.coef_, local.coef_, atol=0.02)
 
 
+def test_class_weights_that_parts_of_the_data_lack(client):
+    X, y = data()
+    class_weight = {1: 2.0, 2: 3.0}
+    weight = (y != 1).astype(float)
+    rows = [da.from_array(X, (100, 6)), da.from_array(y, 100)]
+    local, model = estimators("softmax", alpha=0.05, class_weight=class_weight)
+    model.fit(*rows, da.from_array(weight, 100))
+    local.set_params(tol=1e-8).fit(X, y, weight)
+    np.testing.assert_array_equal(model.classes_, [0, 2])
+    np.testing.assert_allclose(model.coef_, local.coef_, atol=0.02)
+    # Of class 1 a sample, which one of the training parts is without.
+    kept = (y != 1) | (np.cumsum(y == 1) == 1)
+    rows = [da.from_array(X[kept], (100, 6)), da.from_array(y[kept], 100)]
+    search = on_dask.SoftmaxClassifierCV(
+        alphas=[0.1], cv=2, class_weight=class_weight, error_score="raise"
+    )
+    with pytest.warns(UserWarning, match="least populated class"):
+        search.fit(*rows)
+    message = r"class_weight has weights for \[7\]"
+    for each in (model, search.set_params(cv=None)):
+        each.set_params(class_weight={7: 2.0})
+        with pytest.raises(ValueError, match=message):
+            each.fit(da.from_array(X, (100, 6)), da.from_array(y, 100))
+    with pytest.raises(ValueError, match=message):
+        on_dask.linear_path(*rows, class_weight={7: 2.0})
+
+
 @pytest.mark.parametrize(
     "labels",
     [["a", "bb", "ç"], [-7, 3, 2**40], [0.0, 1.0, 5.0]],
@@ -557,6 +584,7 @@ def by_class(model, y, weight):
         ({"penalty_factor": [1.0] * 6}, "penalty_factor"),
         ({"alphas": [-1.0]}, "alphas must be finite and not negative"),
         ({"solver": "sdca"}, "'sdca' does not support Dask collections"),
+        ({"class_weight": {1: np.nan}}, "class_weight must be finite"),
     ],
 )
 def test_searches_that_cannot_be_made(client, parameters, message):
@@ -1037,6 +1065,7 @@ def test_invalid_data(client, change, message):
         ({"early_stopping": True, "solver": "gd"}, "early_stopping"),
         ({"penalty_factor": [1.0] * 6}, "penalty_factor"),
         ({"alpha": -1.0}, "alpha"),
+        ({"class_weight": {1: np.nan}}, "class_weight must be finite"),
     ],
 )
 def test_what_cannot_be_served(client, parameters, message):
@@ -1194,6 +1223,7 @@ def test_a_stream_of_dataframes_keeps_names_and_forgets_the_fit(client):
         ({}, [0, 1], "labels that are not in classes"),
         ({"early_stopping": True}, [0, 1, 2], "early_stopping"),
         ({"class_weight": "balanced"}, [0, 1, 2], "class_weight"),
+        ({"class_weight": {1: np.inf}}, [0, 1, 2], "class_weight must be finite"),
     ],
 )
 def test_streams_that_cannot_be(client, parameters, classes, message):

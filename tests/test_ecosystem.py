@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _reference as reference
 import numpy as np
 import pytest
 from _models import L1_MODELS, LOSSES, MODELS, make
@@ -192,8 +193,6 @@ def test_a_start_at_the_optimum_stays_there(model, iris):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @all_models
 def test_initial_coefficients_shift_the_start(model, n_classes, data):
-    import _reference as reference
-
     X, y = data
     X, y = X[y < n_classes], y[y < n_classes]
     n_rows = 1 if n_classes == 2 else 3
@@ -236,6 +235,28 @@ def test_textbook_steps_begin_where_they_are_told(iris):
     model = make("hinge", alpha=0.1, tol=0, max_iter=1, **steps).fit(X, y, coef_init=W)
     start = reference.objective(W, np.zeros(3), X, y, "hinge", 0.1)
     assert model.loss_curve_[0] == pytest.approx(start, rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd"])
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_columns_without_entries_begin_where_they_are_told(loss, alpha, solver, iris):
+    X, y = iris
+    X = np.hstack([X, np.zeros((len(y), 8))])
+    W = np.random.default_rng(0).normal(size=(3, 12))
+    steps = {"learning_rate": "constant", "tol": 0, "max_iter": 3, "alpha": alpha}
+    for kept in (slice(12), [0, 1, 6]):  # that start at zero, and of these many empty
+        start = np.zeros_like(W)
+        start[:, kept] = W[:, kept]
+        sparse_fit, dense_fit = (
+            make(loss, solver=solver, **steps).fit(each, y, coef_init=start)
+            for each in (sparse.csr_matrix(X), X)
+        )
+        value = reference.objective(start, np.zeros(3), X, y, loss, alpha)
+        assert sparse_fit.loss_curve_[0] == pytest.approx(value, rel=1e-12)
+        np.testing.assert_allclose(sparse_fit.coef_, dense_fit.coef_, atol=1e-10)
+        if alpha == 0.0:
+            np.testing.assert_array_equal(sparse_fit.coef_[:, 4:], start[:, 4:])
 
 
 @pytest.mark.parametrize("model", L1_MODELS, ids=str)
@@ -342,6 +363,7 @@ def test_a_pickle_predicts_without_the_compiler(
 PLAIN_PYTHON = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
+import _reference as reference
 import numpy as np
 from _models import MODELS
 rng = np.random.default_rng(0)

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import _reference as reference
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
-from _models import LOSSES, SMOOTH_LOSSES, make
+from _models import LOSSES, SMOOTH_LOSSES, make, serves
+from _tiers import only_where
 from scipy import optimize, sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
@@ -450,16 +453,13 @@ def test_the_optimum_of_glmnet(optimum, container):
     assert (model.coef_[:, free] != 0.0).all()
 
 
+@only_where(lambda solver, loss, l1_ratio: serves(solver, loss, l1_ratio=l1_ratio))
 @pytest.mark.parametrize("solver", ["newton", "gd", "lbfgs", "saga", "sdca"])
 @pytest.mark.parametrize("l1_ratio", [0.0, 1.0])
 @pytest.mark.parametrize("loss", LOSSES)
 @containers
 def test_scaled_by_hand(container, loss, l1_ratio, solver):
     """Of L2 and L1 alone the factors are units of the features."""
-    if solver == "lbfgs" and (loss != "softmax" or l1_ratio > 0.0):
-        return
-    if solver == "saga" and loss == "hinge":
-        return
     X, y = wine()
     factor = 0.3 + FACTOR
     units = factor if l1_ratio == 1.0 else np.sqrt(factor)
@@ -478,6 +478,14 @@ def test_scaled_by_hand(container, loss, l1_ratio, solver):
         np.testing.assert_allclose(model.coef_, by_hand.coef_ / units, atol=0.02)
 
 
+def takes_groups(solver, loss, l1_ratio, kind, n_classes):
+    """Whether a solver takes such a penalty: not Newton's method for the hinge."""
+    grouped = kind == "grouped" and l1_ratio > 0.0 and n_classes > 2
+    by_gd = solver == "newton" and loss == "hinge" and grouped
+    return serves(solver, loss, l1_ratio=l1_ratio) and not by_gd
+
+
+@only_where(takes_groups)
 @containers
 @pytest.mark.parametrize("solver", ["newton", "gd", "lbfgs"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -488,11 +496,6 @@ def test_a_free_column_of_ones_is_an_intercept(
     loss, n_classes, l1_ratio, kind, solver, container
 ):
     """Two ways through the code that have only their objective in common."""
-    by_gd = loss == "hinge" and kind == "grouped" and l1_ratio > 0.0 and n_classes > 2
-    if (solver == "newton" and by_gd) or (
-        solver == "lbfgs" and (loss != "softmax" or l1_ratio > 0.0)
-    ):
-        return
     X, y = wine(n_classes)
     tol = 1e-3 if loss == "hinge" and solver == "gd" else 1e-6
     params = {"alpha": 0.05, "l1_ratio": l1_ratio, "penalty": kind, "max_iter": 5000}
@@ -720,7 +723,7 @@ def test_a_path_begins_where_the_first_feature_enters(
         "max_iter": 5000,
     }
     if loss == "hinge" and (factor == 0.0).any():
-        with pytest.raises(ValueError, match="give alphas as a list"):
+        with pytest.raises(ValueError, match="alphas must be a list for the hinge"):
             linear_path(X, y, **params)
         return
     path = linear_path(X, y, alphas=5, eps=0.1, **params)
@@ -813,6 +816,7 @@ def test_a_search_finds_where_to_begin(l1_ratio):
         ([np.nan] + [1.0] * 5, "finite"),
         ([np.inf] + [1.0] * 5, "finite"),
         ([1e-13] + [1.0] * 5, "12 orders of magnitude"),
+        (["high"] * 6, "penalty_factor must be a list of numbers"),
         ("high", "array-like or None"),
         (1.0, "array-like or None"),
     ],
@@ -825,8 +829,11 @@ def test_factors_that_are_none(factor, message):
     assert not hasattr(model, "coef_")
     with pytest.raises(ValueError, match=message):
         linear_path(X, y, penalty_factor=factor)
-    with pytest.raises(ValueError, match=message):
-        SoftmaxClassifierCV(penalty_factor=factor, error_score="raise").fit(X, y)
+    for alphas in (20, [0.1]):
+        search = SoftmaxClassifierCV(alphas=alphas, penalty_factor=factor)
+        with pytest.raises(ValueError, match=message) as raised:
+            search.fit(X, y)
+        assert "fits failed" not in str(raised.value)
 
 
 @pytest.mark.parametrize("solver", ["saga", "sdca", "sgd"])
@@ -852,6 +859,26 @@ def test_uses_that_are_not_supported_say_so():
     )
     with pytest.raises(ValueError, match='needs learning_rate="auto"'):
         rates.fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:The best alpha")
+@pytest.mark.parametrize("make_series", [pd.Series, pl.Series])
+def test_factors_in_a_series(make_series):
+    X, y = wine()
+    series = make_series(FACTOR)
+    model = SoftmaxClassifier(alpha=0.1, penalty_factor=series).fit(X, y)
+    array = SoftmaxClassifier(alpha=0.1, penalty_factor=FACTOR).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, array.coef_)
+    assert model.penalty_factor is series
+    for alphas in (3, [0.1]):
+        factor = series if alphas == [0.1] else make_series(0.3 + FACTOR)
+        search = SVMClassifierCV(alphas=alphas, penalty_factor=factor, cv=2)
+        assert search.fit(X, y).gap_ <= 1e-4
+    paths = [
+        linear_path(X, y, alphas=3, penalty_factor=each) for each in (series, FACTOR)
+    ]
+    np.testing.assert_array_equal(paths[0].coefs, paths[1].coefs)
+    assert check_gradient(model, X, y, model.coef_, model.intercept_).passed
 
 
 # -- others that know the model --------------------------------------------------------

@@ -1,4 +1,5 @@
 import copy
+import importlib
 import logging
 import tracemalloc
 import warnings
@@ -11,6 +12,7 @@ from _models import LOSSES, MODELS, make, models
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
+from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV, _log, linear_path
 from sklearn_linloss._solvers import SOLVER_NAMES, _common
 
 all_models = pytest.mark.parametrize("model", MODELS, ids=str)
@@ -407,7 +409,9 @@ def test_bad_parameters(loss, name, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("loss", "softmax"), ("loss", None), ("delta", 0.0)]
+    ("name", "value"),
+    [("loss", "softmax"), ("loss", None)]
+    + [("delta", delta) for delta in (0.0, -1.0, 1e-300, 1e200, np.inf, np.nan)],
 )
 def test_bad_parameters_of_the_svm(name, value):
     estimator = make("hinge").set_params(**{name: value})
@@ -415,15 +419,61 @@ def test_bad_parameters_of_the_svm(name, value):
         estimator.fit(GOOD_X, GOOD_Y)
 
 
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("delta", [1e-100, 1e100])
+def test_the_least_and_the_largest_margin(delta, loss):
+    """A penalty of coefficients in the unit of the margin makes one model of all."""
+    X, y = make_data()
+    alpha = 0.1 / delta if loss == "hinge" else 0.1
+    fitted = make(loss, delta=delta, alpha=alpha).fit(X, y)
+    plain = make(loss, alpha=0.1).fit(X, y)
+    assert fitted.gap_ <= 1e-4
+    np.testing.assert_allclose(fitted.coef_ / delta, plain.coef_, atol=0.02)
+
+
 def test_every_parameter_has_bad_values_tested():
     assert set(make("softmax").get_params()) <= set(BAD_PARAMETERS)
     assert set(make("hinge").get_params()) <= {*BAD_PARAMETERS, "loss", "delta"}
 
 
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf, None, "x"])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_bad_class_weights(loss):
-    with pytest.raises(ValueError, match="Negative"):
-        make(loss, class_weight={0: -1.0}).fit(GOOD_X, GOOD_Y)
+def test_bad_class_weights(loss, weight):
+    class_weight = {0: weight, 1: 1.0, 2: 1.0}
+    message = "class_weight must be finite and not negative"
+    estimator = make(loss, class_weight=class_weight)
+    search = SVMClassifierCV if loss != "softmax" else SoftmaxClassifierCV
+    search = search(alphas=[0.1], class_weight=class_weight)
+    for fit in (estimator.fit, search.fit):
+        with pytest.raises(ValueError, match=message):
+            fit(GOOD_X, GOOD_Y)
+    with pytest.raises(ValueError, match=message):
+        estimator.partial_fit(GOOD_X, GOOD_Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=message):
+        linear_path(GOOD_X, GOOD_Y, loss=loss, class_weight=class_weight)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_class_weights_of_what_is_no_label(loss):
+    class_weight = {0: 2.0, 7: 3.0}
+    message = r"class_weight has weights for \[7\], .* the labels \[0, 1, 2\]"
+    estimator = make(loss, class_weight=class_weight)
+    search = SVMClassifierCV if loss != "softmax" else SoftmaxClassifierCV
+    search = search(alphas=[0.1], class_weight=class_weight)
+    for fit in (estimator.fit, search.fit):
+        with pytest.raises(ValueError, match=message):
+            fit(GOOD_X, GOOD_Y)
+    with pytest.raises(ValueError, match=message):
+        estimator.partial_fit(GOOD_X, GOOD_Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=message):
+        linear_path(GOOD_X, GOOD_Y, loss=loss, class_weight=class_weight)
+    # As in scikit-learn, a dict that names every label may name others.
+    estimator.set_params(class_weight=class_weight | {1: 1.0, 2: 1.0})
+    estimator.fit(GOOD_X, GOOD_Y)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_class_weights_that_are_all_zero(loss):
     with pytest.raises(ValueError, match="zero"):
         make(loss, class_weight={0: 0.0, 1: 0.0, 2: 0.0}).fit(GOOD_X, GOOD_Y)
 
@@ -556,6 +606,30 @@ def test_rows_without_weight_are_left_out(model, kind):
     assert_same_model(fitted, expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("two", [2.0, 2, np.float32(2.0), np.array(2.0)])
+def test_one_weight_is_that_of_all_samples(two):
+    X, y = make_data()
+    each = np.full(len(y), 2.0)
+    for make_estimator in (
+        lambda: make("softmax", **SHORT),
+        lambda: SoftmaxClassifierCV(alphas=[0.1], random_state=0),
+    ):
+        fitted, expected = (
+            make_estimator().fit(X, y, sample_weight=weight) for weight in (two, each)
+        )
+        np.testing.assert_array_equal(fitted.coef_, expected.coef_)
+    streams = [make("softmax"), make("softmax")]
+    for stream, weight in zip(streams, (two, each), strict=True):
+        stream.partial_fit(X, y, classes=[0, 1, 2], sample_weight=weight)
+    np.testing.assert_array_equal(streams[0].coef_, streams[1].coef_)
+    coef = streams[0].coef_.copy()
+    for zero in (0.0, 0, np.array(0.0)):
+        streams[0].partial_fit(X, y, sample_weight=zero)
+        np.testing.assert_array_equal(streams[0].coef_, coef)
+    paths = [linear_path(X, y, alphas=2, sample_weight=w) for w in (two, each)]
+    np.testing.assert_array_equal(paths[0].coefs, paths[1].coefs)
+
+
 @all_models
 def test_a_class_without_weight_vanishes(model):
     X, y = make_data()
@@ -566,6 +640,15 @@ def test_a_class_without_weight_vanishes(model):
     assert_same_model(fitted, model(**SHORT).fit(X[y != 1], y[y != 1]), atol=1e-12)
     by_class = model(class_weight={1: 0.0}, **SHORT).fit(X, y)
     assert_same_model(by_class, fitted, atol=1e-12)
+
+
+@all_models
+def test_class_weights_may_name_a_class_without_weight(model):
+    X, y = make_data()
+    weight = (y != 1).astype(float)
+    fitted = model(class_weight={1: 5.0, 2: 3.0}, **SHORT).fit(X, y, weight)
+    expected = model(**SHORT).fit(X, y, weight * np.where(y == 2, 3.0, 1.0))
+    assert_same_model(fitted, expected, atol=1e-12)
 
 
 @all_models
@@ -719,6 +802,21 @@ def test_what_is_told_is_printed_where_no_handler_is_set_up(monkeypatch, capsys)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) >= fitted.n_iter_
     assert "certificate" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(logging.NOTSET, logging.INFO), (logging.ERROR, logging.ERROR)],
+)
+def test_a_level_of_the_logger_that_is_set_before_the_import_stays(before, after):
+    logger = logging.getLogger("sklearn_linloss")
+    level = logger.level
+    try:
+        logger.setLevel(before)
+        importlib.reload(_log)
+        assert logger.level == after
+    finally:
+        logger.setLevel(level)
 
 
 @all_models

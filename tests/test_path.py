@@ -11,7 +11,13 @@ from _models import LOSSES, SMOOTH_LOSSES, make
 from scipy import sparse
 from scipy.optimize import linprog, minimize
 
-from sklearn_linloss import SoftmaxClassifierCV, _empty_model, linear_path, losses
+from sklearn_linloss import (
+    SoftmaxClassifierCV,
+    _empty_model,
+    _path,
+    linear_path,
+    losses,
+)
 from sklearn_linloss._base import settings_of
 from sklearn_linloss._empty_model import alpha_max, best_flows, best_levels
 from sklearn_linloss._path import _extrapolate, _Known
@@ -384,6 +390,20 @@ def test_predictions_are_exact_on_parabolas():
         np.testing.assert_allclose(getattr(found, name), getattr(right, name))
 
 
+def test_a_repeated_strength_is_one_place_of_the_parabola(iris, monkeypatch):
+    X, y = iris
+    seen = []
+
+    def extrapolate(path, target):
+        seen.append([known.place for known in path])
+        return _extrapolate(path, target)
+
+    monkeypatch.setattr(_path, "_extrapolate", extrapolate)
+    linear_path(X, y, alphas=[1.0, 0.3, 0.1, 0.1, 0.03, 0.01])
+    assert max(map(len, seen)) == 3
+    assert all(len(set(places)) == len(places) for places in seen)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("loss", LOSSES)
 def test_strengths_may_repeat_and_end_at_zero(loss, iris):
@@ -438,14 +458,14 @@ def test_predictions_along_a_path(n_classes, iris):
     X, y = iris
     X, y = X[y < n_classes], y[y < n_classes]
     names = np.array(["setosa", "versicolor", "virginica"])[y]
-    path = linear_path(X, names, alphas=[0.1, 0.01, 0.001])
+    path = linear_path(X, names, alphas=[0.1, 0.01, 0.001], tol=1e-9)
     for alpha in path.alphas:
-        alone = make("softmax", alpha=alpha).fit(X, names)
-        assert (path.predict(X, alpha) == alone.predict(X)).mean() > 0.98
+        alone = make("softmax", alpha=alpha, tol=1e-9).fit(X, names)
+        np.testing.assert_array_equal(path.predict(X, alpha), alone.predict(X))
         np.testing.assert_allclose(
             path.decision_function(sparse.csr_matrix(X), alpha),
             alone.decision_function(X),
-            atol=0.2,
+            atol=1e-5,
         )
     coef, intercept = path.at(0.25 * path.alphas[0] + 0.75 * path.alphas[1])
     np.testing.assert_allclose(coef, 0.25 * path.coefs[0] + 0.75 * path.coefs[1])

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_linloss import SoftmaxClassifierCV, SVMClassifierCV
+from sklearn_linloss._solvers._clock import Clock
 
 all_losses = pytest.mark.parametrize("loss", LOSSES)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -65,8 +66,20 @@ def assert_same_value(left, right):
         assert left.keys() == right.keys()
         for name in left:
             assert_same_value(left[name], right[name])
-    elif isinstance(left, (int, float, str, bool, np.generic)):
+    elif isinstance(left, (list, tuple)):
+        assert len(left) == len(right)
+        for one, other in zip(left, right, strict=True):
+            assert_same_value(one, other)
+    elif left is None or isinstance(left, (int, float, str, bool, np.generic)):
         np.testing.assert_array_equal(left, right)
+    elif isinstance(left, np.random.Generator):
+        assert_same_value(left.bit_generator.state, right.bit_generator.state)
+    elif isinstance(left, Clock):
+        assert left._limit == right._limit  # each runs from its making
+    elif hasattr(left, "__dict__"):
+        assert_same_value(vars(left), vars(right))
+    else:
+        raise AssertionError(type(left))
 
 
 def assert_same(model, loaded, X):

@@ -54,8 +54,9 @@ def test_a_stream_approaches_the_optimum(loss, rate, kind, digits):
         for part, labels in chunks(X, y):
             model.partial_fit(part, labels, classes=CLASSES)
     objective = reference_objective(model, X, y, loss, 0.01)
-    at_zero = {"softmax": np.log(10)}.get(loss, 9.0)
-    assert best * (1.0 - 1e-3) <= objective <= best + 0.1 * at_zero
+    near = loss == "softmax" or (rate == "auto" and kind == "dense")
+    most = 1.1 if near else 2.0 if rate == "auto" else 1.5
+    assert best * (1.0 - 1e-3) <= objective <= most * best
 
 
 def reference_objective(model, X, y, loss, alpha):
@@ -136,6 +137,9 @@ def test_labels(two_classes):
     X = np.random.default_rng(0).normal(size=(20, 3))
     names = np.array(["a", "b"] if two_classes else ["a", "b", "c"])
     model = streaming()
+    for classes in ([0.0, 1.0, np.nan], np.array(["a", "b", np.nan], dtype=object)):
+        with pytest.raises(ValueError, match="contains NaN"):
+            model.partial_fit(X, names[np.arange(20) % 2], classes)
     with pytest.raises(ValueError, match="first call of partial_fit needs classes"):
         model.partial_fit(X, names[np.arange(20) % 2])
     # Absent classes are fine.

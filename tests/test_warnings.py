@@ -71,6 +71,16 @@ def test_the_limit_of_precision_is_named():
     assert "max_iter" not in message
 
 
+@pytest.mark.parametrize(
+    "params", [{"alpha": 0.0}, {"penalty_factor": np.zeros(4)}], ids=["alpha", "factor"]
+)
+def test_without_a_penalty_no_gap_is_named(params):
+    X, y = load_iris(return_X_y=True)
+    (message,) = said(make("softmax", max_iter=3, **params), X, y)
+    assert "before the subgradient was small" in message
+    assert "nan" not in message
+
+
 @pytest.mark.parametrize("data", ["iris", "wine", "digits", "breast_cancer"])
 def test_small_standardised_data_end_without_a_warning(data, standardised):
     assert said(make("softmax", solver="sgd"), *standardised(data)) == []

@@ -10,7 +10,8 @@ _FEW = 2
 
 
 class Columns:
-    """The columns of a CSR that have entries; the others need no coefficient.
+    """The columns of a CSR that have entries, or coefficients to start from; the others
+    need no coefficient.
 
     Attributes
     ----------
@@ -23,11 +24,13 @@ class Columns:
         self._n_columns = n_columns
 
     @classmethod
-    def of(cls, X):
-        """Those of X where they are few, else None."""
+    def of(cls, X, start=None):
+        """Those of X, and of coefficients to start from; None where they are many."""
         if not sparse.issparse(X):
             return None
         used = np.zeros(X.shape[1], dtype=bool)
+        if start is not None:
+            used |= start.any(axis=0)
         used[X.indices] = True
         places = np.flatnonzero(used)
         # A matrix without columns is no matrix.

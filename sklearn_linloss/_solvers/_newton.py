@@ -214,7 +214,7 @@ def _solve(f, theta, certifier, options, progress):
         if not by_secants or not stuck:
             most = RULES.many_with_l1 if goes_inside and sparse else np.inf
             result, ended = take_steps(f, theta, pull, width, *common, most)
-            if ended:
+            if ended or result.stalled:
                 break
             if goes_inside and (sparse or _interior.pays(f, result.theta)):
                 inside = _sparse_interior if sparse else _interior
@@ -262,14 +262,15 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
 def take_steps(f, theta, pull, width, best, certifier, options, progress, most=np.inf):
     """Stages 2 to 6, and whether they end the fit.
 
-    They do not where too many pairs are active, where the squared hinge is stuck, or
-    after the `most` steps.
+    They do not where too many pairs are active, where the squared hinge is stuck,
+    where those of the softmax no longer descend, or after the `most` steps.
     """
     progress.enter("Newton steps")
     most += progress.n_iter
     scores = f.scores(theta, np.float64)
     model = model_of(f, pull, width)
     steps = _Steps(f, model, theta, options)
+    idle = 0  # steps without descent
     while progress.proceeds(options.max_iter):
         if f.loss.smooth:
             pull = None  # none is asked for where the steps end
@@ -277,6 +278,7 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
         if step is None:
             return SolverResult(best.theta, converged=False, pull=pull), False
         theta, scores, decrement, length = step
+        before = best.value
         value = f.loss_value(scores) + f.penalty_value(theta)
         target = options.tol * best.value
         best.consider(*best_multiple(f, theta, scores, value, options.tol))
@@ -299,6 +301,13 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.point = theta
         ends = model.stuck and f.penalty.convexity > 0.0
+        idle = 0 if best.value < (1.0 - RULES.rounding) * before else idle + 1
+        if model.damps and idle >= RULES.most_idle and options.tol > 0.0:
+            stalled = options.hands_over and f.dtype == np.float64
+            # Rounding may have led to a model that is worse than none.
+            worse = f.value(best.theta, np.float64) > f.value_at_zero
+            theta = np.zeros_like(theta) if worse else best.theta
+            return SolverResult(theta, False, pull, stalled=stalled), False
         if ends or progress.n_iter >= most:
             return SolverResult(best.theta, converged=False, pull=pull), False
     return SolverResult(best.theta, converged=False, pull=pull), True
@@ -356,7 +365,8 @@ class _Steps:
             f.penalised(theta)[zeros] = 0.0  # theta + move is zero but for rounding
         if self._model.damps:
             if length < RULES.short:
-                self._damping = max(RULES.more * self._damping, RULES.least_damping)
+                more = max(RULES.more * self._damping, RULES.least_damping)
+                self._damping = min(more, RULES.most_damping)
             elif length > RULES.long:
                 self._damping /= RULES.more
                 if self._damping < RULES.least_damping:

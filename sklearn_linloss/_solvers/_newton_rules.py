@@ -99,7 +99,12 @@ class Rules:
     damping: float = 0.1
     smallest_damping: float = 1e-10
     least_damping: float = 1e-6  # after short steps, over the total curvature
+    # Its largest value: beyond the total curvature a step is one of gradient descent.
+    most_damping: float = 1e6
     more: float = 4.0  # factor by which that damping rises and falls
+    # Steps of the softmax in a row that do not descend, as on features of a size at
+    # which no digits are left of the others: another solver goes on.
+    most_idle: int = 30
     # -- 4. the step length ----------------------------------------------------------
     short: float = 0.2  # below it steps are damped, or the width grows (0009)
     long: float = 0.5  # below it the inner problem is not solved (0003)

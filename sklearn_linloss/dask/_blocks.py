@@ -21,11 +21,14 @@ class Block(NamedTuple):
         Labels.
     weight : ndarray of shape (n_samples,)
         Positive.
+    all_labels : ndarray
+        Those of the partition, rows without weight included.
     """
 
     X: object
     y: np.ndarray
     weight: np.ndarray
+    all_labels: np.ndarray
 
 
 class Pairs(NamedTuple):
@@ -66,6 +69,8 @@ class Survey(NamedTuple):
         Weights of the samples of each.
     n_stored : int
         Numbers that a pass over the rows reads.
+    all_labels : ndarray
+        Those of the partition, of rows that do not count, too.
     """
 
     n_samples: int
@@ -78,6 +83,7 @@ class Survey(NamedTuple):
     least: np.ndarray
     largest: np.ndarray
     n_stored: int
+    all_labels: np.ndarray
 
 
 def make_block(X, y, sample_weight, n_features):
@@ -116,7 +122,8 @@ def make_block(X, y, sample_weight, n_features):
     check_consistent_length(X, y)
     _check_labels(y)
     if len(y) == 0:
-        return Block(canonical(X), y, np.ones(0))
+        return Block(canonical(X), y, np.ones(0), y)
+    all_labels = np.unique(y)
     weight = np.ones(len(y))
     if sample_weight is not None:
         weight = np.asarray(sample_weight, dtype=np.float64)
@@ -126,7 +133,7 @@ def make_block(X, y, sample_weight, n_features):
     kept = weight > 0.0
     if not kept.all():
         X, y, weight = X[kept], y[kept], weight[kept]
-    return Block(canonical(X), y, weight)
+    return Block(canonical(X), y, weight, all_labels)
 
 
 def _check_labels(y):
@@ -148,7 +155,7 @@ def _check_labels(y):
 
 def survey(block):
     """What the driver has to know of a block."""
-    X, y, weight = block
+    X, y, weight, all_labels = block
     labels, codes = np.unique(y, return_inverse=True)
     least, largest = np.full(len(labels), np.inf), np.zeros(len(labels))
     np.minimum.at(least, codes, weight)
@@ -164,6 +171,7 @@ def survey(block):
         least=least,
         largest=largest,
         n_stored=X.nnz if sparse.issparse(X) else X.size,
+        all_labels=all_labels,
     )
 
 

@@ -8,7 +8,13 @@ import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._empty_model import Totals
-from .._problem import at_precision, check_classes, check_decades, weights_by_class
+from .._problem import (
+    at_precision,
+    check_class_weight,
+    check_classes,
+    check_decades,
+    weights_by_class,
+)
 from .._solvers import SOLVERS
 from ._objective import DistributedObjective, Summary
 from ._shard import ALL, Moments, Plan
@@ -108,6 +114,8 @@ class Census(NamedTuple):
     n_features, n_stored : int
     dtype : dtype
     is_csr : bool
+    all_labels : ndarray
+        Those of all rows, whether or not they are selected or have weight.
     """
 
     labels: np.ndarray
@@ -119,6 +127,7 @@ class Census(NamedTuple):
     n_stored: int
     dtype: np.dtype
     is_csr: bool
+    all_labels: np.ndarray
 
 
 def count(parts, rows=ALL):
@@ -130,6 +139,7 @@ def count(parts, rows=ALL):
         If they are none, or not of one kind, or if their labels are not classes.
     """
     numbered = list(chain(*parts.gather("survey", rows)))
+    all_labels = [block.all_labels for _, block in numbered]
     blocks = [(number, block) for number, block in numbered if block.n_samples > 0]
     if not blocks:
         raise ValueError("The data have no samples of a positive weight.")
@@ -163,6 +173,7 @@ def count(parts, rows=ALL):
         sum(each.n_stored for each in blocks),
         np.result_type(*(each.dtype for each in blocks)),
         kinds.pop(),
+        np.unique(np.concatenate([each for each in all_labels if len(each)])),
     )
 
 
@@ -199,8 +210,9 @@ def problem_of(parts, census, class_weight, n_jobs, rows=ALL):
     ValueError
         If there are not two classes that count, or if the weights are invalid.
     """
+    check_class_weight(class_weight, census.all_labels)
     classes, mass = census.labels, census.mass
-    by_class = weights_by_class(class_weight, classes, mass=mass)
+    by_class = weights_by_class(class_weight, classes, mass)
     present = by_class > 0.0
     if not present.any():
         raise ValueError("The class weights of all samples are zero.")

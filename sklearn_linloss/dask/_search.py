@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 
 from .._compat import accepts_sample_weight, fit_context, scores_labels_only
 from .._cv_base import LinearLossClassifierCV
+from .._problem import check_class_weight
 from .._search import Run
 from .._solvers._clock import Clock
 from .._warn import warn
@@ -125,6 +126,7 @@ class SearchOnDask(PredictsOnDask, LinearLossClassifierCV):
         with opened(self.client, X, y, sample_weight) as parts:
             census = count(parts)
             _check_folds(n_folds, census)
+            check_class_weight(self.class_weight, census.all_labels)
             divide(parts, census, partial(_remainder, n_folds))
             grid = self._grid(model, partial(_largest, parts, census, model))
             run = RunOnDask(

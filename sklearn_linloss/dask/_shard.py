@@ -19,7 +19,7 @@ from .._empty_model import Totals
 from .._objective import Objective
 from .._solvers._sgd import advance
 from .._solvers._sgd_stream import Stream
-from ._blocks import Block, pairs_of, survey
+from ._blocks import pairs_of, survey
 
 
 class Kept(NamedTuple):
@@ -187,7 +187,7 @@ class Shard:
         # An actor's methods run in one thread: the others are free.
         default = get_worker().state.nthreads
         n_threads = default if plan.n_jobs is None else effective_n_jobs(plan.n_jobs)
-        for X, y, weight in self._selected(plan.rows):
+        for X, y, weight, _ in self._selected(plan.rows):
             codes = np.searchsorted(plan.classes, y)
             known = plan.classes[np.minimum(codes, len(plan.classes) - 1)] == y
             if not known.all():
@@ -266,7 +266,7 @@ class Shard:
 
     def update(self, place, model, classes):
         """A model of the local class after `partial_fit` of the block at a place."""
-        X, y, weight = self._blocks[place]
+        X, y, weight, _ = self._blocks[place]
         if len(y) == 0:
             return model
         # Where workers are threads, it is the one that was sent.
@@ -278,7 +278,7 @@ class Shard:
             return self._blocks
         marks = [(folds == rows.fold) == rows.inside for folds in self._folds]
         return [
-            Block(block.X[some], block.y[some], block.weight[some])
+            block._replace(X=block.X[some], y=block.y[some], weight=block.weight[some])
             for block, some in zip(self._blocks, marks, strict=True)
         ]
 

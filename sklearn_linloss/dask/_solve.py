@@ -148,7 +148,7 @@ def _newton(f, theta, certifier, options, progress):
                 f, theta, model, best, certifier, options, progress, leaves
             )
             del model
-        if ended:
+        if ended or (exact and result.stalled):
             return result
         theta, width = result.theta, NEWTON.width_after_ascent
         pulls.append(result.pull)

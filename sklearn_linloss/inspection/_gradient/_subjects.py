@@ -62,7 +62,7 @@ def of_estimator(estimator, X, y, W, b, loss, options):
     model = clone(estimator)
     model._validate_params()
     problem, settings = check_problem(model, X, y, sample_weight), settings_of(model)
-    _check_shapes(W, b, problem.n_classes, problem.X.shape[1], "fitted")
+    _check_shapes(W, b, problem.n_classes, problem.X.shape[1])
     reference = _Reference(
         problem.X,
         problem.codes,
@@ -261,7 +261,7 @@ def _reference(loss, X, y, W, b, *, alpha, l1_ratio, delta, sample_weight):
     )
     if not weight.any():
         raise ValueError("The weights of all samples are zero.")
-    _check_shapes(W, b, None, X.shape[1], "checked")
+    _check_shapes(W, b, None, X.shape[1])
     return _Reference(
         X,
         y.astype(np.intp),
@@ -277,7 +277,7 @@ def _is_transposed(W, X):
     return W.ndim == len(shape) == 2 and W.shape[1] != shape[1] == W.shape[0]
 
 
-def _check_shapes(W, b, n_classes, n_features, how):
+def _check_shapes(W, b, n_classes, n_features):
     if W.shape[1] != n_features == len(W):
         raise ValueError(
             f"W must have one row of {n_features} coefficients for each class, got "

@@ -18,7 +18,9 @@ def solve_laplacian(matrix, right):
     """
     n = len(matrix)
     if n > 1:
-        _, part = connected_components(matrix != 0.0, directed=False)
+        part = np.zeros(n, np.intp)
+        if not matrix.all():
+            _, part = connected_components(matrix != 0.0, directed=False)
         sizes = np.bincount(part)
         right = right - (np.bincount(part, right) / sizes)[part]
         # Fills the null space.

@@ -21,11 +21,12 @@ class Rules:
     """What scipy is told, and when to certify."""
 
     memory: int = 20  # pairs of steps and gradient changes that are kept
-    # Where Newton's method can take over, iterations in which the estimated gap has to
-    # fall to this part; its model is no help where the gap is more than `lost` (0055).
-    patience: int = 10
-    fall: float = 0.1
-    lost: float = 1.0
+    # Newton's method takes over where so many more iterations as there are samples for
+    # each coefficient, times `patience`, would not do at the rate since the start; from
+    # there, where the estimated gap is more than `lost` (0055).
+    first_look: int = 4
+    patience: float = 0.4
+    lost: float = 0.01
     near: float = 2.0  # estimated gap over the tolerance, below which to certify
     sample: int = 32  # rows of which correlations are estimated, a feature
     jitter: float = 1e-6  # added to them, over the variances
@@ -116,12 +117,12 @@ def solve(objective, theta, certifier, options, progress):
         coordinates = _Whitened(f, options.seed)
     else:
         coordinates = _Scaled(f, f.loss.curvature(f.n_classes))
-    patient = not (options.hands_over and serves_tall(f))
-    began = progress.n_iter
-    earlier = np.inf  # the estimated gap `patience` iterations ago
+    may_leave = options.hands_over and serves_tall(f)
     due = Checkpoints()
     certified_result = None
-    distance = 0.0
+    leaves = False
+    distance = first = 0.0
+    began = progress.n_iter + 1
 
     def value_and_gradient(u):
         nonlocal distance
@@ -138,24 +139,29 @@ def solve(objective, theta, certifier, options, progress):
         return value + f.penalty.value(w), coordinates.gradient(gradient)
 
     def after_iteration(intermediate_result):
-        nonlocal certified_result, earlier
+        nonlocal certified_result, leaves
         theta = coordinates.theta(intermediate_result.x)
         value = intermediate_result.fun
         progress.record(value, theta, distance / value if distance > 0.0 else None)
         near = distance <= RULES.near * options.tol * progress.loss_curve[-1]
         if near and due(progress.n_iter):
             certified_result = certified(certifier, theta, options, progress)
-        slow = False
-        if not patient and (progress.n_iter - began) % RULES.patience == 0:
-            slow, earlier = distance > RULES.fall * earlier, distance
-        if certified_result is not None or slow:
+        made = progress.n_iter - began
+        leaves = may_leave and made >= RULES.first_look and is_far(made, value)
+        ended = certified_result is not None
+        if ended or not progress.proceeds(options.max_iter) or leaves:
             raise StopIteration
-        if not progress.proceeds(options.max_iter):
-            raise StopIteration
+
+    def is_far(made, value):
+        target = max(options.tol * value, np.finfo(float).tiny)
+        if distance <= target:
+            return False
+        most = RULES.patience * f.n_samples / f.size
+        return made * np.log(distance / target) > most * np.log(first / distance)
 
     start = coordinates.of(theta)
     progress.record(value_and_gradient(start)[0], theta)
-    earlier = distance
+    first = distance
     progress.proceeds(options.max_iter)
     result = minimize(
         value_and_gradient,
@@ -178,10 +184,12 @@ def solve(objective, theta, certifier, options, progress):
     while options.tol == 0.0 and progress.proceeds(options.max_iter):
         # scipy came to rest early; with tol=0 all iterations are on record.
         progress.record(result.fun, theta)
+    if leaves and not progress.stopped and progress.n_iter < options.max_iter:
+        lost = distance > RULES.lost * result.fun
+        theta = coordinates.theta(start) if lost else theta
+        return SolverResult(theta, converged=False, stalled=True)
     converged = options.reached(certifier.criterion(theta))
+    # Rounding to single precision may have stopped the line search.
     stalled = not converged and options.hands_over
-    stalled = stalled and progress.proceeds(options.max_iter)
-    if stalled and distance > RULES.lost * result.fun:
-        # Steps of another kind are better off where these began.
-        theta = coordinates.theta(start)
+    stalled = stalled and progress.n_iter < options.max_iter and not progress.stopped
     return SolverResult(theta, converged, stalled=stalled)

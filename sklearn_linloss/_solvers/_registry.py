@@ -21,7 +21,7 @@ class Rules:
     stochastic_from: int = 5000
     # Samples a coefficient, from which the smooth loss of three classes or more takes
     # few full gradients (0055).
-    tall: float = 100.0
+    tall: float = 15.0
 
 
 RULES = Rules()

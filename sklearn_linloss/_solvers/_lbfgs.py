@@ -113,11 +113,12 @@ def _correlations(f, seed):
 def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
-    if serves_tall(f) and not (f.design.only_products or f.design.in_parts):
+    is_tall = serves_tall(f) and not (f.design.only_products or f.design.in_parts)
+    if is_tall:
         coordinates = _Whitened(f, options.seed)
     else:
         coordinates = _Scaled(f, f.loss.curvature(f.n_classes))
-    may_leave = options.hands_over and serves_tall(f)
+    may_leave = options.hands_over and is_tall
     due = Checkpoints()
     certified_result = None
     leaves = False

@@ -288,10 +288,11 @@ def heirs(solver, objective):
     if solver == "sdca" and has_l1 and loss.of_slacks:
         return ("newton", "gd")
     by_rows = has_l1 and objective.n_samples >= RULES.stochastic_from
-    by_rows &= not objective.design.only_products
+    by_products = objective.design.only_products
+    by_rows &= not by_products
     if solver == "newton" and by_rows and loss.smooth:
         return ("saga", "gd")
-    if solver == "lbfgs" and serves_tall(objective):
+    if solver == "lbfgs" and serves_tall(objective) and not by_products:
         return ("newton", "gd")
     return ("gd",)
 
@@ -309,7 +310,7 @@ def _automatic(request):
     if request.learning_rate == "constant":
         return "gd"
     can = able(request)
-    if "lbfgs" in can and serves_tall(request):
+    if "lbfgs" in can and serves_tall(request) and not request.by_products:
         return "lbfgs"
     if "newton" in can and _newton_pays(request):
         return "newton"

@@ -294,7 +294,7 @@ class LinearLossClassifierCV(CallbackSupportMixin, LinearPredictor, BaseEstimato
     @with_callbacks
     def _fit(self, X, y, sample_weight, params):
         if sample_weight is not None:
-            n_samples = np.shape(on_host(y))[:1]
+            n_samples = np.asarray(on_host(y)).shape[:1]
             sample_weight = np.asarray(weight_of_each(sample_weight, n_samples))
         split_params, preprocessor_params, score_params = self._route(
             sample_weight, params

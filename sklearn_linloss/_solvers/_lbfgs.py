@@ -1,8 +1,8 @@
 """L-BFGS for the softmax with L2, by scipy.
 
-The variables are coordinates in which the Hessian is nearer to the identity. With far
-more samples than coefficients those of a sample of the rows: then some ten gradients
-do, however much the features correlate (docs/adr/0055).
+The variables are scaled. On tall tables, of far more samples than coefficients, they
+also allow for the correlations of the features: some ten gradients then do
+(docs/adr/0055).
 """
 
 from dataclasses import dataclass
@@ -18,28 +18,29 @@ from ._registry import serves_tall
 
 @dataclass(frozen=True)
 class Rules:
-    """What scipy is told, and when to certify."""
+    """What scipy is told, when to certify, and what holds for tall tables (0055)."""
 
     memory: int = 20  # pairs of steps and gradient changes that are kept
-    # Newton's method takes over where so many more iterations as there are samples for
-    # each coefficient, times `patience`, would not do at the rate since the start; from
-    # there, where the estimated gap is more than `lost` (0055).
+    evaluations_per_iteration: int = 20  # most of the objective, on the average
+    near: float = 2.0  # estimated gap over the tolerance, below which to certify
+    # -- tall tables -------------------------------------------------------------------
+    sample: int = 32  # rows for each feature, of which correlations are estimated
+    jitter: float = 1e-6  # added to the diagonal of the correlations
+    # From iteration `first_look` on, the rate so far tells how many more are needed.
+    # If they are more than `patience` times the samples for each coefficient, Newton's
+    # method takes over. It starts afresh if the estimated gap is above `lost`.
     first_look: int = 4
     patience: float = 0.4
     lost: float = 0.01
-    near: float = 2.0  # estimated gap over the tolerance, below which to certify
-    sample: int = 32  # rows of which correlations are estimated, a feature
-    jitter: float = 1e-6  # added to them, over the variances
-    evaluations_per_iteration: int = 20  # most of the objective, on the average
 
 
 RULES = Rules()
 
 
 class _Scaled:
-    """theta = scale * u, with the roots of the Hessian's diagonal.
+    """Variables u with theta = scale * u, where the Hessian has a diagonal of ones.
 
-    It makes a fit blind to the units of the features.
+    A fit is then blind to the units of the features.
     """
 
     def __init__(self, f, bend):
@@ -59,9 +60,11 @@ class _Scaled:
 
 
 class _Whitened(_Scaled):
-    """The same with the roots of its blocks within the classes, as if second
-    derivatives were the same for all samples, and the correlations of the features
-    those of some rows.
+    """Variables u in which the blocks of the Hessian within classes are about the
+    identity.
+
+    They would be, if the second derivatives of all samples were the same, and the
+    features had the correlations that they have in some of the rows.
     """
 
     def __init__(self, f, seed):

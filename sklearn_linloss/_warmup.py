@@ -63,9 +63,7 @@ def warmup(
         )
     rng = np.random.default_rng(0)
     rows = min(n_samples, max(_ENTRIES // n_features, 10 * n_classes))
-    rows = max(
-        rows, 2 * n_classes
-    )  # of each class one to train on, and one to hold out
+    rows = max(rows, 2 * n_classes)  # a row of each class to train on, and to hold out
     y = np.arange(rows) % n_classes
     X: Any = np.eye(n_features, dtype=dtype)[y % n_features]
     X = X + rng.random((rows, n_features), dtype=dtype)

@@ -1,8 +1,11 @@
 """The softmax where there are far more samples than coefficients."""
 
+import tracemalloc
+
 import _reference as reference
 import numpy as np
 import pytest
+from _objectives import make_objective
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -58,6 +61,20 @@ def test_samples_without_a_feature():
     model = fit(X, y, alpha=1e-4)
     assert model.solver_ == "lbfgs"
     assert model.gap_ <= model.tol
+
+
+def test_the_sampled_rows_are_not_held_at_once():
+    X, y = table(10_000, 300)
+    f = make_objective(X, y, "softmax", alpha=1e-3)
+    tracemalloc.start()
+    try:
+        correlations = _lbfgs._correlations(f, 0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 9e6  # of 23e6 bytes that the rows have
+    expected = np.corrcoef(X[:, :5].T)
+    np.testing.assert_allclose(correlations[:5, :5], expected, atol=0.05)
 
 
 def test_weights_are_repeated_samples():

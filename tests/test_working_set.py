@@ -290,21 +290,6 @@ def test_a_fit_that_ends_early_has_a_gap_like_its_excess(
     assert excess < 1e-7  # so that it came by
 
 
-def test_gap_and_excess_on_digits(standardised):
-    X, y = standardised("digits")
-    parameters = {"alpha": 1e-2, "l1_ratio": 1.0}
-    lowest = SoftmaxClassifier(tol=1e-9, **parameters).fit(X, y).objective_
-    for max_iter in range(2, 15):
-        model = SoftmaxClassifier(tol=1e-12, max_iter=max_iter, **parameters)
-        with pytest.warns(ConvergenceWarning):
-            model.fit(X, y)
-        excess = model.objective_ / lowest - 1.0
-        if excess <= 5e-5:
-            break
-    assert 1e-8 < excess <= 5e-5
-    assert model.gap_ <= 20.0 * excess
-
-
 def test_a_fit_that_ends_early_with_more_than_a_matrix_holds(monkeypatch):
     """Only columns in turn are left then, whose steps have no dual point."""
     rules = replace(_working_set.RULES, most=5, by_columns=0)

@@ -25,6 +25,7 @@ class Rules:
     near: float = 2.0  # estimated gap over the tolerance, below which to certify
     # -- tall tables -------------------------------------------------------------------
     sample: int = 32  # rows for each feature, of which correlations are estimated
+    at_a_time: int = 256  # of these rows
     jitter: float = 1e-6  # added to the diagonal of the correlations
     # From iteration `first_look` on, the rate so far tells how many more are needed.
     # If they are more than `patience` times the samples for each coefficient, Newton's
@@ -76,7 +77,9 @@ class _Whitened(_Scaled):
         part = np.zeros(f.size)
         f.penalised(part)[:] = f.penalty.curvature * f.penalised(self._scale) ** 2
         root = np.sqrt(1.0 - np.minimum(f.coefficients(part)[0], 1.0))
-        block = _correlations(f, seed) * np.multiply.outer(root, root)
+        block = _correlations(f, seed)
+        block *= root
+        block *= root[:, None]
         np.fill_diagonal(block, 1.0 + RULES.jitter)
         self._root = cholesky(block, lower=True, overwrite_a=True)
 
@@ -104,13 +107,19 @@ def _correlations(f, seed):
     size = min(RULES.sample * f.n_features, f.n_samples)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(f.n_samples, size, replace=False))
-    Z = f.design.dense_rows(rows, np.float64)
-    if f.mean is not None:
-        Z -= f.mean
-    Z *= np.sqrt(f.share[rows, None])
-    lengths = np.linalg.norm(Z, axis=0)
-    Z /= np.where(lengths > 0.0, lengths, 1.0)
-    return Z.T @ Z
+    total = np.zeros((f.n_features, f.n_features))
+    for start in range(0, size, RULES.at_a_time):
+        some = rows[start : start + RULES.at_a_time]
+        Z = f.design.dense_rows(some, np.float64)
+        if f.mean is not None:
+            Z -= f.mean
+        Z *= np.sqrt(f.share[some, None])
+        total += Z.T @ Z
+    lengths = np.sqrt(total.diagonal())
+    lengths[lengths == 0.0] = 1.0
+    total /= lengths
+    total /= lengths[:, None]
+    return total
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -165,7 +174,7 @@ def solve(objective, theta, certifier, options, progress):
 
     start = coordinates.of(theta)
     progress.record(value_and_gradient(start)[0], theta)
-    first = distance
+    first = max(distance, np.finfo(float).tiny)
     progress.proceeds(options.max_iter)
     result = minimize(
         value_and_gradient,

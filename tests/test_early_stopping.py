@@ -105,11 +105,11 @@ def test_seeds_agree_in_the_validation_loss():
     )
     for alpha in (3e-3, 0.01, 0.03):
         losses = []
-        for seed in range(3):
+        for seed in range(6):
             model = make("softmax", alpha=alpha, early_stopping=True, random_state=seed)
             model.fit(X, y, X_val=X_val, y_val=y_val)
             losses.append(model.validation_loss_curve_.min())
-        assert max(losses) <= 1.01 * min(losses)
+        np.testing.assert_allclose(losses, np.mean(losses), rtol=0.01)
 
 
 @pytest.mark.parametrize("rate", ["constant", "invscaling", "adaptive"])

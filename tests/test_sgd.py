@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import _reference as reference
 import numpy as np
@@ -18,7 +19,7 @@ import sklearn_linloss
 from sklearn_linloss import _kernels, losses
 from sklearn_linloss._design import readonly
 from sklearn_linloss._solvers._common import Options
-from sklearn_linloss._solvers._sgd_state import State
+from sklearn_linloss._solvers._sgd_state import Automatic, State
 
 PROJECT = Path(sklearn_linloss.__file__).parents[1]
 all_losses = pytest.mark.parametrize("loss", LOSSES)
@@ -171,6 +172,7 @@ def one_batch(order, rate, *, basis, damping, squares, momentum=0.0):
         basis=basis,
         damping=damping,
         squares=squares,
+        row_reaches=np.array([rate / min(1.0, 2.5 * (1.0 - momentum))]),
     )
 
 
@@ -594,9 +596,43 @@ def test_two_samples_more_than_full_batches_do_no_harm(loss):
     X = rng.standard_normal((20 * 48 + 2, 120))
     scores = 0.18 * X @ rng.standard_normal((120, 3))
     y = np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+    full = slice(20 * 48)
+    assert relative_excess(loss, X, y) <= relative_excess(loss, X[full], y[full]) + 0.01
+
+
+def relative_excess(loss, X, y, max_iter=48):
+    """How far SGD ends above the optimum, as a part of it."""
     best = make(loss, alpha=1e-4, tol=1e-4, max_iter=3000).fit(X, y).objective_
-    fitted = sgd(loss, alpha=1e-4, max_iter=48).fit(X, y)
-    assert fitted.objective_ <= 1.01 * best
+    fitted = sgd(loss, alpha=1e-4, max_iter=max_iter).fit(X, y)
+    return fitted.objective_ / best - 1.0
+
+
+@all_losses
+def test_correlated_features_of_classes_that_nearly_come_apart(loss):
+    rng = np.random.default_rng(0)
+    X = 0.3 * rng.standard_normal((500, 10)) @ rng.standard_normal((10, 50))
+    X = StandardScaler().fit_transform(X + 0.3 * rng.standard_normal((500, 50)))
+    scores = 0.3 * X @ rng.standard_normal((50, 15))
+    y = np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
+    allowed = {"softmax": 0.06, "hinge": 0.5, "squared_hinge": 0.75}
+    assert relative_excess(loss, X, y, max_iter=50) <= allowed[loss]
+
+
+def test_rows_are_held_later_where_the_rate_has_grown():
+    X, y = load_iris(return_X_y=True)
+    reaches = {}
+    row_reaches = Automatic.row_reaches
+
+    def noted(schedule, rates, momentum):
+        reaches[schedule._rate] = row_reaches(schedule, rates, momentum) / rates
+        return row_reaches(schedule, rates, momentum)
+
+    with mock.patch.object(Automatic, "row_reaches", noted):
+        sgd("hinge", alpha=1e-4, max_iter=100).fit(X, y)
+    first = next(iter(reaches))
+    assert max(reaches) > first > min(reaches)
+    for rate, reach in reaches.items():
+        np.testing.assert_allclose(reach, 4.0 / np.sqrt(max(rate / first, 1.0)))
 
 
 @pytest.mark.parametrize("n_samples", [2, 63, 64, 65, 962, 6401])

@@ -113,7 +113,7 @@ def test_passes_by_hand(loss, n_classes, l2, averaging):
             _kernels.Terms(y, weight, delta=1.0, l1=0.0, l2=l2),
             _kernels.SgdPass(
                 order, CUTS, rates, blends, 0.9, 1.0, unused, np.empty((0, 0)), unused,
-                unused,
+                unused, unused,
             ),
             _kernels.SgdState(w, c, w, c, w_mean, c_mean, np.zeros(1), np.zeros(3)),
             _kernels.SgdPast(features, totals, 2.0 * l2),

@@ -8,10 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-# How often a row may overstep the zero of its loss, carried on by momentum (0028 in
-# docs/adr/).
-_OVERSHOOT = 2.5
-
 
 class Samples(NamedTuple):
     """What has a number for each sample.
@@ -98,7 +94,7 @@ def run_epoch(f, samples, centre, pass_, state):
     b = _Iterate(
         design, state.b, state.b_velocity, state.b_mean, np.ones(f.n_rows, dtype)
     )
-    b_scale, held = float(pass_.b_scale), min(1.0, _OVERSHOOT * (1.0 - momentum))
+    b_scale = float(pass_.b_scale)
     reaches = _reaches(pass_.rates, momentum, l2, state.response)
     losses = []
     for t, rate in enumerate(map(float, pass_.rates)):
@@ -110,7 +106,7 @@ def run_epoch(f, samples, centre, pass_, state):
         values, slopes = f.slopes(scores, true)
         penalty = xp.sum((l1 + 0.5 * l2 * xp.abs(W.numbers)) * xp.abs(W.numbers))
         losses.append(xp.sum(part * values) + penalty)
-        part = samples.held(rows, values, slopes, part, rate / held)
+        part = samples.held(rows, values, slopes, part, float(pass_.row_reaches[t]))
         pull = slopes * part[:, None]
         gradient = xp.matmul(pull.T, Z)
         if len(pass_.damping):

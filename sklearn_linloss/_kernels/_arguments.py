@@ -141,6 +141,8 @@ class SgdPass(NamedTuple):
     squares : ndarray of shape (n,), float64, or empty
         The squared lengths of the rows in the metric, which bound the steps of single
         rows.
+    row_reaches : ndarray of shape (n_batches,), float64
+        The steps in which no row may pass the zero of its own loss.
     """
 
     order: np.ndarray
@@ -153,6 +155,7 @@ class SgdPass(NamedTuple):
     basis: np.ndarray
     damping: np.ndarray
     squares: np.ndarray
+    row_reaches: np.ndarray
 
 
 class SgdState(NamedTuple):

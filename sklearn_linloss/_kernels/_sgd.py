@@ -13,8 +13,6 @@ from ._products import batch_scores, centred_adjoint, centred_offset, column_sum
 
 # Of the product of an epoch's shrinks: below it, closed forms would divide by zero.
 _SMALLEST_LOG = -600.0
-# How often a row may overstep the zero of its loss, carried on by momentum (0028).
-_OVERSHOOT = 2.5
 _COASTED = 1e-16  # velocity over its weight, which it then no longer changes
 
 
@@ -135,14 +133,13 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
     X, centre = design
     y, weight, delta, l1, l2 = terms
     order, cuts, rates, blends, momentum, b_scale, metric = pass_[:7]
-    basis, damping, squares = pass_[7:]
+    basis, damping, squares, row_reaches = pass_[7:]
     W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_rows, n_features = W.shape
     gradient = np.empty_like(W)
     offset = np.empty(n_rows, W.dtype)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
     ones = np.ones(n_rows, W.dtype)
-    held = min(1.0, _OVERSHOOT * (1.0 - momentum))
     scores = np.empty((np.diff(cuts).max(), n_rows), W.dtype)
     pull = np.empty_like(scores)
     moving = np.empty(len(scores), order.dtype)
@@ -164,10 +161,10 @@ def sgd_epoch_dense(loss, design, terms, pass_, state):
                 for j in range(n_features):
                     free[k, j] = W[k, j] - W[n_free, j]
         batch_scores(X, rows, free, offset, scores[:size])
-        reach = rates[t] / held
         value = batch_loss(
-            loss, scores[:size], y, weight, delta, rows, squares, reach, pull[:size]
-        )
+            loss, scores[:size], y, weight, delta, rows, squares, row_reaches[t],
+            pull[:size],
+        )  # fmt: skip
         for k in range(n_rows):
             value += elastic_net(W, k, l1, l2)
         batch_losses[t] = value
@@ -288,7 +285,7 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     data, indices, indptr = design
     y, weight, delta, l1, l2 = terms
     order, cuts, rates, blends, momentum, b_scale = pass_[:6]
-    squares = pass_.squares
+    squares, row_reaches = pass_[9:]
     W, b, W_velocity, b_velocity, W_mean, b_mean, response, batch_losses = state
     n_features, n_rows = W.shape
     n_batches = len(rates)
@@ -309,7 +306,6 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
     pull = np.empty_like(scores)
     b_gradient = np.empty((b.shape[0], n_rows), W.dtype)
     ones = np.ones(n_rows, W.dtype)
-    held = min(1.0, _OVERSHOOT * (1.0 - momentum))
     mu, tiny = number(momentum), np.finfo(W.dtype).tiny
     for t in range(n_batches):
         rows = order[cuts[t] : cuts[t + 1]]
@@ -335,7 +331,7 @@ def sgd_epoch_csr(loss, design, terms, pass_, state):
                 for k in range(n_rows):
                     scores[r, k] += x * W[j, k]
         batch_losses[t] = penalty + batch_loss(
-            loss, scores[:size], y, weight, delta, rows, squares, rates[t] / held,
+            loss, scores[:size], y, weight, delta, rows, squares, row_reaches[t],
             pull[:size],
         )  # fmt: skip
         for r in range(size):

@@ -25,8 +25,7 @@ def solve(objective, theta, certifier, options, progress):
         before = state.frozen()
         updates = state.updates + np.arange(1, state.updates_in(f.n_samples) + 1)
         rates = schedule.rates(updates, epoch)
-        cuts = state.cuts(f.n_samples, schedule.measures)
-        batch_losses = run_epoch(f, state, weight, order, cuts, rates)
+        batch_losses = run_epoch(f, state, schedule, weight, order, rates)
         theta, value = state.model(), np.inf
         if np.isfinite(theta).all():
             value, pull = f.loss_gradient(f.scores(theta))
@@ -122,15 +121,14 @@ def _pass_over(rows, f, stream):
 def _pass(f, stream, weight):
     """A pass over the rows of `f`; returns the loss of each batch."""
     state, rates, order = stream.state, stream.rates(f), stream.order(f)
-    cuts = state.cuts(f.n_samples, stream.schedule.measures)
-    batch_losses = run_epoch(f, state, weight, order, cuts, rates)
+    batch_losses = run_epoch(f, state, stream.schedule, weight, order, rates)
     if not np.isfinite(state.model()).all():
         raise diverged("sgd", state.updates, rates.max())
     return batch_losses
 
 
-def run_epoch(f, state, weight, order, cuts, rates):
-    """One pass over the rows of `f` in `order`, cut into batches with one rate each.
+def run_epoch(f, state, schedule, weight, order, rates):
+    """One pass over the rows of `f` in `order`, in batches with one rate each.
 
     Returns the objective as estimated by each batch.
     """
@@ -142,7 +140,7 @@ def run_epoch(f, state, weight, order, cuts, rates):
         weight,
         _kernels.SgdPass(
             order,
-            cuts,
+            state.cuts(f.n_samples, schedule.measures),
             rates,
             blends,
             state.momentum,
@@ -151,6 +149,7 @@ def run_epoch(f, state, weight, order, cuts, rates):
             state.basis,
             state.damping,
             state.squares(f),
+            schedule.row_reaches(rates, state.momentum),
         ),
         _kernels.SgdState(
             *f.arrays(state.theta),

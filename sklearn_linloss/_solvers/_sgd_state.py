@@ -42,6 +42,10 @@ class Rules:
     # After so many epochs without a new lowest objective, too, `retreat` of the rate is
     # left (0028).
     patience: int = 4
+    # A row may overstep the zero of its own loss so many times, carried on by momentum
+    # (0028), and more often by this power of the rate's growth (0059).
+    overshoot: float = 2.5
+    loosening: float = 0.5
     # Squared lengths of rows count as at most so many times their median (0028).
     far: float = 16.0
     # Features whose variance is above this part of the largest one have equal steps;
@@ -267,6 +271,10 @@ class Constant:
         """The rates in a stream, of which nobody knows the end."""
         return self.rates(updates, None)
 
+    def row_reaches(self, rates, momentum):
+        """The steps in which no row may pass the zero of its own loss."""
+        return rates
+
     def follow(self, f, state, options):
         """Take the options and the objective of the next chunk of a stream."""
         self._options = options
@@ -333,7 +341,7 @@ class Automatic(Constant):
     def __init__(self, f, state, options, rng):
         super().__init__(f, state, options, rng)
         self.measure(f, state, rng)
-        self._rate = self._safe_rate(f)
+        self._rate = self._first_rate = self._safe_rate(f)
         self._growth = RULES.growth
         n_updates = state.updates_in(f.n_samples)
         epochs = max(
@@ -373,6 +381,11 @@ class Automatic(Constant):
         if epoch == 1:
             return self._rate * left
         return RULES.later * self._rate * left**RULES.power
+
+    def row_reaches(self, rates, momentum):
+        grown = max(self._rate / self._first_rate, 1.0)
+        part = min(1.0, RULES.overshoot * (1.0 - momentum))
+        return rates / (part * grown**RULES.loosening)
 
     def stream_rates(self, f, updates):
         return self._safe_rate(f) / np.sqrt(1.0 + updates / RULES.half_life)

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from . import _solvers
 from ._advice import warn_not_converged, warn_of_unread
 from ._audited import AuditedClassifier, dense
+from ._blas import one_blas_thread
 from ._compat import (
     CallbackSupportMixin,
     StoredArray,
@@ -269,7 +270,8 @@ class LinearLossClassifier(
     def _all_or_nothing(self, method, *args):
         before = self.__dict__.copy()
         try:
-            return method(*args)
+            with one_blas_thread:
+                return method(*args)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)

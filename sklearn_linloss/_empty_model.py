@@ -9,6 +9,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 from sklearn.utils.sparsefuncs import min_max_axis
 
+from ._blas import one_blas_thread
 from ._design import design_of
 from ._penalty import ElasticNet
 from ._solvers import SOLVERS
@@ -150,6 +151,7 @@ def _one_sample_a_class(mass, loss, fit_intercept):
     )
 
 
+@one_blas_thread
 def alpha_max(
     problem, loss, l1_ratio, fit_intercept, grouped=False, factor=None
 ):  # fmt: skip

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
 from ._base import attributes_of, options_of, settings_of
+from ._blas import one_blas_thread
 from ._compat import beside, labels_beside, on_host, with_callbacks
 from ._empty_model import alpha_max, loss_without_coefficients
 from ._fit import Fit
@@ -288,6 +289,7 @@ def linear_path(
     return _follow_watched(model, follower, alphas, intercept, X, y, sample_weight)
 
 
+@one_blas_thread
 @with_callbacks
 def _follow_watched(model, follower, alphas, intercept, *data):
     """The path of some strengths, of which the callbacks of the model are told."""
@@ -461,6 +463,7 @@ class PathFollower:
         """Make it from the models alone."""
         self._known = [replace(known, pull=None) for known in self._known]
 
+    @one_blas_thread
     def fit(self, callbacks=None):
         """The fit at the model's present parameters.
 

@@ -194,9 +194,8 @@ class SVMClassifier(LinearLossClassifier):
         it; solvers that visit samples in turn use one thread for that. The model does
         not depend on the number of threads. None means 1, unless in a
         `joblib.parallel_config` context, and -1 means all processors. In a worker of
-        joblib there is one thread. If dense data have many classes or few features,
-        their products are computed by the BLAS library, whose own threads this number
-        does not limit.
+        joblib there is one thread. Meanwhile the BLAS library of NumPy and SciPy has
+        one thread in the whole process; its own number comes back after the fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the random order of the samples in "sgd", "saga" and "sdca". "newton"
         needs it for the dual ascent that it may begin with, and where it estimates

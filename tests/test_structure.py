@@ -18,6 +18,7 @@ ROOMS = [
         "_layout",
         "_losses",
         "_penalty",
+        "_blas",
         "_compat",
         "_orbits",
         "_warn",

@@ -12,10 +12,19 @@ from joblib import Parallel, delayed, parallel_config
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_linloss import SoftmaxClassifier, SoftmaxClassifierCV, _problem
+from sklearn_linloss import (
+    SoftmaxClassifier,
+    SoftmaxClassifierCV,
+    _problem,
+    linear_path,
+)
+from sklearn_linloss._blas import one_blas_thread
 from sklearn_linloss._compat import threads_of
 from sklearn_linloss._design import csr, design_of
+from sklearn_linloss._objective import Objective
+from sklearn_linloss.inspection import certify
 
 SHORT = dict(max_iter=5, tol=0, random_state=0)
 
@@ -148,6 +157,82 @@ def test_grid_search_in_processes_over_a_threaded_classifier(large):
         for n_jobs in (1, 2)
     ]
     np.testing.assert_array_equal(*scores)
+
+
+def blas_threads():
+    """How many each BLAS has."""
+    return {
+        each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"
+    }
+
+
+CALLS = {
+    "fit": lambda X, y: SoftmaxClassifier(**SHORT).fit(X, y),
+    "partial_fit": lambda X, y: SoftmaxClassifier().partial_fit(X, y, np.unique(y)),
+    "path": lambda X, y: linear_path(X, y, alphas=2, max_iter=3),
+    "search": lambda X, y: SoftmaxClassifierCV(alphas=2, cv=2).fit(X, y),
+    "certificate": lambda X, y: certify(SoftmaxClassifier(**SHORT).fit(X, y), X, y),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.filterwarnings("ignore")
+def test_blas_has_one_thread_within_a_fit_alone(call, iris, monkeypatch):
+    seen = []
+    take_shape = Objective._take_shape
+
+    def noted(objective):
+        seen.append(blas_threads())
+        take_shape(objective)
+
+    monkeypatch.setattr(Objective, "_take_shape", noted)
+    with threadpool_limits(2, "blas"):
+        CALLS[call](*iris)
+        assert seen
+        assert set().union(*seen) == {1}
+        assert blas_threads() == {2}
+        with pytest.raises(ValueError, match="NaN"):
+            SoftmaxClassifier().fit([[np.nan], [1.0]], [0, 1])
+        assert blas_threads() == {2}
+
+
+def test_overlapping_fits_leave_the_threads_of_blas_as_they_were():
+    with threadpool_limits(2, "blas"):
+        one_blas_thread.__enter__()
+        one_blas_thread.__enter__()
+        one_blas_thread.__exit__()
+        assert blas_threads() == {1}
+        one_blas_thread.__exit__()
+        assert blas_threads() == {2}
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="fork"
+)
+def test_a_child_forked_during_a_fit_has_the_threads_of_blas_of_before():
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    with threadpool_limits(2, "blas"), one_blas_thread:
+        process = context.Process(target=lambda: sender.send(blas_threads()))
+        process.start()
+        assert receiver.poll(60.0)
+        assert receiver.recv() == {2}
+    process.join()
+    assert process.exitcode == 0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n_features", [40, 700])
+def test_threads_of_blas_change_no_bit_of_a_fit(loss, n_features):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, n_features))
+    y = np.argmax(X[:, :4] + rng.normal(size=(900, 4)), axis=1)
+    coefs = []
+    for n_threads in (1, 2, 3):
+        with threadpool_limits(n_threads, "blas"):
+            coefs.append(make(loss, alpha=1e-3, random_state=0).fit(X, y).coef_)
+    np.testing.assert_array_equal(coefs[1:], [coefs[0], coefs[0]])
 
 
 def test_fits_in_several_threads_at_once(large):

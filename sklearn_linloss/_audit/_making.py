@@ -17,6 +17,7 @@ from scipy import sparse
 from scipy.optimize import minimize_scalar
 
 from .. import verification
+from .._blas import one_blas_thread
 from .._certificate import make_feasible
 from .._fit import Fit
 from .._intercept import lowest_intercept
@@ -104,6 +105,7 @@ class Case:
         }
 
 
+@one_blas_thread
 def certify_case(case, improve=False):
     """The certificate of a model, and with `improve` the optimum.
 

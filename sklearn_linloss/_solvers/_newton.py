@@ -59,6 +59,7 @@ from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
 from ._registry import too_large
+from ._samples import sample_sizes, start_from_samples
 from ._sdca import DualAscent, ascend, overlap
 from ._secants import descend, pairs_are_few
 from ._systems import (
@@ -184,6 +185,14 @@ def _solve(f, theta, certifier, options, progress):
     # pairs active.
     by_slopes = f.loss.smooth and by_secants
     ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
+    if _samples_pay(f, by_secants) and not (theta.any() or pull is not None):
+        theta = start_from_samples(_solve, f, theta, best, options, progress)
+        width, ascends = RULES.width_after_sample, False
+        scores = f.scores(theta, np.float64)
+        _, pull = f.loss_gradient(scores, width * f.loss.delta)
+        result = SolverResult(theta, converged=False, pull=pull)
+        if not progress.proceeds(options.max_iter):
+            certifier.certify(theta, pull.copy(), scores)
     sent_back = False
     goes_inside, sparse = not _lacks_matrix(f), _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
@@ -218,7 +227,12 @@ def _solve(f, theta, certifier, options, progress):
                 break
             if goes_inside and (sparse or _interior.pays(f, result.theta)):
                 inside = _sparse_interior if sparse else _interior
-                result = inside.solve(f, result.theta, *common)
+                theta = result.theta
+                if not sparse:
+                    theta = start_from_samples(
+                        _solve, f, theta, best, options, progress
+                    )
+                result = inside.solve(f, theta, *common)
                 if result.converged or progress.stopped:
                     return result
                 goes_inside = False
@@ -230,6 +244,12 @@ def _solve(f, theta, certifier, options, progress):
             f = f.with_precision(np.float64)
             ascends = sent_back = False
     return result
+
+
+def _samples_pay(f, by_secants):
+    """Whether the hinge, in its exact steps by coefficients, starts from samples."""
+    by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
+    return by_matrix and len(sample_sizes(f)) > 0
 
 
 def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):

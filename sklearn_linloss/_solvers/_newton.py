@@ -59,7 +59,7 @@ from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
 from ._registry import too_large
-from ._samples import sample_sizes, start_from_samples
+from ._samples import samples_pay, start_from_samples
 from ._sdca import DualAscent, ascend, overlap
 from ._secants import descend, pairs_are_few
 from ._systems import (
@@ -185,8 +185,10 @@ def _solve(f, theta, certifier, options, progress):
     # pairs active.
     by_slopes = f.loss.smooth and by_secants
     ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
-    if _samples_pay(f, by_secants) and not (theta.any() or pull is not None):
+    by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
+    if by_matrix and not (theta.any() or pull is not None) and samples_pay(f):
         theta = start_from_samples(_solve, f, theta, best, options, progress)
+    if theta.any() and not result.theta.any():
         width, ascends = RULES.width_after_sample, False
         scores = f.scores(theta, np.float64)
         _, pull = f.loss_gradient(scores, width * f.loss.delta)
@@ -229,8 +231,9 @@ def _solve(f, theta, certifier, options, progress):
                 inside = _sparse_interior if sparse else _interior
                 theta = result.theta
                 if not sparse:
+                    nothing = np.zeros_like(theta)
                     theta = start_from_samples(
-                        _solve, f, theta, best, options, progress
+                        _solve, f, nothing, best, options, progress
                     )
                 result = inside.solve(f, theta, *common)
                 if result.converged or progress.stopped:
@@ -244,12 +247,6 @@ def _solve(f, theta, certifier, options, progress):
             f = f.with_precision(np.float64)
             ascends = sent_back = False
     return result
-
-
-def _samples_pay(f, by_secants):
-    """Whether the hinge, in its exact steps by coefficients, starts from samples."""
-    by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
-    return by_matrix and len(sample_sizes(f)) > 0
 
 
 def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):

@@ -14,7 +14,8 @@ import numpy as np
 
 from .._certificate import Certifier
 from .._design import design_of
-from ._common import Progress
+from ._common import Progress, is_separated
+from ._continuation import typical_strength
 from ._sdca import squared_norms
 
 
@@ -29,6 +30,9 @@ class Rules:
     growth: float = 6.0  # rows of a sample over those of the one before
     most: float = 0.2  # of all rows in a sample
     tol: float = 1e-2  # relative gap at which the model of a sample is left
+    # Strength, in the units of `_continuation.py`, from which the few iterations of
+    # dual ascent that the hinge takes cost less (0057).
+    strong: float = 50.0
 
 
 RULES = Rules()
@@ -40,8 +44,11 @@ def sample_sizes(f):
     """
     penalty, design = f.penalty, f.design
     held = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
+    # On stored entries alone ascent costs less.
+    by_rows = design.counts_from_centre and not design.only_products
+    by_rows &= not design.in_parts
     sizes = []
-    if f.n_rows > 1 and held and not (design.only_products or design.in_parts):
+    if f.n_rows > 1 and held and by_rows:
         size = max(RULES.per_coefficient * f.size, RULES.fewest)
         while size <= RULES.most * f.n_samples:
             sizes.append(size)
@@ -49,10 +56,18 @@ def sample_sizes(f):
     return sizes
 
 
+def samples_pay(f):
+    """Whether the hinge takes less from samples than by dual ascent."""
+    if not sample_sizes(f):
+        return False
+    return f.penalty.convexity < RULES.strong * typical_strength(f)
+
+
 def start_from_samples(solve, f, theta, best, options, progress):
     """The model of the largest sample, or that of another if it is better.
 
-    The whole fit of a sample is one iteration.
+    The whole fit of a sample is one iteration. Where the classes of a sample come
+    apart, so that its optimum says little of the others, the start stays what it is.
 
     Parameters
     ----------
@@ -88,6 +103,8 @@ def start_from_samples(solve, f, theta, best, options, progress):
         begin = g.join(*f.parts(theta))
         of_sample.record(g.value(begin, np.float64), begin)
         result = solve(g, begin, of_sample.certifier, start, of_sample)
+        if is_separated(g, g.value(result.theta, np.float64)):
+            break
         theta = f.join(*g.parts(result.theta))
         best.consider(theta, f.value(theta, np.float64))
         progress.record(best.value, best.theta)

@@ -4,7 +4,8 @@ The hinge is solved by the method of multipliers, with the dual variables a_ij o
 i and wrong class j as multipliers:
 
 1. Take the first multipliers from dual coordinate ascent, which goes on while it gains
-   more than Newton steps.
+   more than Newton steps. On tall tables they are the slopes at the model of a sample
+   of the rows (`_samples.py`).
 2. Model: with multipliers a and a width w, the data part of the objective becomes
 
        sum_i pi_i sum_{j != y_i} max_{0 <= t <= 1} t slack_ij - w/2 (t - a_ij)^2,
@@ -188,13 +189,14 @@ def _solve(f, theta, certifier, options, progress):
     by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
     if by_matrix and not (theta.any() or pull is not None) and samples_pay(f):
         theta = start_from_samples(_solve, f, theta, best, options, progress)
-    if theta.any() and not result.theta.any():
-        width, ascends = RULES.width_after_sample, False
-        scores = f.scores(theta, np.float64)
-        _, pull = f.loss_gradient(scores, width * f.loss.delta)
-        result = SolverResult(theta, converged=False, pull=pull)
-        if not progress.proceeds(options.max_iter):
-            certifier.certify(theta, pull.copy(), scores)
+        if theta.any():
+            width, ascends = RULES.width_after_sample, False
+            scores = f.scores(theta, np.float64)
+            _, pull = f.loss_gradient(scores, width * f.loss.delta)
+            result = SolverResult(theta, converged=False, pull=pull)
+            if not progress.proceeds(options.max_iter):
+                certifier.certify(theta, pull.copy(), scores)
+            del scores
     sent_back = False
     goes_inside, sparse = not _lacks_matrix(f), _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
@@ -229,13 +231,7 @@ def _solve(f, theta, certifier, options, progress):
                 break
             if goes_inside and (sparse or _interior.pays(f, result.theta)):
                 inside = _sparse_interior if sparse else _interior
-                theta = result.theta
-                if not sparse:
-                    nothing = np.zeros_like(theta)
-                    theta = start_from_samples(
-                        _solve, f, nothing, best, options, progress
-                    )
-                result = inside.solve(f, theta, *common)
+                result = inside.solve(f, result.theta, *common)
                 if result.converged or progress.stopped:
                     return result
                 goes_inside = False

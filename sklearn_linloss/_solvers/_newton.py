@@ -60,7 +60,7 @@ from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
 from ._registry import too_large
-from ._samples import samples_pay, start_from_samples
+from ._samples import start_from_samples
 from ._sdca import DualAscent, ascend, overlap
 from ._secants import descend, pairs_are_few
 from ._systems import (
@@ -187,7 +187,7 @@ def _solve(f, theta, certifier, options, progress):
     by_slopes = f.loss.smooth and by_secants
     ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
     by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
-    if by_matrix and not (theta.any() or pull is not None) and samples_pay(f):
+    if by_matrix and not (theta.any() or pull is not None):
         theta = start_from_samples(_solve, f, theta, best, options, progress)
         if theta.any():
             width, ascends = RULES.width_after_sample, False

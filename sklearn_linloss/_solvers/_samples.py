@@ -1,4 +1,4 @@
-"""Newton's method on tall tables, from the models of samples of their rows.
+"""The hinge on tall tables: Newton's method from the models of samples of the rows.
 
 The first steps only find the neighbourhood of the optimum, and a sample of the rows
 tells where that is. Samples grow by a factor (R. H. Byrd, G. M. Chin, J. Nocedal and Y.
@@ -39,32 +39,28 @@ RULES = Rules()
 
 
 def sample_sizes(f):
-    """Mean numbers of rows of the samples, which grow; none where there are too few
-    rows, or they cannot be chosen.
+    """Mean numbers of rows of the samples, which grow; none where dual ascent costs
+    less, or rows cannot be chosen.
     """
     penalty, design = f.penalty, f.design
     held = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
     # On stored entries alone ascent costs less.
     by_rows = design.counts_from_centre and not design.only_products
     by_rows &= not design.in_parts
-    sizes = []
-    if f.n_rows > 1 and held and by_rows:
-        size = max(RULES.per_coefficient * f.size, RULES.fewest)
-        while size <= RULES.most * f.n_samples:
-            sizes.append(size)
-            size *= RULES.growth
+    if not (f.n_rows > 1 and held and by_rows):
+        return []
+    sizes, size = [], max(RULES.per_coefficient * f.size, RULES.fewest)
+    while size <= RULES.most * f.n_samples:
+        sizes.append(size)
+        size *= RULES.growth
+    if sizes and f.penalty.convexity >= RULES.strong * typical_strength(f):
+        return []
     return sizes
 
 
-def samples_pay(f):
-    """Whether the hinge takes less from samples than by dual ascent."""
-    if not sample_sizes(f):
-        return False
-    return f.penalty.convexity < RULES.strong * typical_strength(f)
-
-
 def start_from_samples(solve, f, theta, best, options, progress):
-    """The model of the largest sample, or that of another if it is better.
+    """The model of the largest sample, or that of another if it is better; `theta`
+    where samples do not pay.
 
     The whole fit of a sample is one iteration. Where the classes of a sample come
     apart, so that its optimum says little of the others, the start stays what it is.
@@ -85,12 +81,13 @@ def start_from_samples(solve, f, theta, best, options, progress):
     -------
     theta : ndarray
     """
+    sizes = sample_sizes(f)
+    chances = _chances(f) if sizes else None
     rng = np.random.default_rng(options.seed)
-    chances = _chances(f)
     start = replace(
         options, tol=max(options.tol, RULES.tol), pull=None, scores=None, verbose=0
     )
-    for size in sample_sizes(f):
+    for size in sizes:
         if not progress.proceeds(options.max_iter):
             break
         progress.enter("a sample of the rows")

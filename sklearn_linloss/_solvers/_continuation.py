@@ -47,10 +47,10 @@ def is_weak(f):
     sparse = not f.design.counts_from_centre
     if sparse and strength >= RULES.weak * _unit(f, f.share @ squared_norms(f)):
         return False
-    return strength < RULES.weak * _typical(f)
+    return strength < RULES.weak * typical_strength(f)
 
 
-def _typical(f):
+def typical_strength(f):
     """The unit of strengths, as in `Rules`."""
     return _unit(f, f.variance.sum())
 
@@ -62,7 +62,7 @@ def _unit(f, mean_square):
 
 def _stronger(f):
     """Objectives with stronger penalties than that of `f`, the strongest first."""
-    largest = RULES.first * _typical(f) / f.penalty.convexity
+    largest = RULES.first * typical_strength(f) / f.penalty.convexity
     count = int(np.ceil(np.log(largest) / np.log(RULES.ratio)))
     multiples = np.geomspace(largest, 1.0, count + 1)[:-1]
     return [f.with_terms(f.loss, f.penalty.times(multiple)) for multiple in multiples]

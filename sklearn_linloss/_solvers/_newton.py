@@ -4,7 +4,8 @@ The hinge is solved by the method of multipliers, with the dual variables a_ij o
 i and wrong class j as multipliers:
 
 1. Take the first multipliers from dual coordinate ascent, which goes on while it gains
-   more than Newton steps.
+   more than Newton steps. On tall tables they are the slopes at the model of a sample
+   of the rows (`_samples.py`).
 2. Model: with multipliers a and a width w, the data part of the objective becomes
 
        sum_i pi_i sum_{j != y_i} max_{0 <= t <= 1} t slack_ij - w/2 (t - a_ij)^2,
@@ -59,6 +60,7 @@ from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
 from ._registry import too_large
+from ._samples import start_from_samples
 from ._sdca import DualAscent, ascend, overlap
 from ._secants import descend, pairs_are_few
 from ._systems import (
@@ -184,6 +186,17 @@ def _solve(f, theta, certifier, options, progress):
     # pairs active.
     by_slopes = f.loss.smooth and by_secants
     ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
+    by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
+    if by_matrix and not (theta.any() or pull is not None):
+        theta = start_from_samples(_solve, f, theta, best, options, progress)
+        if theta.any():
+            width, ascends = RULES.width_after_sample, False
+            scores = f.scores(theta, np.float64)
+            _, pull = f.loss_gradient(scores, width * f.loss.delta)
+            result = SolverResult(theta, converged=False, pull=pull)
+            if not progress.proceeds(options.max_iter):
+                certifier.certify(theta, pull.copy(), scores)
+            del scores
     sent_back = False
     goes_inside, sparse = not _lacks_matrix(f), _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.

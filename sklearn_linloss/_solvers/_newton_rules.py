@@ -72,6 +72,7 @@ class Rules:
     # From 0.1 to 1 there is no difference beyond noise, except that on usps 0.1 is best
     # (benchmarks/NOTES.md).
     width_after_ascent: float = 0.3
+    width_after_sample: float = 0.3  # a third or three times that: the same (0057)
     width_after_fit: float = 0.03  # with the multipliers of an earlier fit
     smallest_width: float = 0.01
     # Where no matrix of all coefficients is made, widths are larger the smaller the

@@ -8,6 +8,8 @@ from .._jit import inlined, jit
 from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
 from ._exponentials import exp_of_negative, log_of, log_of_one_plus
 
+_BLOCK = 64  # rows of scores that stay in the cache
+
 
 @inlined
 def _hinge(slack, width):
@@ -82,6 +84,59 @@ def row_loss(loss, scores, i, y, delta, width, gradient, r):
     return value
 
 
+@inlined
+def block_loss(loss, scores, y, weight, delta, width, gradient, kept, terms):
+    """Weighted losses of a few rows of K >= 3 scores, in `terms[0]`, and their
+    gradients if they are `kept`.
+
+    `terms` is scratch of K + 3 numbers a row: each loop there takes several rows at a
+    time, whatever K is.
+    """
+    n_classes = scores.shape[1]
+    n = len(y)
+    if loss != SOFTMAX:
+        for r in range(n):
+            g = r if kept else 0
+            value = row_loss(loss, scores, r, y[r], delta, width, gradient, g)
+            terms[0, r] = weight[r] * value
+            for j in range(n_classes):
+                gradient[g, j] *= weight[r]
+        return
+    values, sums, largest, e = terms[0], terms[1], terms[2], terms[3:]
+    for r in range(n):
+        for j in range(n_classes):
+            e[j, r] = scores[r, j]
+        values[r] = scores[r, y[r]]
+    largest[:n] = e[0, :n]
+    for j in range(1, n_classes):
+        for r in range(n):
+            largest[r] = max(largest[r], e[j, r])
+    for j in range(n_classes):
+        for r in range(n):
+            e[j, r] = exp_of_negative(e[j, r] - largest[r])
+    for r in range(n):
+        e[y[r], r] = 0.0
+    sums[:n] = 0.0
+    for j in range(n_classes):
+        for r in range(n):
+            sums[r] += e[j, r]
+    for r in range(n):
+        lack, others = largest[r] - values[r], sums[r]
+        total = others + exp_of_negative(-lack)
+        near = log_of_one_plus(min(others, 1.0))
+        # What is not a number goes through.
+        far = log_of(total) if total > 0.0 else total
+        value = lack + (near if lack == 0.0 and others <= 1.0 else far)
+        values[r] = weight[r] * value
+        largest[r] = weight[r] / total
+    if kept:
+        for r in range(n):
+            scale = largest[r]
+            for j in range(n_classes):
+                gradient[r, j] = e[j, r] * scale
+            gradient[r, y[r]] = -sums[r] * scale
+
+
 @jit
 def loss_gradient(loss, scores, y, weight, delta, width, gradient):
     """Weighted mean of the loss; gradient[i] = weight[i] * dL_i/dscores.
@@ -107,12 +162,14 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
             gradient[i] = weight[i] * sign * slope
             total += weight[i] * value
         return total
-    for i in range(len(scores)):
-        r = i * kept
-        value = row_loss(loss, scores, i, y[i], delta, width, gradient, r)
-        for j in range(scores.shape[1]):
-            gradient[r, j] *= weight[i]
-        total += weight[i] * value
+    terms = np.empty((scores.shape[1] + 3, _BLOCK))
+    for first in range(0, len(scores), _BLOCK):
+        rows = slice(first, min(first + _BLOCK, len(scores)))
+        some, pi = scores[rows], weight[rows]
+        slopes = gradient[rows] if kept else gradient
+        block_loss(loss, some, y[rows], pi, delta, width, slopes, kept, terms)
+        for r in range(len(some)):
+            total += terms[0, r]
     return total
 
 
@@ -259,24 +316,36 @@ def entropy(pull, y, weight, scale):
             slope += mass * (log_right - log_wrong)
             beyond += 0.0 if right > 0.0 else mass
         return value, slope if beyond == 0.0 else -np.inf
-    for i in range(len(pull)):
-        others = 0.0
-        for j in range(pull.shape[1]):
-            if j != y[i] and pull[i, j] != 0.0:
-                mass = abs(pull[i, j])
-                others += mass
-                log_p = log_of(scale * mass / weight[i])
-                value -= scale * mass * log_p
-                slope -= mass * log_p
-        wrong = scale * others / weight[i]
-        rest = 1.0 - wrong
-        if rest > 0.0:
-            log_rest = log_of_one_plus(-wrong) if wrong <= 0.5 else log_of(rest)
-            value -= weight[i] * rest * log_rest
-            slope += others * log_rest
-        else:
-            slope -= np.inf if others > 0.0 else 0.0
-    return value, slope
+    n_classes = pull.shape[1]
+    masses = np.empty((n_classes, _BLOCK))
+    others, logs = np.empty((2, _BLOCK))
+    beyond = 0.0
+    for first in range(0, len(pull), _BLOCK):
+        n = min(_BLOCK, len(pull) - first)
+        pi = weight[first : first + n]
+        for r in range(n):
+            for j in range(n_classes):
+                masses[j, r] = abs(pull[first + r, j])
+            masses[y[first + r], r] = 0.0
+        others[:n] = 0.0
+        logs[:n] = 0.0
+        for j in range(n_classes):
+            for r in range(n):
+                mass = masses[j, r]
+                p = scale * mass / pi[r]
+                others[r] += mass
+                logs[r] += mass * (log_of(p) if p > 0.0 else 0.0)
+        for r in range(n):
+            mass = others[r]
+            wrong = scale * mass / pi[r]
+            right = 1.0 - wrong
+            near = log_of_one_plus(-min(wrong, 0.5))
+            far = log_of(right) if right > 0.0 else 0.0
+            log_right = near if wrong <= 0.5 else far
+            value -= scale * logs[r] + pi[r] * right * log_right
+            slope += mass * log_right - logs[r]
+            beyond += 0.0 if right > 0.0 else mass
+    return value, slope if beyond == 0.0 else -np.inf
 
 
 @inlined

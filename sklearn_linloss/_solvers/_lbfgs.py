@@ -59,6 +59,10 @@ class _Scaled:
         """In u, from that in theta."""
         return self._scale * gradient
 
+    def stretch(self, length):
+        """Take a length of theta's as the unit of u."""
+        self._scale *= length
+
 
 class _Whitened(_Scaled):
     """Variables u in which the blocks of the Hessian within classes are about the
@@ -172,12 +176,24 @@ def solve(objective, theta, certifier, options, progress):
         most = RULES.patience * f.n_samples / f.size
         return made * np.log(distance / target) > most * np.log(first / distance)
 
-    start = coordinates.of(theta)
-    progress.record(value_and_gradient(start)[0], theta)
+    value, slope = value_and_gradient(coordinates.of(theta))
+    progress.record(value, theta)
     first = max(distance, np.finfo(float).tiny)
+    length = np.linalg.norm(slope)
+    if is_tall and length > 0.0:
+        # Of a quadratic function whose Hessian is the identity, this is how far the
+        # optimum is. The first step of scipy has length one.
+        coordinates.stretch(length)
+        slope *= length
+    start = coordinates.of(theta)
+    known = [(value, slope)]
+
+    def asked(u):
+        return known.pop() if known else value_and_gradient(u)
+
     progress.proceeds(options.max_iter)
     result = minimize(
-        value_and_gradient,
+        asked,
         start,
         jac=True,
         method="L-BFGS-B",

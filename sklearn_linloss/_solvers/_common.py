@@ -30,7 +30,7 @@ class Rules:
     gain: float = 0.1
     # Sum of the slopes in the intercepts over the objective, in tolerances, up to which
     # a certificate leaves them as they are.
-    unbalanced: float = 0.03
+    unbalanced: float = 0.2
 
 
 RULES = Rules()

@@ -22,7 +22,7 @@ class Rules:
 
     memory: int = 20  # pairs of steps and gradient changes that are kept
     evaluations_per_iteration: int = 20  # most of the objective, on the average
-    near: float = 2.0  # estimated gap over the tolerance, below which to certify
+    near: float = 1.0  # estimated gap over the tolerance, below which to certify
     # -- tall tables -------------------------------------------------------------------
     sample: int = 32  # rows for each feature, of which correlations are estimated
     at_a_time: int = 256  # of these rows

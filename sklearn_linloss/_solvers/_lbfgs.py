@@ -29,9 +29,13 @@ class Rules:
     jitter: float = 1e-6  # added to the diagonal of the correlations
     # From iteration `first_look` on, the rate so far tells how many more are needed.
     # If they are more than `patience` times the samples for each coefficient, Newton's
-    # method takes over. It starts afresh if the estimated gap is above `lost`.
+    # method takes over. It starts afresh if the estimated gap is above `lost`. Of two
+    # classes, whose Newton steps cost less, they are at most as many as in the next two
+    # lines: one number, or a part of the features.
     first_look: int = 4
     patience: float = 0.4
+    patience_of_margins: float = 30.0
+    patience_of_features: float = 0.25
     lost: float = 0.01
 
 
@@ -81,8 +85,10 @@ class _Whitened(_Scaled):
         part = np.zeros(f.size)
         f.penalised(part)[:] = f.penalty.curvature * f.penalised(self._scale) ** 2
         root = np.sqrt(1.0 - np.minimum(f.coefficients(part)[0], 1.0))
-        block = _correlations(f, seed)
-        block *= root
+        key = "correlations", seed
+        if key not in f.workspace:
+            f.workspace[key] = _correlations(f, seed)
+        block = f.workspace[key] * root
         block *= root[:, None]
         np.fill_diagonal(block, 1.0 + RULES.jitter)
         self._root = cholesky(block, lower=True, overwrite_a=True)
@@ -169,11 +175,15 @@ def solve(objective, theta, certifier, options, progress):
         if ended or not progress.proceeds(options.max_iter) or leaves:
             raise StopIteration
 
+    most = RULES.patience * f.n_samples / f.size
+    if f.n_rows == 1:
+        by_features = RULES.patience_of_features * f.n_features
+        most = min(most, max(RULES.patience_of_margins, by_features))
+
     def is_far(made, value):
         target = max(options.tol * value, np.finfo(float).tiny)
         if distance <= target:
             return False
-        most = RULES.patience * f.n_samples / f.size
         return made * np.log(distance / target) > most * np.log(first / distance)
 
     value, slope = value_and_gradient(coordinates.of(theta))

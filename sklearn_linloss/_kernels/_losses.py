@@ -43,31 +43,39 @@ def row_loss(loss, scores, i, y, delta, width, gradient, r):
     Rows are given by number because a slice of an array costs as much as a row. The
     true class gets minus the sum of the others: no cancellation in p - 1.
     """
+    if loss != SOFTMAX:
+        return _slack_loss(loss, scores, i, y, delta, width, gradient, r)
     n_classes = scores.shape[1]
     true_score = scores[i, y]
     others = 0.0
+    largest = true_score
+    for j in range(n_classes):
+        largest = max(largest, scores[i, j])
+    for j in range(n_classes):
+        e = math.exp(scores[i, j] - largest)
+        gradient[r, j] = e
+        if j != y:
+            others += e
+    true = math.exp(true_score - largest)
+    if true_score == largest:
+        value = math.log1p(others)
+    else:
+        value = math.log(others + true) + (largest - true_score)
+    scale = 1.0 / (others + true)
+    for j in range(n_classes):
+        gradient[r, j] *= scale
+    gradient[r, y] = -others * scale
+    return value
+
+
+@inlined
+def _slack_loss(loss, scores, i, y, delta, width, gradient, r):
+    """The same of the sums over slacks."""
+    others = 0.0
     value = 0.0
-    if loss == SOFTMAX:
-        largest = true_score
-        for j in range(n_classes):
-            largest = max(largest, scores[i, j])
-        for j in range(n_classes):
-            e = math.exp(scores[i, j] - largest)
-            gradient[r, j] = e
-            if j != y:
-                others += e
-        true = math.exp(true_score - largest)
-        if true_score == largest:
-            value = math.log1p(others)
-        else:
-            value = math.log(others + true) + (largest - true_score)
-        scale = 1.0 / (others + true)
-        for j in range(n_classes):
-            gradient[r, j] *= scale
-        others *= scale
-    elif loss == HINGE or loss == SQUARED_HINGE:
-        for j in range(n_classes):
-            slack = scores[i, j] - true_score + delta
+    if loss == HINGE or loss == SQUARED_HINGE:
+        for j in range(scores.shape[1]):
+            slack = scores[i, j] - scores[i, y] + delta
             g = 0.0
             if slack > 0.0 and j != y:
                 if loss == HINGE:
@@ -85,56 +93,60 @@ def row_loss(loss, scores, i, y, delta, width, gradient, r):
 
 
 @inlined
-def block_loss(loss, scores, y, weight, delta, width, gradient, kept, terms):
-    """Weighted losses of a few rows of K >= 3 scores, in `terms[0]`, and their
-    gradients if they are `kept`.
+def block_loss(
+    loss, scores, y, weight, delta, width, first, rows, gradient, kept, terms
+):  # fmt: skip
+    """Weighted losses of some `rows` from `first` on, of K >= 3 scores, in `terms[0]`,
+    and their gradients if they are `kept`.
 
     `terms` is scratch of K + 3 numbers a row: each loop there takes several rows at a
     time, whatever K is.
     """
     n_classes = scores.shape[1]
-    n = len(y)
     if loss != SOFTMAX:
-        for r in range(n):
-            g = r if kept else 0
-            value = row_loss(loss, scores, r, y[r], delta, width, gradient, g)
-            terms[0, r] = weight[r] * value
+        for r in range(rows):
+            i = first + r
+            g = i * kept
+            value = _slack_loss(loss, scores, i, y[i], delta, width, gradient, g)
+            terms[0, r] = weight[i] * value
             for j in range(n_classes):
-                gradient[g, j] *= weight[r]
+                gradient[g, j] *= weight[i]
         return
-    values, sums, largest, e = terms[0], terms[1], terms[2], terms[3:]
-    for r in range(n):
+    # In the first rows: the largest score and then the loss, the sum of the others'
+    # exponentials, and that of the true class.
+    for r in range(rows):
+        i = first + r
         for j in range(n_classes):
-            e[j, r] = scores[r, j]
-        values[r] = scores[r, y[r]]
-    largest[:n] = e[0, :n]
-    for j in range(1, n_classes):
-        for r in range(n):
-            largest[r] = max(largest[r], e[j, r])
+            terms[j + 3, r] = scores[i, j]
+        terms[0, r] = terms[2, r] = scores[i, y[i]]
+        terms[1, r] = 0.0
     for j in range(n_classes):
-        for r in range(n):
-            e[j, r] = exp_of_negative(e[j, r] - largest[r])
-    for r in range(n):
-        e[y[r], r] = 0.0
-    sums[:n] = 0.0
+        for r in range(rows):
+            terms[0, r] = max(terms[0, r], terms[j + 3, r])
+    for j in range(2, n_classes + 3):
+        for r in range(rows):
+            terms[j, r] = exp_of_negative(terms[j, r] - terms[0, r])
+    for r in range(rows):
+        i = first + r
+        terms[0, r] -= scores[i, y[i]]
+        terms[y[i] + 3, r] = 0.0
     for j in range(n_classes):
-        for r in range(n):
-            sums[r] += e[j, r]
-    for r in range(n):
-        lack, others = largest[r] - values[r], sums[r]
-        total = others + exp_of_negative(-lack)
+        for r in range(rows):
+            terms[1, r] += terms[j + 3, r]
+    for r in range(rows):
+        lack, others, pi = terms[0, r], terms[1, r], weight[first + r]
+        total = others + terms[2, r]
         near = log_of_one_plus(min(others, 1.0))
         # What is not a number goes through.
         far = log_of(total) if total > 0.0 else total
-        value = lack + (near if lack == 0.0 and others <= 1.0 else far)
-        values[r] = weight[r] * value
-        largest[r] = weight[r] / total
+        terms[0, r] = pi * (lack + (near if lack == 0.0 and others <= 1.0 else far))
+        terms[2, r] = pi / total
     if kept:
-        for r in range(n):
-            scale = largest[r]
+        for r in range(rows):
+            i, scale = first + r, terms[2, r]
             for j in range(n_classes):
-                gradient[r, j] = e[j, r] * scale
-            gradient[r, y[r]] = -sums[r] * scale
+                gradient[i, j] = terms[j + 3, r] * scale
+            gradient[i, y[i]] = -terms[1, r] * scale
 
 
 @jit
@@ -164,11 +176,11 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
         return total
     terms = np.empty((scores.shape[1] + 3, _BLOCK))
     for first in range(0, len(scores), _BLOCK):
-        rows = slice(first, min(first + _BLOCK, len(scores)))
-        some, pi = scores[rows], weight[rows]
-        slopes = gradient[rows] if kept else gradient
-        block_loss(loss, some, y[rows], pi, delta, width, slopes, kept, terms)
-        for r in range(len(some)):
+        rows = min(_BLOCK, len(scores) - first)
+        block_loss(
+            loss, scores, y, weight, delta, width, first, rows, gradient, kept, terms
+        )
+        for r in range(rows):
             total += terms[0, r]
     return total
 

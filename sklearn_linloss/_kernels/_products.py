@@ -285,7 +285,8 @@ def dense_loss_gradient(loss, X, rows, y, weight, delta, W, offset, sums):
     scores, pull, part, total, b_total = sums
     n_rows = scores.shape[1]
     size = len(scores)
-    terms = np.empty((n_rows + 3, size))
+    terms, pi = np.empty((n_rows + 3, size)), np.empty(size)
+    classes = np.empty(size, np.intp)
     value = 0.0
     for start in range(0, len(rows), _SUMMED_ROWS):
         stop = min(start + _SUMMED_ROWS, len(rows))
@@ -293,7 +294,8 @@ def dense_loss_gradient(loss, X, rows, y, weight, delta, W, offset, sums):
         for first in range(start, stop, size):
             block = rows[first : min(first + size, stop)]
             batch_scores(X, block, W, offset, scores)
-            pi, classes = weight[block], y[block]
+            for r in range(len(block)):
+                classes[r], pi[r] = y[block[r]], weight[block[r]]
             if n_rows == 1:
                 for r in range(len(block)):
                     sign = 1.0 if classes[r] == 1 else -1.0
@@ -302,9 +304,9 @@ def dense_loss_gradient(loss, X, rows, y, weight, delta, W, offset, sums):
                     terms[0, r] = pi[r] * term
                     pull[r, 0] = pi[r] * (sign * slope)
             else:
-                some = slice(0, len(block))
+                count = len(block)
                 block_loss(
-                    loss, scores[some], classes, pi, delta, 0.0, pull[some], True, terms
+                    loss, scores, classes, pi, delta, 0.0, 0, count, pull, True, terms
                 )
             for r in range(len(block)):
                 value += terms[0, r]

@@ -36,7 +36,7 @@ from ._compat import (
 from ._design import canonical
 from ._diagram import box
 from ._factor import penalty_by_feature
-from ._fit import Fit, start_of, unpack
+from ._fit import Fit, start_of
 from ._predictor import LinearPredictor
 from ._problem import (
     Problem,
@@ -402,8 +402,8 @@ class LinearLossClassifier(
         for name in (*_OF_A_FIT, *_OF_SOME_FITS):
             self.__dict__.pop(name, None)
         self._stream = stream
-        model = unpack(*stream.model(f))
-        self.__dict__.update(_of_a_model(there, chunk.classes, *model))
+        f, shown = stream.model(f)
+        self.__dict__.update(_of_a_model(there, chunk.classes, *f.stored(shown)))
         self.batch_loss_curve_ = beside(batch_losses, there)
         self.t_ = stream.state.updates
         self.n_iter_ = 1
@@ -496,7 +496,7 @@ def attributes_of(X, objective, classes, theta):
 
     The arrays are where X is, on the host for None.
     """
-    return _of_a_model(X, classes, *unpack(objective, theta))
+    return _of_a_model(X, classes, *objective.stored(theta))
 
 
 def _of_a_model(X, classes, coef, intercept):

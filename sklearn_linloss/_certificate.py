@@ -29,6 +29,8 @@ class Rules:
     # They end where the next one promises less than this part of the objective.
     negligible: float = 1e-13
     halvings: int = 4  # of a step
+    # Slopes after a step over those before it, up to which curvatures are as before.
+    as_before: float = 0.1
     # -- balance_flows ---------------------------------------------------------------
     nothing: float = 1e-200  # flows that count as 0: factors for them would overflow
     # -- maximize_concave ------------------------------------------------------------
@@ -73,11 +75,14 @@ class Certificate:
         What the tolerance is compared with: the relative gap, or for alpha = 0 the
         max-norm of the smallest subgradient relative to that at zero. For the hinge
         that is an e-subgradient, with e relative to the objective if that is larger.
+    scores : ndarray of shape (n_samples, n_rows), float64, or None
+        Those of `theta`, where they were asked for.
     """
 
     theta: np.ndarray
     objective: float
     criterion: float
+    scores: np.ndarray | None = None
 
 
 class Certifier:
@@ -137,7 +142,9 @@ class Certifier:
                 "report it with the data and the parameters of the fit."
             )
 
-    def certify(self, theta, pull=None, scores=None, loss=None, unbalanced=0.0):
+    def certify(
+        self, theta, pull=None, scores=None, loss=None, unbalanced=0.0, keep=False
+    ):  # fmt: skip
         """Certificate for `theta`.
 
         Parameters
@@ -153,6 +160,8 @@ class Certifier:
         unbalanced : float, default=0.0
             Where the slopes in the intercepts add up to no more, the intercepts are
             left as they are. The bound is then lower by about as much.
+        keep : bool, default=False
+            Whether the certificate has the scores of its model.
 
         Returns
         -------
@@ -173,15 +182,17 @@ class Certifier:
             shift, value, gradient = self._fit_intercept(scores, loss, unbalanced)
             theta = theta.copy()
             f.intercepts(theta)[:] += shift
+            scores = scores + shift if keep and shift.any() else scores
         else:
             value, gradient = f.loss_gradient(scores) if loss is None else loss
         objective = value + f.penalty_value(theta)
         if pull is None:
             known = loss is not None and gradient is loss[1]
             pull = gradient.copy() if known else gradient
+        kept = scores if keep else None
         del scores, gradient  # as large as what follows
         self.raise_bound(pull, objective)
-        return Certificate(theta, objective, float(self.gap(objective)))
+        return Certificate(theta, objective, float(self.gap(objective)), kept)
 
     def criterion(self, theta, value=None, **known):
         """What the tolerance is compared with, for this very model.
@@ -230,11 +241,14 @@ class Certifier:
         f = self.objective
         value, gradient = f.loss_gradient(scores) if loss is None else loss
         total = np.zeros(f.n_rows)
+        size = np.inf
         for _ in range(RULES.newton_steps):
             slope = gradient.sum(axis=0)
-            if np.abs(slope).sum() <= unbalanced:
+            before, size = size, np.abs(slope).sum()
+            if size <= unbalanced:
                 break
-            hessian = f.intercept_hessian(gradient)
+            if size > RULES.as_before * before or before == np.inf:
+                hessian = f.intercept_hessian(gradient)
             step = -solve_laplacian(hessian, slope)
             if -(slope @ step) <= RULES.negligible * value:
                 break

@@ -110,7 +110,7 @@ class Fit:
         Rounding to that may cost samples their margin. Where the classes come apart and
         the gap is then above its tolerance, a little more of the same model helps.
         """
-        self._take(objective, *unpack(objective, result.theta))
+        self._take(objective, *objective.stored(result.theta), result)
         self.gap = float(certifier.gap(self.objective))
         if not (result.converged and result.by_gap):
             return
@@ -119,7 +119,7 @@ class Fit:
             if self.gap <= tol or not is_separated(objective, self.objective):
                 break
             before = self._model
-            self._take(objective, *unpack(objective, (1.0 + more) * result.theta))
+            self._take(objective, *objective.stored((1.0 + more) * result.theta))
             if not self.objective < before[2]:
                 self.coef, self.intercept, self.objective, self.scores = before
             self.gap = float(certifier.gap(self.objective))
@@ -129,9 +129,17 @@ class Fit:
     def _model(self):
         return self.coef, self.intercept, self.objective, self.scores
 
-    def _take(self, objective, coef, intercept):
+    def _take(self, objective, coef, intercept, result=None):
+        """Take a model, and its scores from those of a result that differs at most in
+        the intercepts.
+        """
         self.coef, self.intercept = coef, intercept
-        self.objective = self._value(objective)
+        theta = objective.pack(coef, intercept)
+        self.scores = None if result is None else shifted(objective, result, theta)
+        if self.scores is None:
+            self.scores = objective.scores(theta, np.float64)
+        self.objective = objective.loss_value(self.scores)
+        self.objective += objective.penalty_value(theta)
 
     def _tolerance_before_rounding(self, objective, result, certifier, options):
         """What a solver must reach for its model to be within the tolerance once it is
@@ -153,12 +161,6 @@ class Fit:
         names = "coef", "intercept", "objective", "gap", "n_iter", "solver"
         return {f"{name}_": getattr(self, name) for name in names}
 
-    def _value(self, objective):
-        """The objective of the model as it is stored, whose scores are kept."""
-        theta = objective.pack(self.coef, self.intercept)
-        self.scores = objective.scores(theta, np.float64)
-        return objective.loss_value(self.scores) + objective.penalty_value(theta)
-
     def _consider_no_coefficients(self, objective):
         """Take the best intercept alone where a fit that failed, or rounding to the
         precision of X, has left something worse: of "auto", which promises no iterates.
@@ -168,6 +170,16 @@ class Fit:
         self._take(objective, np.zeros_like(self.coef), intercept)
         if not self.objective < before[2]:
             self.coef, self.intercept, self.objective, self.scores = before
+
+
+def shifted(objective, result, theta):
+    """Scores of `theta` from those of a result, or None."""
+    f = objective
+    known = f.penalised(result.theta)
+    if result.scores is None or not np.array_equal(f.penalised(theta), known):
+        return None
+    change = f.intercepts(theta) - f.intercepts(result.theta)
+    return result.scores + change if change.any() else result.scores
 
 
 def scaling_applies(objective):
@@ -183,13 +195,3 @@ def scaling_applies(objective):
     mean = np.sqrt(np.maximum(objective.second_moment - objective.variance, 0.0))
     far = (deviation < 0.1) | (deviation > 10.0) | (mean > 10.0)
     return bool(far[varies].any())
-
-
-def unpack(objective, theta):
-    """Coefficients and intercepts in the precision of X."""
-    W, b = objective.unpack(theta)
-    if len(b) > 1:
-        # A common constant changes no loss.
-        b = b - b.mean()
-    dtype = objective.design.dtype
-    return np.ascontiguousarray(W, dtype=dtype), b.astype(dtype)

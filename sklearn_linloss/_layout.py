@@ -35,6 +35,15 @@ class Layout:
         W = W if self.design.scale is None else W * self.design.scale
         return (W if self.columns is None else self.columns.fill(W)), b
 
+    def stored(self, theta):
+        """The same as they are stored, in the precision of X."""
+        W, b = self.unpack(theta)
+        if len(b) > 1:
+            # A common constant changes no loss.
+            b = b - b.mean()
+        dtype = self.design.dtype
+        return np.ascontiguousarray(W, dtype=dtype), b.astype(dtype)
+
     def parts(self, theta):
         """Coefficients (a view) of the columns of X as they are, and intercepts."""
         W, b = self._split(theta)

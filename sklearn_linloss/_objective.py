@@ -213,7 +213,8 @@ class Objective(Flows, Layout):
         """Adjoint of `scores`: sum_i gradient_i (x_i, 1) in the layout of `theta`."""
 
         def total(rows):
-            return gradient[rows].sum(axis=0, dtype=np.float64)
+            # A sum over an axis of a few numbers takes four times as long.
+            return np.einsum("ij->j", gradient[rows], dtype=np.float64)
 
         flat = self._centring(sum(self.design.over_parts(total, gradient.size)))
         self.design.add_adjoint(gradient, self.matrix(flat))

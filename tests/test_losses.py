@@ -544,6 +544,66 @@ def test_the_entropy_keeps_all_digits(n_rows):
     np.testing.assert_allclose(found, slopes.astype(float), rtol=4e-14, atol=1e-300)
 
 
+@pytest.mark.parametrize("n_classes", [3, 4, 11])
+@pytest.mark.parametrize("size", [1.0, 30.0, 1e4])
+def test_many_rows_of_several_classes(n_classes, size):
+    """More than the kernels take at once, and a rest."""
+    rng = np.random.default_rng(n_classes)
+    n = 200
+    scores = size * rng.standard_normal((n, n_classes))
+    scores[::7, 1] = scores[::7, 0]  # ties
+    y = rng.integers(n_classes, size=n)
+    weight = rng.uniform(0.1, 1.0, n)
+    exact = scores.astype(np.longdouble)
+    exact -= exact.max(axis=1, keepdims=True)
+    proba = np.exp(exact)
+    rows = np.arange(n)
+    others = proba.copy()
+    others[rows, y] = 0.0
+    others, total = others.sum(axis=1), proba.sum(axis=1)
+    terms = np.where(exact[rows, y] == 0.0, np.log1p(others), np.log(total))
+    terms -= exact[rows, y]
+    slopes = proba / total[:, None]
+    slopes[rows, y] = -others / total
+    value, gradient = kernel_gradient("softmax", scores, y, weight)
+    assert value == pytest.approx(float(weight @ terms), rel=1e-14)
+    assert kernel_value("softmax", scores, y, weight) == value
+    expected = (weight[:, None] * slopes).astype(np.float64)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-13, atol=1e-300)
+
+
+def test_what_is_not_a_number_in_one_row_stays_there():
+    scores = np.zeros((150, 4))
+    scores[100, 2] = np.nan
+    y = np.arange(150) % 4
+    value, gradient = kernel_gradient("softmax", scores, y)
+    assert np.isnan(value)
+    assert np.isnan(gradient[100]).all()
+    assert np.isfinite(np.delete(gradient, 100, axis=0)).all()
+
+
+def test_entropies_of_many_rows():
+    rng = np.random.default_rng(4)
+    n, n_classes, scale = 150, 5, 0.7
+    proba = rng.dirichlet(np.full(n_classes, 0.3), n)
+    proba[3] = [0.0, 1.0, 0.0, 0.0, 0.0]
+    y = rng.integers(n_classes, size=n)
+    weight = rng.uniform(0.1, 1.0, n)
+    pull = proba.copy()
+    pull[np.arange(n), y] -= 1.0
+    moved = scale * pull
+    moved[np.arange(n), y] += 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = -weight @ np.where(moved > 0.0, moved * np.log(moved), 0.0).sum(1)
+    arguments = weight[:, None] * pull, y, weight
+    value, slope = _kernels.entropy(*arguments, scale)
+    assert value == pytest.approx(expected, rel=1e-12)
+    step = 1e-6
+    ahead, back = (_kernels.entropy(*arguments, scale + d)[0] for d in (step, -step))
+    assert slope == pytest.approx((ahead - back) / (2.0 * step), rel=1e-6)
+    assert _kernels.entropy(*arguments, 1.0 / abs(pull).max() * 1.01)[1] == -np.inf
+
+
 @pytest.mark.parametrize("n_rows", [1, 5])
 @pytest.mark.parametrize("name", LOSSES)
 def test_float32_scores(name, n_rows):

@@ -7,7 +7,7 @@ from _models import LOSSES
 from _objectives import make_objective
 from scipy import sparse
 
-from sklearn_linloss._design import _base, dense
+from sklearn_linloss._design import _base, dense, design_of
 
 
 def golden_point(n_classes, n_features):
@@ -248,6 +248,22 @@ def test_moments_survive_a_large_mean(kind, dtype):
     np.testing.assert_allclose(
         f.variance, variance, rtol=1e-6 if dtype is np.float64 else 1e-3
     )
+
+
+@pytest.mark.parametrize("n_samples", [1, 4, 999])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled_moments(monkeypatch, dtype, n_samples):
+    monkeypatch.setattr(dense, "RULES", replace(dense.RULES, small=0.0))
+    rng = np.random.default_rng(1)
+    X = (rng.normal(size=(n_samples, 7)) + 100.0 * np.arange(7)).astype(dtype)
+    weight = rng.uniform(0.1, 2.0, n_samples)
+    weight /= weight.sum()
+    mean, variance = design_of(X).moments(weight)
+    exact = X.astype(np.longdouble)
+    expected = weight @ exact
+    np.testing.assert_allclose(mean, expected.astype(float), rtol=1e-12, atol=1e-12)
+    expected = weight @ (exact - expected) ** 2
+    np.testing.assert_allclose(variance, expected.astype(float), rtol=1e-9, atol=1e-12)
 
 
 @kinds

@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_linloss import SoftmaxClassifier
+from sklearn_linloss._objective import Objective
 from sklearn_linloss._solvers import _lbfgs
 
 
@@ -100,3 +101,59 @@ def test_newton_takes_over_where_the_gap_falls_slowly():
     with pytest.warns(ConvergenceWarning):
         alone = fit(X, y, alpha=1e-7, solver="lbfgs", max_iter=20)
     assert alone.solver_ == "lbfgs"
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_what_is_stored_has_the_objective_that_is_told(n_classes):
+    """Of coefficients in single precision, whose scores the certificate had."""
+    X, y = table(n_classes=n_classes)
+    X = X.astype(np.float32)
+    for tol in (1e-1, 1e-4):
+        model = fit(X, y, alpha=1e-3, tol=tol)
+        assert model.solver_ == "lbfgs"
+        assert model.coef_.dtype == np.float32
+        value = reference.objective_of(model, X.astype(np.float64), y)
+        assert model.objective_ == pytest.approx(value, rel=1e-13)
+
+
+def test_the_first_step_is_long_enough(monkeypatch):
+    """No evaluation of the objective but that at the start and one an iteration."""
+    X, y = table(20_000, 10, mix=np.eye(10))
+    count = 0
+    data_gradient = Objective.data_gradient
+
+    def counted(self, *args):
+        nonlocal count
+        count += 1
+        return data_gradient(self, *args)
+
+    monkeypatch.setattr(Objective, "data_gradient", counted)
+    for size in (1e-3, 1.0, 1e3):
+        count = 0
+        model = fit(size * X, y, alpha=1e-3 * size**2, tol=1e-3)
+        assert model.solver_ == "lbfgs"
+        assert count == model.n_iter_ + 1
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_two_classes(fit_intercept):
+    X, y = table(8000, 20, 2)
+    model = fit(X, y, alpha=1e-4, fit_intercept=fit_intercept)
+    assert model.solver_ == "lbfgs"
+    exact = fit(
+        X, y, alpha=1e-4, fit_intercept=fit_intercept, solver="newton", tol=1e-9
+    )
+    assert exact.objective_ <= model.objective_ * (1.0 + 1e-9)
+    assert model.objective_ * (1.0 - model.gap_) <= exact.objective_
+    few = fit(X[:500], y[:500], alpha=1e-4, fit_intercept=fit_intercept)
+    assert few.solver_ == "newton"
+
+
+def test_two_classes_that_take_many_steps_are_left_to_newton():
+    rng = np.random.default_rng(0)
+    X = np.exp(4.0 * rng.standard_normal((3000, 20)))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = (X @ rng.standard_normal(20) > 0.01 * rng.standard_normal(3000)).astype(int)
+    model = fit(X, y, alpha=1e-9)
+    assert model.solver_ == "newton"
+    assert model.gap_ <= model.tol

@@ -7,6 +7,7 @@ from .._compat import device_of, namespace_of
 
 # Columns of a CSR for each that has entries: from here on, empty ones are left out.
 _FEW = 2
+_AT_ONCE = 1 << 16  # entries that are looked at, at least, until few are empty
 
 
 class Columns:
@@ -31,7 +32,11 @@ class Columns:
         used = np.zeros(X.shape[1], dtype=bool)
         if start is not None:
             used |= start.any(axis=0)
-        used[X.indices] = True
+        step = max(_AT_ONCE, len(used))
+        for first in range(0, len(X.indices), step):
+            used[X.indices[first : first + step]] = True
+            if _FEW * np.count_nonzero(used) > len(used):
+                return None
         places = np.flatnonzero(used)
         # A matrix without columns is no matrix.
         places = places if len(places) else np.zeros(1, dtype=np.intp)

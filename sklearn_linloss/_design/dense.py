@@ -116,8 +116,14 @@ class Dense(Design):
         some = np.linspace(0, self.n_samples - 1, RULES.middle_of).astype(np.intp)
         origin = np.median(self._X[some].astype(np.float64), axis=0)
 
+        compiled = self.n_stored >= RULES.small
+
         def part(rows):
             sums = np.zeros((2, self.n_features))
+            if compiled:
+                X = self._readonly[rows]
+                _kernels.dense_moments(X, *map(readonly, (weight[rows], origin)), sums)
+                return sums
             for block in self.row_blocks(8 * self.n_features, rows.start, rows.stop):
                 X = self._X[block] - origin
                 sums[0] += weight[block] @ X

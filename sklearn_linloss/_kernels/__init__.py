@@ -67,6 +67,7 @@ from ._products import (
     csr_squared_norms,
     dense_adjoint,
     dense_loss_gradient,
+    dense_moments,
     dense_scores,
 )
 from ._saga import saga_epoch_csr, saga_epoch_dense
@@ -109,6 +110,7 @@ __all__ = [
     "csr_squared_norms",
     "dense_adjoint",
     "dense_loss_gradient",
+    "dense_moments",
     "dense_scores",
     "entropy",
     "grouped_descent",

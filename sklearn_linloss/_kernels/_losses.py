@@ -8,6 +8,8 @@ from .._jit import inlined, jit
 from ._codes import HINGE, SOFTMAX, SQUARED_HINGE, check_code
 from ._exponentials import exp_of_negative, log_of, log_of_one_plus
 
+_BLOCK = 64  # rows of scores that stay in the cache
+
 
 @inlined
 def _hinge(slack, width):
@@ -41,31 +43,39 @@ def row_loss(loss, scores, i, y, delta, width, gradient, r):
     Rows are given by number because a slice of an array costs as much as a row. The
     true class gets minus the sum of the others: no cancellation in p - 1.
     """
+    if loss != SOFTMAX:
+        return _slack_loss(loss, scores, i, y, delta, width, gradient, r)
     n_classes = scores.shape[1]
     true_score = scores[i, y]
     others = 0.0
+    largest = true_score
+    for j in range(n_classes):
+        largest = max(largest, scores[i, j])
+    for j in range(n_classes):
+        e = math.exp(scores[i, j] - largest)
+        gradient[r, j] = e
+        if j != y:
+            others += e
+    true = math.exp(true_score - largest)
+    if true_score == largest:
+        value = math.log1p(others)
+    else:
+        value = math.log(others + true) + (largest - true_score)
+    scale = 1.0 / (others + true)
+    for j in range(n_classes):
+        gradient[r, j] *= scale
+    gradient[r, y] = -others * scale
+    return value
+
+
+@inlined
+def _slack_loss(loss, scores, i, y, delta, width, gradient, r):
+    """The same of the sums over slacks."""
+    others = 0.0
     value = 0.0
-    if loss == SOFTMAX:
-        largest = true_score
-        for j in range(n_classes):
-            largest = max(largest, scores[i, j])
-        for j in range(n_classes):
-            e = math.exp(scores[i, j] - largest)
-            gradient[r, j] = e
-            if j != y:
-                others += e
-        true = math.exp(true_score - largest)
-        if true_score == largest:
-            value = math.log1p(others)
-        else:
-            value = math.log(others + true) + (largest - true_score)
-        scale = 1.0 / (others + true)
-        for j in range(n_classes):
-            gradient[r, j] *= scale
-        others *= scale
-    elif loss == HINGE or loss == SQUARED_HINGE:
-        for j in range(n_classes):
-            slack = scores[i, j] - true_score + delta
+    if loss == HINGE or loss == SQUARED_HINGE:
+        for j in range(scores.shape[1]):
+            slack = scores[i, j] - scores[i, y] + delta
             g = 0.0
             if slack > 0.0 and j != y:
                 if loss == HINGE:
@@ -80,6 +90,63 @@ def row_loss(loss, scores, i, y, delta, width, gradient, r):
         value = others = np.nan
     gradient[r, y] = -others
     return value
+
+
+@inlined
+def block_loss(
+    loss, scores, y, weight, delta, width, first, rows, gradient, kept, terms
+):  # fmt: skip
+    """Weighted losses of some `rows` from `first` on, of K >= 3 scores, in `terms[0]`,
+    and their gradients if they are `kept`.
+
+    `terms` is scratch of K + 3 numbers a row: each loop there takes several rows at a
+    time, whatever K is.
+    """
+    n_classes = scores.shape[1]
+    if loss != SOFTMAX:
+        for r in range(rows):
+            i = first + r
+            g = i * kept
+            value = _slack_loss(loss, scores, i, y[i], delta, width, gradient, g)
+            terms[0, r] = weight[i] * value
+            for j in range(n_classes):
+                gradient[g, j] *= weight[i]
+        return
+    # In the first rows: the largest score and then the loss, the sum of the others'
+    # exponentials, and that of the true class.
+    for r in range(rows):
+        i = first + r
+        for j in range(n_classes):
+            terms[j + 3, r] = scores[i, j]
+        terms[0, r] = terms[2, r] = scores[i, y[i]]
+        terms[1, r] = 0.0
+    for j in range(n_classes):
+        for r in range(rows):
+            terms[0, r] = max(terms[0, r], terms[j + 3, r])
+    for j in range(2, n_classes + 3):
+        for r in range(rows):
+            terms[j, r] = exp_of_negative(terms[j, r] - terms[0, r])
+    for r in range(rows):
+        i = first + r
+        terms[0, r] -= scores[i, y[i]]
+        terms[y[i] + 3, r] = 0.0
+    for j in range(n_classes):
+        for r in range(rows):
+            terms[1, r] += terms[j + 3, r]
+    for r in range(rows):
+        lack, others, pi = terms[0, r], terms[1, r], weight[first + r]
+        total = others + terms[2, r]
+        near = log_of_one_plus(min(others, 1.0))
+        # What is not a number goes through.
+        far = log_of(total) if total > 0.0 else total
+        terms[0, r] = pi * (lack + (near if lack == 0.0 and others <= 1.0 else far))
+        terms[2, r] = pi / total
+    if kept:
+        for r in range(rows):
+            i, scale = first + r, terms[2, r]
+            for j in range(n_classes):
+                gradient[i, j] = terms[j + 3, r] * scale
+            gradient[i, y[i]] = -terms[1, r] * scale
 
 
 @jit
@@ -107,12 +174,14 @@ def loss_gradient(loss, scores, y, weight, delta, width, gradient):
             gradient[i] = weight[i] * sign * slope
             total += weight[i] * value
         return total
-    for i in range(len(scores)):
-        r = i * kept
-        value = row_loss(loss, scores, i, y[i], delta, width, gradient, r)
-        for j in range(scores.shape[1]):
-            gradient[r, j] *= weight[i]
-        total += weight[i] * value
+    terms = np.empty((scores.shape[1] + 3, _BLOCK))
+    for first in range(0, len(scores), _BLOCK):
+        rows = min(_BLOCK, len(scores) - first)
+        block_loss(
+            loss, scores, y, weight, delta, width, first, rows, gradient, kept, terms
+        )
+        for r in range(rows):
+            total += terms[0, r]
     return total
 
 
@@ -259,24 +328,36 @@ def entropy(pull, y, weight, scale):
             slope += mass * (log_right - log_wrong)
             beyond += 0.0 if right > 0.0 else mass
         return value, slope if beyond == 0.0 else -np.inf
-    for i in range(len(pull)):
-        others = 0.0
-        for j in range(pull.shape[1]):
-            if j != y[i] and pull[i, j] != 0.0:
-                mass = abs(pull[i, j])
-                others += mass
-                log_p = log_of(scale * mass / weight[i])
-                value -= scale * mass * log_p
-                slope -= mass * log_p
-        wrong = scale * others / weight[i]
-        rest = 1.0 - wrong
-        if rest > 0.0:
-            log_rest = log_of_one_plus(-wrong) if wrong <= 0.5 else log_of(rest)
-            value -= weight[i] * rest * log_rest
-            slope += others * log_rest
-        else:
-            slope -= np.inf if others > 0.0 else 0.0
-    return value, slope
+    n_classes = pull.shape[1]
+    masses = np.empty((n_classes, _BLOCK))
+    others, logs = np.empty((2, _BLOCK))
+    beyond = 0.0
+    for first in range(0, len(pull), _BLOCK):
+        n = min(_BLOCK, len(pull) - first)
+        pi = weight[first : first + n]
+        for r in range(n):
+            for j in range(n_classes):
+                masses[j, r] = abs(pull[first + r, j])
+            masses[y[first + r], r] = 0.0
+        others[:n] = 0.0
+        logs[:n] = 0.0
+        for j in range(n_classes):
+            for r in range(n):
+                mass = masses[j, r]
+                p = scale * mass / pi[r]
+                others[r] += mass
+                logs[r] += mass * (log_of(p) if p > 0.0 else 0.0)
+        for r in range(n):
+            mass = others[r]
+            wrong = scale * mass / pi[r]
+            right = 1.0 - wrong
+            near = log_of_one_plus(-min(wrong, 0.5))
+            far = log_of(right) if right > 0.0 else 0.0
+            log_right = near if wrong <= 0.5 else far
+            value -= scale * logs[r] + pi[r] * right * log_right
+            slope += mass * log_right - logs[r]
+            beyond += 0.0 if right > 0.0 else mass
+    return value, slope if beyond == 0.0 else -np.inf
 
 
 @inlined

@@ -5,7 +5,7 @@ import numpy as np
 from .._jit import inlined, jit
 from ._codes import check_code
 from ._fetch import fetch_ahead, unsigned
-from ._losses import margin_loss, row_loss
+from ._losses import block_loss, margin_loss
 
 _SUMMED_ROWS = 1024  # rows whose sum is in the precision of X; float64 adds those sums
 
@@ -176,6 +176,27 @@ def _batch_adjoint(X, rows, pull, gradient):
 
 
 @jit
+def dense_moments(X, weight, origin, sums):
+    """Add the weighted sums of X - origin and of its squares to the rows of `sums`.
+
+    Four rows at a time; the last ones are repeated with no weight.
+    """
+    last = len(X) - 1
+    for i0 in range(0, len(X), 4):
+        i1, i2, i3 = min(i0 + 1, last), min(i0 + 2, last), min(i0 + 3, last)
+        w0 = weight[i0]
+        w1 = weight[i1] if i0 + 1 <= last else 0.0
+        w2 = weight[i2] if i0 + 2 <= last else 0.0
+        w3 = weight[i3] if i0 + 3 <= last else 0.0
+        for j in range(X.shape[1]):
+            o = origin[j]
+            z0, z1, z2, z3 = X[i0, j] - o, X[i1, j] - o, X[i2, j] - o, X[i3, j] - o
+            y0, y1, y2, y3 = w0 * z0, w1 * z1, w2 * z2, w3 * z3
+            sums[0, j] += (y0 + y1) + (y2 + y3)
+            sums[1, j] += (y0 * z0 + y1 * z1) + (y2 * z2 + y3 * z3)
+
+
+@jit
 def dense_adjoint(X, rows, gradient, part, total):
     """total += gradient.T @ X[rows], with `part` as scratch like `total` in the
     precision of X, in which few rows are summed.
@@ -264,6 +285,8 @@ def dense_loss_gradient(loss, X, rows, y, weight, delta, W, offset, sums):
     scores, pull, part, total, b_total = sums
     n_rows = scores.shape[1]
     size = len(scores)
+    terms, pi = np.empty((n_rows + 3, size)), np.empty(size)
+    classes = np.empty(size, np.intp)
     value = 0.0
     for start in range(0, len(rows), _SUMMED_ROWS):
         stop = min(start + _SUMMED_ROWS, len(rows))
@@ -272,16 +295,21 @@ def dense_loss_gradient(loss, X, rows, y, weight, delta, W, offset, sums):
             block = rows[first : min(first + size, stop)]
             batch_scores(X, block, W, offset, scores)
             for r in range(len(block)):
-                i = block[r]
-                if n_rows == 1:
-                    sign = 1.0 if y[i] == 1 else -1.0
-                    term, slope = margin_loss(loss, sign * scores[r, 0], delta, 0.0)
-                    pull[r, 0] = sign * slope
-                else:
-                    term = row_loss(loss, scores, r, y[i], delta, 0.0, pull, r)
-                value += weight[i] * term
-                for k in range(n_rows):
-                    pull[r, k] *= weight[i]
+                classes[r], pi[r] = y[block[r]], weight[block[r]]
+            if n_rows == 1:
+                for r in range(len(block)):
+                    sign = 1.0 if classes[r] == 1 else -1.0
+                    margin = sign * scores[r, 0]
+                    term, slope = margin_loss(loss, margin, delta, 0.0)
+                    terms[0, r] = pi[r] * term
+                    pull[r, 0] = pi[r] * (sign * slope)
+            else:
+                count = len(block)
+                block_loss(
+                    loss, scores, classes, pi, delta, 0.0, 0, count, pull, True, terms
+                )
+            for r in range(len(block)):
+                value += terms[0, r]
             _batch_adjoint(X, block, pull, part)
             for k in range(n_rows):
                 b_total[k] += column_sum(pull[: len(block)], k)

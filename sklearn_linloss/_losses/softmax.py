@@ -57,7 +57,12 @@ class Softmax(CompiledLoss):
         return lambda scale: kernels().entropy(pull, y, share, scale)
 
     def intercept_hessian(self, pull, y, share, sum_by_class):
-        return self.coupling(self.second(pull, y, share), share, sum_by_class)
+        if pull.shape[1] == 1:
+            return self.coupling(self.second(pull, y, share), share, sum_by_class)
+        root = np.sqrt(share)
+        p = pull / root[:, None]
+        p[np.arange(len(y)), y] += root  # the roots of the shares times probabilities
+        return np.diag(root @ p) - p.T @ p
 
     # -- second derivatives, for Newton's method -------------------------------------
     #

@@ -28,6 +28,9 @@ class Rules:
     # what they have to gain, in tolerances (0020).
     separated: float = 0.02
     gain: float = 0.1
+    # Sum of the slopes in the intercepts over the objective, in tolerances, up to which
+    # a certificate leaves them as they are.
+    unbalanced: float = 0.2
 
 
 RULES = Rules()
@@ -79,6 +82,8 @@ class SolverResult:
         pi_i * a_i of the dual variables, where the solver keeps such.
     stalled : bool
         Whether another solver should go on from here.
+    scores : ndarray of shape (n_samples, n_rows), float64, or None
+        Those of the model, where the solver has them.
     """
 
     theta: np.ndarray
@@ -86,6 +91,7 @@ class SolverResult:
     pull: np.ndarray | None = None
     by_gap: bool = True
     stalled: bool = False
+    scores: np.ndarray | None = None
 
 
 class Progress:
@@ -365,13 +371,19 @@ def best_multiple(f, theta, scores, value, tol):
 def certified(certifier, theta, options, progress):
     """The result, if `theta` can be certified to the tolerance, else None.
 
-    The intercept that the certificate found for the coefficients is then kept.
+    The coefficients are those that will be stored, in the precision of X, where that
+    costs no sample its margin: their scores serve the fit once more. The intercept that
+    the certificate found for them is kept, if those of `theta` are not near enough.
     """
-    certificate = certifier.certify(theta)
+    f, value = certifier.objective, progress.loss_curve[-1]
+    if not is_separated(f, value):
+        theta = f.pack(*f.stored(theta))
+    unbalanced = RULES.unbalanced * options.tol * value
+    certificate = certifier.certify(theta, unbalanced=unbalanced, keep=True)
     if not options.reached(certificate.criterion):
         return None
     progress.amend(certificate.objective)
-    return SolverResult(certificate.theta, converged=True)
+    return SolverResult(certificate.theta, converged=True, scores=certificate.scores)
 
 
 def diverged(solver, iteration, rate=None):

@@ -22,16 +22,20 @@ class Rules:
 
     memory: int = 20  # pairs of steps and gradient changes that are kept
     evaluations_per_iteration: int = 20  # most of the objective, on the average
-    near: float = 2.0  # estimated gap over the tolerance, below which to certify
+    near: float = 1.0  # estimated gap over the tolerance, below which to certify
     # -- tall tables -------------------------------------------------------------------
     sample: int = 32  # rows for each feature, of which correlations are estimated
     at_a_time: int = 256  # of these rows
     jitter: float = 1e-6  # added to the diagonal of the correlations
     # From iteration `first_look` on, the rate so far tells how many more are needed.
     # If they are more than `patience` times the samples for each coefficient, Newton's
-    # method takes over. It starts afresh if the estimated gap is above `lost`.
+    # method takes over. It starts afresh if the estimated gap is above `lost`. Of two
+    # classes, whose Newton steps cost less, they are at most as many as in the next two
+    # lines: one number, or a part of the features.
     first_look: int = 4
     patience: float = 0.4
+    patience_of_margins: float = 30.0
+    patience_of_features: float = 0.25
     lost: float = 0.01
 
 
@@ -59,6 +63,10 @@ class _Scaled:
         """In u, from that in theta."""
         return self._scale * gradient
 
+    def stretch(self, length):
+        """Take a length of theta's as the unit of u."""
+        self._scale *= length
+
 
 class _Whitened(_Scaled):
     """Variables u in which the blocks of the Hessian within classes are about the
@@ -77,8 +85,10 @@ class _Whitened(_Scaled):
         part = np.zeros(f.size)
         f.penalised(part)[:] = f.penalty.curvature * f.penalised(self._scale) ** 2
         root = np.sqrt(1.0 - np.minimum(f.coefficients(part)[0], 1.0))
-        block = _correlations(f, seed)
-        block *= root
+        key = "correlations", seed
+        if key not in f.workspace:
+            f.workspace[key] = _correlations(f, seed)
+        block = f.workspace[key] * root
         block *= root[:, None]
         np.fill_diagonal(block, 1.0 + RULES.jitter)
         self._root = cholesky(block, lower=True, overwrite_a=True)
@@ -165,19 +175,35 @@ def solve(objective, theta, certifier, options, progress):
         if ended or not progress.proceeds(options.max_iter) or leaves:
             raise StopIteration
 
+    most = RULES.patience * f.n_samples / f.size
+    if f.n_rows == 1:
+        by_features = RULES.patience_of_features * f.n_features
+        most = min(most, max(RULES.patience_of_margins, by_features))
+
     def is_far(made, value):
         target = max(options.tol * value, np.finfo(float).tiny)
         if distance <= target:
             return False
-        most = RULES.patience * f.n_samples / f.size
         return made * np.log(distance / target) > most * np.log(first / distance)
 
-    start = coordinates.of(theta)
-    progress.record(value_and_gradient(start)[0], theta)
+    value, slope = value_and_gradient(coordinates.of(theta))
+    progress.record(value, theta)
     first = max(distance, np.finfo(float).tiny)
+    length = np.linalg.norm(slope)
+    if is_tall and length > 0.0:
+        # Of a quadratic function whose Hessian is the identity, this is how far the
+        # optimum is. The first step of scipy has length one.
+        coordinates.stretch(length)
+        slope *= length
+    start = coordinates.of(theta)
+    known = [(value, slope)]
+
+    def asked(u):
+        return known.pop() if known else value_and_gradient(u)
+
     progress.proceeds(options.max_iter)
     result = minimize(
-        value_and_gradient,
+        asked,
         start,
         jac=True,
         method="L-BFGS-B",

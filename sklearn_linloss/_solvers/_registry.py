@@ -20,8 +20,9 @@ class Rules:
     # Samples, from which a pass over rows is worth many full-gradient steps.
     stochastic_from: int = 5000
     # Samples a coefficient, from which the smooth loss of three classes or more takes
-    # few full gradients (0055).
+    # few full gradients, and that of two (0055).
     tall: float = 15.0
+    tall_margins: float = 50.0
 
 
 RULES = Rules()
@@ -204,14 +205,15 @@ def _newton_lacks(request):
 
 def serves_tall(problem):
     """Whether "lbfgs" is the first solver of a request or an objective, as there are
-    far more samples than coefficients, of three classes or more: a Newton step costs
-    many gradients then, and few of them do.
+    far more samples than coefficients: a Newton step costs many gradients then, and few
+    of them do.
     """
     penalty, n_rows = problem.penalty, problem.n_rows
     if not (isinstance(penalty, ElasticNet) and penalty.convexity > 0.0):
         return False
     size = n_rows * (problem.n_features + 1)
-    return n_rows > 1 and problem.n_samples >= RULES.tall * size
+    least = RULES.tall if n_rows > 1 else RULES.tall_margins
+    return problem.n_samples >= least * size
 
 
 def _newton_visits_rows(request):

@@ -400,30 +400,37 @@ def _secants_pay(f):
     if f.design.only_products:
         return f.size > LIMITS.newton_largest or not _matrix_pays(f)
     if f.loss.of_slacks:
-        return avoids_matrix(f) or (f.loss.smooth and not _matrix_is_cheap(f))
+        return avoids_matrix(f) or (f.loss.smooth and _metric_pays(f))
     return f.size >= RULES.small_system and not blocks_are_small(f)
 
 
 def _matrix_pays(f):
-    """Whether a matrix costs less than the quasi-Newton steps that it replaces."""
+    """Whether a matrix costs less than the quasi-Newton steps that it replaces, where
+    X offers products only.
+    """
     steps = RULES.replaced_secants
     if f.loss.of_slacks:
         steps = RULES.replaced_by_slacks if f.loss.smooth else RULES.replaced_by_kinks
-    return _matrix_cost(f) <= max(steps * _two_passes(f), LIMITS.negligible_flops)
+    replaced = steps * _costs.gradient(f.n_samples, f.size)
+    matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
+    return matrix <= max(replaced, LIMITS.negligible_flops)
 
 
-def _matrix_is_cheap(f):
-    """Whether a few matrices cost less than dual ascent or quasi-Newton steps."""
-    limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
-    return _matrix_cost(f) <= limit * _two_passes(f)
+def _metric_pays(f):
+    """Whether Newton steps on the squared hinge cost more, by their matrices, than
+    quasi-Newton steps and their metric.
+    """
+    metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
+    limit = RULES.cheap_by_slacks * _two_passes(f) + metric / RULES.replaced_matrices
+    return _matrix_cost(f) > max(limit, LIMITS.negligible_flops)
 
 
 def _matrix_cost(f):
     """Operations for a matrix of second derivatives, and a factor of it."""
     n, d = f.n_samples, f.n_features
-    if not f.design.only_products and by_products(f):
+    if by_products(f):
         return _costs.newton_matrix_by_products(n, f.design.n_stored, f.n_rows, f.size)
-    if f.loss.of_slacks and f.n_rows > 1 and not f.design.only_products:
+    if f.loss.of_slacks and f.n_rows > 1:
         return _costs.slack_matrix(n, d, f.size)
     return _costs.newton_matrix(n, d, f.n_rows, f.size)
 
@@ -455,7 +462,8 @@ def _steps_are_cheap(f):
     """Whether a few Newton steps on a smooth loss cost less than to prepare them."""
     if _iterations_pay(f) or _secants_pay(f) or not f.penalty.is_smooth:
         return False
-    return _matrix_is_cheap(f)
+    limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
+    return _matrix_cost(f) <= limit * _two_passes(f)
 
 
 def _only_by_pairs(f):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from _models import LOSSES
 from _objectives import make_objective
 from scipy import sparse
 
@@ -183,6 +184,32 @@ def test_systems_without_a_matrix(
         for theta in (found, expected):
             f.intercepts(theta)[:] -= f.intercepts(theta).sum() / n_classes
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_hessian_of_several_classes_visits_stored_entries_only(loss, monkeypatch):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(60, 30)) * (rng.random((60, 30)) < 0.1)
+    y = np.arange(60) % 4
+    f = objective(sparse.csr_matrix(X), y, loss, True)
+    assert f.design.has_few_products
+    second = rng.random((60, 4)) * (rng.random((60, 4)) < 0.5)
+    if loss == "softmax":
+        second = second / np.maximum(second.sum(axis=1, keepdims=True), 1e-3)
+        bends = second[:, :, None] * np.eye(4) - second[:, :, None] * second[:, None]
+        bends *= f.share[:, None, None]
+    else:
+        second[np.arange(60), y] = 0.0
+        bends = star(second, y)
+    expected = dense_hessian(f, bends)
+    # A common constant of the intercepts bends as much as they do on average.
+    corner = expected[f.n_penalised :, f.n_penalised :]
+    corner += corner.trace() / 4
+    dense = sum(X.size for _, X in f.design.dense_blocks())
+    assert dense == X.size
+    monkeypatch.delattr(type(f.design), "dense_blocks")
+    found = _systems.hessian(f, second)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("loss", ["softmax", "squared_hinge"])

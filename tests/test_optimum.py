@@ -223,6 +223,33 @@ def ill_conditioned():
     return X * np.arange(1.0, 351.0) ** -1.5 @ rotation, y
 
 
+@pytest.mark.parametrize(
+    ("n_classes", "stored"), [(2, 1.0), (4, 1.0), (4, 0.05), (12, 1.0), (12, 0.05)]
+)
+def test_the_squared_hinge_makes_no_matrix_where_steps_without_do(
+    n_classes, stored, monkeypatch
+):
+    """Classes that overlap, a weak penalty, and a matrix of 1200 to 2900 rows."""
+    matrices = []
+    system = _newton.solve_by_coefficients
+
+    def note(*arguments):
+        matrices.append(arguments)
+        return system(*arguments)
+
+    monkeypatch.setattr(_newton, "solve_by_coefficients", note)
+    d = {2: 1200, 4: 600, 12: 240}[n_classes]
+    rng = np.random.default_rng(n_classes)
+    X = rng.normal(size=(3000, d)) * (rng.random((3000, d)) < stored)
+    scores = X @ rng.normal(size=(d, n_classes)) / np.sqrt(stored * d)
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    X = sparse.csr_array(X) if stored < 1.0 else X
+    model = make("squared_hinge", alpha=1e-4, random_state=0)
+    assert_reaches(model, X, y, 1e-4)
+    assert model.n_iter_ < 150
+    assert not matrices
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(("n_features", "as_newton"), [(20000, True), (20001, False)])
 def test_wide_data_have_newton_while_a_metric_can_be_had(loss, n_features, as_newton):

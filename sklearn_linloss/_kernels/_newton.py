@@ -171,9 +171,12 @@ def csr_second_moments_on(
         bend = second[i].sum()
         if bend == 0.0:
             continue
+        true = y[i]
         count = 0
         for p in range(indptr[i], indptr[i + 1]):
             for a in range(first[indices[p]], first[indices[p] + 1]):
+                if second[i, classes[a]] == 0.0 and classes[a] != true:
+                    continue  # a wrong class whose slack is not active
                 place[count] = a
                 value[count] = data[p]
                 of_class[count] = classes[a]
@@ -183,7 +186,6 @@ def csr_second_moments_on(
             value[count] = 1.0
             of_class[count] = k
             count += 1
-        true = y[i]
         for p in range(count):
             k = of_class[p]
             products = total[place[p]]

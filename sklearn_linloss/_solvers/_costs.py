@@ -25,9 +25,14 @@ def slack_matrix(n, d, size):
     return size**3 / 3.0 + 4.0 * n * size * (d + 1)
 
 
-def newton_matrix_by_products(n, n_stored, size):
-    """Matrix and factor for two classes on CSR data, by products of its entries."""
-    return size**3 / 3.0 + _SCATTERED * n_stored**2 / n
+def newton_matrix_by_products(n, n_stored, n_rows, size):
+    """Matrix and factor on CSR data, by products of its entries."""
+    return size**3 / 3.0 + _SCATTERED * (n_rows * n_stored) ** 2 / n
+
+
+def metric(n, d, n_stored):
+    """The covariance of the features, and all of its eigenvectors."""
+    return 10.0 * d**3 + 2.0 * n_stored**2 / n
 
 
 def pair_matrix(n_pairs, n_samples, d):

@@ -211,8 +211,8 @@ def _solve(f, theta, certifier, options, progress):
             pull = result.pull if needed else None
             width = RULES.width_after_ascent
             del result  # its dual variables may be needed no longer
-        if not (f.loss.smooth or _only_by_pairs(f)) and is_separated(f, best.value):
-            by_secants = False  # a matrix of the few active pairs is small
+        if _has_matrix(f) and is_separated(f, best.value):
+            by_secants = by_slopes = False  # a matrix of the few active pairs is small
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
             leaves = partial(pairs_are_few, f, least)
@@ -222,7 +222,9 @@ def _solve(f, theta, certifier, options, progress):
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
-            if by_slopes and not stuck:
+            if f.loss.smooth and _has_matrix(f):
+                by_secants = by_slopes = False  # steps by the matrix after all
+            elif by_slopes and not stuck:
                 _, pull = f.loss_gradient(f.scores(theta, np.float64))
         if not by_secants or not stuck:
             most = RULES.many_with_l1 if goes_inside and sparse else np.inf
@@ -411,18 +413,45 @@ def _secants_pay(f):
     if f.design.only_products:
         return f.size > LIMITS.newton_largest or not _matrix_pays(f)
     if f.loss.of_slacks:
-        return avoids_matrix(f)
+        return avoids_matrix(f) or (f.loss.smooth and _metric_pays(f))
     return f.size >= RULES.small_system and not blocks_are_small(f)
 
 
 def _matrix_pays(f):
-    """Whether a matrix costs less than the quasi-Newton steps that it replaces."""
-    matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
+    """Whether a matrix costs less than the quasi-Newton steps that it replaces, where
+    X offers products only.
+    """
     steps = RULES.replaced_secants
     if f.loss.of_slacks:
         steps = RULES.replaced_by_slacks if f.loss.smooth else RULES.replaced_by_kinks
     replaced = steps * _costs.gradient(f.n_samples, f.size)
+    matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
     return matrix <= max(replaced, LIMITS.negligible_flops)
+
+
+def _metric_pays(f):
+    """Whether Newton steps on the squared hinge cost more, by their matrices, than
+    quasi-Newton steps and their metric.
+    """
+    metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
+    limit = RULES.cheap_by_slacks * _two_passes(f) + metric / RULES.replaced_matrices
+    return _matrix_cost(f) > max(limit, LIMITS.negligible_flops)
+
+
+def _matrix_cost(f):
+    """Operations for a matrix of second derivatives, and a factor of it."""
+    n, d = f.n_samples, f.n_features
+    if by_products(f):
+        return _costs.newton_matrix_by_products(n, f.design.n_stored, f.n_rows, f.size)
+    if f.loss.of_slacks and f.n_rows > 1:
+        return _costs.slack_matrix(n, d, f.size)
+    return _costs.newton_matrix(n, d, f.n_rows, f.size)
+
+
+def _two_passes(f):
+    """Operations for scores and their adjoint, by the entries that are stored."""
+    stored = f.design.n_stored / (f.n_samples * f.n_features)
+    return stored * _costs.gradient(f.n_samples, f.size)
 
 
 def _ascent_pays(f, warm):
@@ -446,13 +475,8 @@ def _steps_are_cheap(f):
     """Whether a few Newton steps on a smooth loss cost less than to prepare them."""
     if _iterations_pay(f) or _secants_pay(f) or not f.penalty.is_smooth:
         return False
-    n, d, n_stored = f.n_samples, f.n_features, f.design.n_stored
-    passes = _costs.gradient(n, f.size) * n_stored / (n * d)
-    matrix = _costs.newton_matrix(n, d, f.n_rows, f.size)
-    if by_products(f):
-        matrix = _costs.newton_matrix_by_products(n, n_stored, f.size)
     limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
-    return matrix <= limit * passes
+    return _matrix_cost(f) <= limit * _two_passes(f)
 
 
 def _only_by_pairs(f):
@@ -463,7 +487,13 @@ def _lacks_matrix(f):
     """Whether no Newton step is possible but one on few active pairs."""
     if not f.loss.smooth:
         return _only_by_pairs(f)
-    return f.loss.of_slacks and _secants_pay(f)
+    by_l2 = f.penalty.is_smooth and f.penalty.convexity > 0.0
+    return f.loss.of_slacks and by_l2 and avoids_matrix(f)
+
+
+def _has_matrix(f):
+    """Whether one serves the Newton steps of a loss of slacks at any model."""
+    return f.loss.of_slacks and not _lacks_matrix(f)
 
 
 def _is_large(f):

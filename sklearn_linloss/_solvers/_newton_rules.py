@@ -23,6 +23,9 @@ class Rules:
     # hinge (0022).
     cheap: float = 55.0
     cheap_by_slacks: float = 200.0
+    # Where one costs more than that, quasi-Newton steps on the squared hinge replace
+    # about so many of them, which is what their metric may cost (0058).
+    replaced_matrices: float = 12.0
     # Where the mean squared weight of the samples is more than so many times the
     # squared mean, the ascent of a smooth loss pays before quasi-Newton steps only
     # (0022).

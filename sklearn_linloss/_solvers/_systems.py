@@ -38,6 +38,8 @@ def hessian(f, second, sample=None):
 
     Those of a weighted `sample`, (rows, weights), estimate them.
     """
+    if sample is None and f.n_rows > 1 and by_products(f):
+        return hessian_on(f, second, np.arange(f.n_penalised))
     H = _hessian(f, second, sample)
     if not f.fit_intercept:
         return np.ascontiguousarray(H[: f.size, : f.size])
@@ -63,7 +65,7 @@ def _hessian(f, second, sample, features=None):
         return _with_sides(H, K)
     centre = f.mean if f.mean is not None else np.zeros(f.n_features)
     centre = centre if features is None else centre[features]
-    if sample is None and features is None and by_products(f):
+    if sample is None and features is None and K == 1 and by_products(f):
         return f.design.second_moments(second[:, 0], centre)
 
     def of_blocks(blocks, share):
@@ -225,8 +227,8 @@ def _centre(H, centre, classes):
 
 def by_products(f):
     """Whether the matrix of second derivatives is summed from single products."""
-    one_row = f.n_rows == 1 and f.design.has_few_products
-    return one_row and f.largest_offset < RULES.largest_offset
+    few = f.design.has_few_products
+    return few and f.largest_offset < RULES.largest_offset
 
 
 def solve_by_coefficients(f, second, ridge, right):

@@ -48,8 +48,6 @@ from ._common import (
     is_separated,
 )
 from ._conjugate_gradients import (
-    ClassBlocks,
-    blocks_are_small,
     preconditioner_for,
     solve_by_conjugate_gradients,
     within_reach,
@@ -57,14 +55,20 @@ from ._conjugate_gradients import (
 from ._continuation import approach, is_weak
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES
-from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
-from ._registry import too_large
 from ._samples import start_from_samples
 from ._sdca import DualAscent, ascend, overlap
 from ._secants import descend, pairs_are_few
+from ._stages import (
+    ascent_pays,
+    has_matrix,
+    is_large,
+    iterations_pay,
+    lacks_matrix,
+    only_by_pairs,
+    secants_pay,
+)
 from ._systems import (
-    by_products,
     hessian,
     minimize_quadratic,
     solve_by_coefficients,
@@ -83,7 +87,7 @@ def solve(objective, theta, certifier, options, progress):
     progress.record(f.value(theta, np.float64), theta)
     by_solve = _solve_by_products if f.design.only_products else _solve
     if f.loss.of_slacks and not theta.any() and is_weak(f):
-        if _ascent_pays(f, warm=False) and overlap(f, _rng(options)) < RULES.apart:
+        if ascent_pays(f, warm=False) and overlap(f, _rng(options)) < RULES.apart:
             result, lost = _ascend_alone(f, theta, certifier, options, progress)
             if not lost:
                 return result
@@ -118,7 +122,7 @@ def _rng(options):
 
 def _solve_sparse(f, theta, certifier, options, progress):
     """Smooth losses with L1: a working set, after stage 1 where that pays."""
-    if not theta.any() and _ascent_pays(f, warm=False):
+    if not theta.any() and ascent_pays(f, warm=False):
         best = Best(theta, f.value(theta, np.float64))
         progress.record(best.value, theta)
         common = best, certifier, options, progress
@@ -164,7 +168,7 @@ def _solve_sparse_hinge(f, theta, certifier, options, progress):
 def _solve_by_products(f, theta, certifier, options, progress):
     """Stages 2 to 6 alone, where no rows can be had for dual ascent."""
     pull = options.pull
-    if _secants_pay(f):
+    if secants_pay(f):
         result = _secants.solve(f, theta, certifier, options, progress)
         if not result.stalled or f.size > LIMITS.newton_largest:
             return replace(result, stalled=result.stalled and options.hands_over)
@@ -181,12 +185,12 @@ def _solve(f, theta, certifier, options, progress):
     pull, width = options.pull, RULES.width_after_fit
     result = SolverResult(theta, converged=False, pull=pull)
     common = best, certifier, options, progress
-    by_secants = _secants_pay(f)
+    by_secants = secants_pay(f)
     # The squared hinge, which is smooth, has multipliers where steps are stuck, or few
     # pairs active.
     by_slopes = f.loss.smooth and by_secants
-    ascends = _ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
-    by_matrix = not (f.loss.smooth or by_secants or _only_by_pairs(f))
+    ascends = ascent_pays(f, warm=theta.any()) and not (by_slopes and pull is not None)
+    by_matrix = not (f.loss.smooth or by_secants or only_by_pairs(f))
     if by_matrix and not (theta.any() or pull is not None):
         theta = start_from_samples(_solve, f, theta, best, options, progress)
         if theta.any():
@@ -198,7 +202,7 @@ def _solve(f, theta, certifier, options, progress):
                 certifier.certify(theta, pull.copy(), scores)
             del scores
     sent_back = False
-    goes_inside, sparse = not _lacks_matrix(f), _sparse_interior.applies(f)
+    goes_inside, sparse = not lacks_matrix(f), _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
     least = 0 if f.loss.of_slacks else np.inf
     while progress.proceeds(options.max_iter):
@@ -211,7 +215,7 @@ def _solve(f, theta, certifier, options, progress):
             pull = result.pull if needed else None
             width = RULES.width_after_ascent
             del result  # its dual variables may be needed no longer
-        if _has_matrix(f) and is_separated(f, best.value):
+        if has_matrix(f) and is_separated(f, best.value):
             by_secants = by_slopes = False  # a matrix of the few active pairs is small
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
@@ -222,7 +226,7 @@ def _solve(f, theta, certifier, options, progress):
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
-            if f.loss.smooth and _has_matrix(f):
+            if f.loss.smooth and has_matrix(f):
                 by_secants = by_slopes = False  # steps by the matrix after all
             elif by_slopes and not stuck:
                 _, pull = f.loss_gradient(f.scores(theta, np.float64))
@@ -254,7 +258,7 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
     all.
     """
     progress.enter("dual ascent")
-    ascent = DualAscent(f, _rng(options), _is_large(f))
+    ascent = DualAscent(f, _rng(options), is_large(f))
     if pull is not None:
         ascent.start_from(pull, theta)
     elif theta.any() and not sent_back:
@@ -267,11 +271,11 @@ def _ascend(f, theta, pull, sent_back, best, certifier, options, progress):
         ends = _Ascended(f, ascent, options, progress.n_iter)
         if pull is not None and is_separated(f, best.value):
             limit = min(progress.n_iter + RULES.hinge_least, limit)
-        elif not _only_by_pairs(f):
-            most = RULES.ascent_if_large if _is_large(f) else RULES.ascent_if_small
+        elif not only_by_pairs(f):
+            most = RULES.ascent_if_large if is_large(f) else RULES.ascent_if_small
             limit = min(most, limit)
     result = ascend(f, ascent, best, certifier, options, progress, limit, ends)
-    return replace(result, stalled=_only_by_pairs(f) and ends.stalled)
+    return replace(result, stalled=only_by_pairs(f) and ends.stalled)
 
 
 def take_steps(f, theta, pull, width, best, certifier, options, progress, most=np.inf):
@@ -339,7 +343,7 @@ class _Steps:
         self._model = model
         self._options = options
         self._damping = 0.0
-        self._iterative = _iterations_pay(f)
+        self._iterative = iterations_pay(f)
 
     def take(self, f, theta, scores):
         """The next coefficients, their scores, the descent predicted for the full step,
@@ -348,7 +352,7 @@ class _Steps:
         # 2. Model.
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
-        if _lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
+        if lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
             return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
@@ -389,117 +393,6 @@ class _Steps:
         return theta, change, decrement, length
 
 
-def _iterations_pay(f):
-    """Whether conjugate gradients solve Newton's systems for less than a factor."""
-    if f.design.in_parts or not f.loss.twice_differentiable:
-        return False
-    if not f.penalty.is_smooth or f.penalty.convexity == 0.0:
-        return False
-    n, d, size = f.n_samples, f.n_features, f.size
-    if size < RULES.small_system:
-        # Blind to the number of samples, so that weighted and repeated rows take the
-        # same way.
-        return False
-    iterations = RULES.cg_steps * _costs.gradient(n, size) + ClassBlocks.cost(f)
-    return _costs.newton_matrix(n, d, f.n_rows, size) > iterations
-
-
-def _secants_pay(f):
-    """Whether quasi-Newton steps solve what no Newton step can afford."""
-    if not f.penalty.is_smooth or f.penalty.convexity == 0.0:
-        return False
-    if f.n_features > LIMITS.newton_features:
-        return False
-    if f.design.only_products:
-        return f.size > LIMITS.newton_largest or not _matrix_pays(f)
-    if f.loss.of_slacks:
-        return avoids_matrix(f) or (f.loss.smooth and _metric_pays(f))
-    return f.size >= RULES.small_system and not blocks_are_small(f)
-
-
-def _matrix_pays(f):
-    """Whether a matrix costs less than the quasi-Newton steps that it replaces, where
-    X offers products only.
-    """
-    steps = RULES.replaced_secants
-    if f.loss.of_slacks:
-        steps = RULES.replaced_by_slacks if f.loss.smooth else RULES.replaced_by_kinks
-    replaced = steps * _costs.gradient(f.n_samples, f.size)
-    matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
-    return matrix <= max(replaced, LIMITS.negligible_flops)
-
-
-def _metric_pays(f):
-    """Whether Newton steps on the squared hinge cost more, by their matrices, than
-    quasi-Newton steps and their metric.
-    """
-    metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
-    limit = RULES.cheap_by_slacks * _two_passes(f) + metric / RULES.replaced_matrices
-    return _matrix_cost(f) > max(limit, LIMITS.negligible_flops)
-
-
-def _matrix_cost(f):
-    """Operations for a matrix of second derivatives, and a factor of it."""
-    n, d = f.n_samples, f.n_features
-    if by_products(f):
-        return _costs.newton_matrix_by_products(n, f.design.n_stored, f.n_rows, f.size)
-    if f.loss.of_slacks and f.n_rows > 1:
-        return _costs.slack_matrix(n, d, f.size)
-    return _costs.newton_matrix(n, d, f.n_rows, f.size)
-
-
-def _two_passes(f):
-    """Operations for scores and their adjoint, by the entries that are stored."""
-    stored = f.design.n_stored / (f.n_samples * f.n_features)
-    return stored * _costs.gradient(f.n_samples, f.size)
-
-
-def _ascent_pays(f, warm):
-    """Whether to start with stage 1."""
-    if f.penalty.convexity == 0.0 or f.design.only_products:
-        return False
-    if not f.penalty.is_uniform:
-        return False
-    if not f.loss.smooth:
-        return f.n_samples >= RULES.ascent_from or _only_by_pairs(f)
-    if warm and _iterations_pay(f):
-        return f.n_samples * f.size >= RULES.large_if_warm
-    if not _is_large(f) or _steps_are_cheap(f):
-        return False
-    # Heavy rows slow the ascent of all others.
-    heavy = f.n_samples * (f.share @ f.share) > RULES.heavy
-    return _secants_pay(f) or not heavy
-
-
-def _steps_are_cheap(f):
-    """Whether a few Newton steps on a smooth loss cost less than to prepare them."""
-    if _iterations_pay(f) or _secants_pay(f) or not f.penalty.is_smooth:
-        return False
-    limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
-    return _matrix_cost(f) <= limit * _two_passes(f)
-
-
-def _only_by_pairs(f):
-    return not f.loss.smooth and too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
-
-
-def _lacks_matrix(f):
-    """Whether no Newton step is possible but one on few active pairs."""
-    if not f.loss.smooth:
-        return _only_by_pairs(f)
-    by_l2 = f.penalty.is_smooth and f.penalty.convexity > 0.0
-    return f.loss.of_slacks and by_l2 and avoids_matrix(f)
-
-
-def _has_matrix(f):
-    """Whether one serves the Newton steps of a loss of slacks at any model."""
-    return f.loss.of_slacks and not _lacks_matrix(f)
-
-
-def _is_large(f):
-    return f.n_samples * f.size >= RULES.large
-
-
 class _Ascended:
     """End of stage 1: whether Newton steps gain more than more dual ascent."""
 
@@ -522,14 +415,14 @@ class _Ascended:
             return False
         gap = max(gap, RULES.rounding)
         rest = np.log(gap / max(self._tol, RULES.rounding))
-        if self._f.loss.smooth and _secants_pay(self._f):
+        if self._f.loss.smooth and secants_pay(self._f):
             # The gap itself: relative to an objective far above the optimum it is one.
             gap *= value / self._f.value_at_zero
         rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
         self._last_gap, self._last_iteration = gap, iteration
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
-        by_secants = _secants_pay(self._f)
+        by_secants = secants_pay(self._f)
         separated = is_separated(self._f, value)
         if self._f.loss.smooth:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
@@ -538,11 +431,11 @@ class _Ascended:
                 return False
         elif by_secants:
             nearby, trial = np.inf, RULES.secant_least
-            if _only_by_pairs(self._f):
+            if only_by_pairs(self._f):
                 patience = RULES.secant_patience
             if separated:
                 nearby, trial = RULES.separated_gap, RULES.separated_least
-        elif _only_by_pairs(self._f):
+        elif only_by_pairs(self._f):
             step = self._iterations_a_step()
             nearby, trial = np.inf, max(trial, RULES.least_steps * step)
             patience = max(patience, RULES.patience_steps * step)
@@ -600,7 +493,7 @@ def _solve_system(f, second, ridge, right, iterations):
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled
         too_many = iterations is None and f.size > LIMITS.newton_largest
-        if (few and exact) or too_many or _lacks_matrix(f):
+        if (few and exact) or too_many or lacks_matrix(f):
             return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:
         return iterations(f, second, ridge, right)

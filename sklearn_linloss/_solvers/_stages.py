@@ -1,0 +1,122 @@
+"""Which stages of Newton's method pay for an objective, by counts of operations."""
+
+from . import _costs
+from ._conjugate_gradients import ClassBlocks, blocks_are_small
+from ._newton_rules import RULES
+from ._pair_products import avoids_matrix
+from ._registry import RULES as LIMITS
+from ._registry import too_large
+from ._systems import by_products
+
+
+def iterations_pay(f):
+    """Whether conjugate gradients solve Newton's systems for less than a factor."""
+    if f.design.in_parts or not f.loss.twice_differentiable:
+        return False
+    if not f.penalty.is_smooth or f.penalty.convexity == 0.0:
+        return False
+    n, d, size = f.n_samples, f.n_features, f.size
+    if size < RULES.small_system:
+        # Blind to the number of samples, so that weighted and repeated rows take the
+        # same way.
+        return False
+    iterations = RULES.cg_steps * _costs.gradient(n, size) + ClassBlocks.cost(f)
+    return _costs.newton_matrix(n, d, f.n_rows, size) > iterations
+
+
+def secants_pay(f):
+    """Whether quasi-Newton steps solve what no Newton step can afford."""
+    if not f.penalty.is_smooth or f.penalty.convexity == 0.0:
+        return False
+    if f.n_features > LIMITS.newton_features:
+        return False
+    if f.design.only_products:
+        return f.size > LIMITS.newton_largest or not _matrix_pays(f)
+    if f.loss.of_slacks:
+        return avoids_matrix(f) or (f.loss.smooth and _metric_pays(f))
+    return f.size >= RULES.small_system and not blocks_are_small(f)
+
+
+def _matrix_pays(f):
+    """Whether a matrix costs less than the quasi-Newton steps that it replaces, where
+    X offers products only.
+    """
+    steps = RULES.replaced_secants
+    if f.loss.of_slacks:
+        steps = RULES.replaced_by_slacks if f.loss.smooth else RULES.replaced_by_kinks
+    replaced = steps * _costs.gradient(f.n_samples, f.size)
+    matrix = _costs.newton_matrix(f.n_samples, f.n_features, f.n_rows, f.size)
+    return matrix <= max(replaced, LIMITS.negligible_flops)
+
+
+def _metric_pays(f):
+    """Whether Newton steps on the squared hinge cost more, by their matrices, than
+    quasi-Newton steps and their metric.
+    """
+    metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
+    limit = RULES.cheap_by_slacks * _two_passes(f) + metric / RULES.replaced_matrices
+    return _matrix_cost(f) > max(limit, LIMITS.negligible_flops)
+
+
+def _matrix_cost(f):
+    """Operations for a matrix of second derivatives, and a factor of it."""
+    n, d = f.n_samples, f.n_features
+    if by_products(f):
+        return _costs.newton_matrix_by_products(n, f.design.n_stored, f.n_rows, f.size)
+    if f.loss.of_slacks and f.n_rows > 1:
+        return _costs.slack_matrix(n, d, f.size)
+    return _costs.newton_matrix(n, d, f.n_rows, f.size)
+
+
+def _two_passes(f):
+    """Operations for scores and their adjoint, by the entries that are stored."""
+    stored = f.design.n_stored / (f.n_samples * f.n_features)
+    return stored * _costs.gradient(f.n_samples, f.size)
+
+
+def ascent_pays(f, warm):
+    """Whether to start with stage 1."""
+    if f.penalty.convexity == 0.0 or f.design.only_products:
+        return False
+    if not f.penalty.is_uniform:
+        return False
+    if not f.loss.smooth:
+        return f.n_samples >= RULES.ascent_from or only_by_pairs(f)
+    if warm and iterations_pay(f):
+        return f.n_samples * f.size >= RULES.large_if_warm
+    if not is_large(f) or _steps_are_cheap(f):
+        return False
+    # Heavy rows slow the ascent of all others.
+    heavy = f.n_samples * (f.share @ f.share) > RULES.heavy
+    return secants_pay(f) or not heavy
+
+
+def _steps_are_cheap(f):
+    """Whether a few Newton steps on a smooth loss cost less than to prepare them."""
+    if iterations_pay(f) or secants_pay(f) or not f.penalty.is_smooth:
+        return False
+    limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
+    return _matrix_cost(f) <= limit * _two_passes(f)
+
+
+def only_by_pairs(f):
+    """Whether the hinge has no matrix but that of few active pairs."""
+    return not f.loss.smooth and too_large(f.size, f.n_samples * max(f.n_rows - 1, 1))
+
+
+def lacks_matrix(f):
+    """Whether no Newton step is possible but one on few active pairs."""
+    if not f.loss.smooth:
+        return only_by_pairs(f)
+    by_l2 = f.penalty.is_smooth and f.penalty.convexity > 0.0
+    return f.loss.of_slacks and by_l2 and avoids_matrix(f)
+
+
+def has_matrix(f):
+    """Whether one serves the Newton steps of a loss of slacks at any model."""
+    return f.loss.of_slacks and not lacks_matrix(f)
+
+
+def is_large(f):
+    """Whether passes over X cost more than the calls that make them."""
+    return f.n_samples * f.size >= RULES.large

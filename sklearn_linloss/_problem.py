@@ -20,7 +20,15 @@ from ._compat import (
     threads_of,
     without_gradient,
 )
-from ._design import Columns, Scaled, canonical, design_of, like, take_rows
+from ._design import (
+    Columns,
+    Scaled,
+    canonical,
+    design_of,
+    kind_of,
+    like,
+    take_rows,
+)
 from ._factor import check_factor
 
 
@@ -64,10 +72,10 @@ class Settings:
     tol: float
     n_jobs: int | None
 
-    def choose_solver(self, n_samples, n_features, n_rows, by_products=False):
+    def choose_solver(self, n_samples, n_features, n_rows, **kind):
         """The name of the solver for data of that shape.
 
-        `by_products` says that X offers products only.
+        `kind` says what X is, as a `Request` does.
 
         Raises
         ------
@@ -86,7 +94,7 @@ class Settings:
             )
         solver = "sgd" if self.early_stopping else self.solver
         request = self.request(n_samples, n_features, n_rows)
-        return _solvers.choose(solver, replace(request, by_products=by_products))
+        return _solvers.choose(solver, replace(request, **kind))
 
     def request(self, *shape):
         """What is asked of a solver for data of n_samples, n_features and n_rows."""
@@ -157,11 +165,10 @@ class Problem:
 
     def choose_solver(self, settings):
         """The name of the solver."""
-        by_products = namespace_of(self.X) is not None
         settings = replace(settings, penalty=self.penalty(settings))
         if len(settings.penalty.free_features):
             local(self.X, "A penalty_factor of zero")
-        return settings.choose_solver(*self.X.shape, self.n_rows, by_products)
+        return settings.choose_solver(*self.X.shape, self.n_rows, **kind_of(self.X))
 
     def design(self, n_threads=1):
         """X as solvers see it."""

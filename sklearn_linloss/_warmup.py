@@ -72,7 +72,7 @@ def warmup(
     for model in both if estimator is None else [clone(estimator)]:
         n_rows = 1 if n_classes == 2 else n_classes
         settings = settings_of(model)
-        solver = settings.choose_solver(n_samples, n_features, n_rows)
+        solver = settings.choose_solver(n_samples, n_features, n_rows, sparse=sparse)
         model.set_params(
             solver=solver,
             verbose=0,

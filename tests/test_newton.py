@@ -319,11 +319,14 @@ def test_a_sketch_finds_the_leading_directions(dtype, container, monkeypatch):
     weight = rng.uniform(0.5, 2.0, size=200)
     y = np.arange(200) % 3
     f = make_objective(container(X.astype(dtype)), y, "softmax", weight=weight)
-    values, vectors = _metric._sketch(f, Options(tol=0.0, max_iter=1))
+    values, vectors, rest = _metric._sketch(f, Options(tol=0.0, max_iter=1))
     assert vectors.dtype == dtype
-    np.testing.assert_allclose(vectors.T @ vectors, np.eye(12), atol=1e-5)
+    n_found = len(values)
+    assert 8 <= n_found <= 12
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(n_found), atol=1e-5)
     covariance = np.cov(X.T, aweights=weight, bias=True)
-    expected = np.linalg.eigvalsh(covariance)[-12:]
+    expected = np.linalg.eigvalsh(covariance)[-n_found:]
+    assert 0.0 <= rest < 1e-3
     np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-3)
     rebuilt = vectors * values @ vectors.T
     np.testing.assert_allclose(rebuilt, covariance, atol=1e-3)

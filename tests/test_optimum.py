@@ -15,7 +15,14 @@ from sklearn.svm import SVC
 
 from sklearn_linloss import losses
 from sklearn_linloss._penalty import ElasticNet
-from sklearn_linloss._solvers import Request, _metric, _newton, _secants, choose
+from sklearn_linloss._solvers import (
+    Request,
+    _common,
+    _metric,
+    _newton,
+    _secants,
+    choose,
+)
 from sklearn_linloss._solvers._common import best_multiple
 
 HINGES = ("hinge", "squared_hinge")
@@ -210,8 +217,8 @@ def by_secants(monkeypatch):
         return step(descent)
 
     monkeypatch.setattr(_secants.Descent, "step", note)
-    monkeypatch.setattr(_newton, "_secants_pay", lambda f: True)
-    monkeypatch.setattr(_newton, "_ascent_pays", lambda f, warm: False)
+    monkeypatch.setattr(_newton, "secants_pay", lambda f: True)
+    monkeypatch.setattr(_newton, "ascent_pays", lambda f, warm: False)
     return made
 
 
@@ -265,6 +272,36 @@ def test_two_classes_of_wide_text(n_samples, solver):
     loss = losses.softmax.at_margin()
     request = Request(loss, ElasticNet(1e-4, 0.0), "auto", n_samples, 25_000, 1)
     assert choose("auto", request) == solver
+
+
+@pytest.mark.parametrize(("is_sparse", "solver"), [(True, "sdca"), (False, "lbfgs")])
+def test_few_samples_of_many_features(is_sparse, solver):
+    loss = losses.softmax.at_margin()
+    request = Request(loss, ElasticNet(1e-4, 0.0), "auto", 2000, 30_000, 5)
+    assert choose("auto", replace(request, sparse=is_sparse)) == solver
+
+
+def few_documents():
+    """400 documents of about 22000 words, without any relation to their classes."""
+    rng = np.random.default_rng(0)
+    words, rows = rng.integers(0, 30_000, 40_000), np.repeat(np.arange(400), 100)
+    X = sparse.csr_array((np.ones(40_000), (rows, words)), (400, 30_000))
+    return X, rng.integers(0, 4, 400)
+
+
+def test_few_documents_of_many_words():
+    model = make("softmax", alpha=1e-6, random_state=0)
+    assert_reaches(model, *few_documents(), 1e-4)
+    assert model.solver_ == "sdca"
+    assert model.n_iter_ < 100
+
+
+def test_lbfgs_goes_on_where_ascent_stalls(monkeypatch):
+    never_near = dict(stalled_for=2, stalled_gap=0.0, stalled_objective=0.0)
+    monkeypatch.setattr(_common, "RULES", replace(_common.RULES, **never_near))
+    model = make("softmax", alpha=1e-6, random_state=0)
+    assert_reaches(model, *few_documents(), 1e-4)
+    assert model.solver_ == "lbfgs"
 
 
 METRICS = {

@@ -16,6 +16,7 @@ __all__ = [
     "Scaled",
     "canonical",
     "design_of",
+    "kind_of",
     "like",
     "readonly",
     "stacked",
@@ -39,3 +40,8 @@ def design_of(X, n_threads=1):
     from .dense import Dense
 
     return Dense(X, n_threads)
+
+
+def kind_of(X):
+    """What the choice of a solver asks of X, by the names of `Request`."""
+    return {"by_products": namespace_of(X) is not None, "sparse": sparse.issparse(X)}

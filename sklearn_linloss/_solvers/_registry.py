@@ -41,6 +41,8 @@ class Request:
         Shape of the problem; `n_rows` is 1 for two classes.
     by_products : bool
         Whether X offers products only, and no rows or matrices.
+    sparse : bool
+        Whether X has its stored entries only.
     """
 
     loss: object
@@ -50,6 +52,7 @@ class Request:
     n_features: int
     n_rows: int
     by_products: bool = False
+    sparse: bool = False
 
     @property
     def n_coefficients(self):
@@ -296,6 +299,8 @@ def heirs(solver, objective):
         return ("saga", "gd")
     if solver == "lbfgs" and serves_tall(objective) and not by_products:
         return ("newton", "gd")
+    if solver == "sdca" and penalty.is_smooth and loss.twice_differentiable:
+        return ("lbfgs", "gd")
     return ("gd",)
 
 
@@ -317,11 +322,14 @@ def _automatic(request):
     if "newton" in can and _newton_pays(request):
         return "newton"
     large = request.n_samples >= RULES.stochastic_from
+    strong = request.penalty.convexity > 0.0 or not request.loss.smooth
+    # A pass by rows of few entries costs less than a gradient, of which every
+    # coefficient takes part (0061).
+    by_rows = large or (strong and request.sparse)
     # Two classes on more samples than features: few full gradients do (0022).
     tall = request.n_rows == 1 and request.n_samples > request.n_features
-    if "lbfgs" in can and (tall or not large or request.by_products):
+    if "lbfgs" in can and (tall or not by_rows or request.by_products):
         return "lbfgs"
-    strong = request.penalty.convexity > 0.0 or not request.loss.smooth
     if strong and "sdca" in can:
         return "sdca"
     return "saga" if large and "saga" in can else "gd"

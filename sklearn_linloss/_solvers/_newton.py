@@ -65,8 +65,10 @@ from ._stages import (
     is_large,
     iterations_pay,
     lacks_matrix,
+    matrix_cost,
     only_by_pairs,
     secants_pay,
+    two_passes,
 )
 from ._systems import (
     hessian,
@@ -435,9 +437,12 @@ class _Ascended:
                 patience = RULES.secant_patience
             if separated:
                 nearby, trial = RULES.separated_gap, RULES.separated_least
-        elif only_by_pairs(self._f):
+        elif only_by_pairs(self._f) or not self._f.design.counts_from_centre:
+            # Rows of few entries make iterations that cost far less than a step.
             step = self._iterations_a_step()
-            nearby, trial = np.inf, max(trial, RULES.least_steps * step)
+            if only_by_pairs(self._f):
+                nearby = np.inf
+            trial = max(trial, RULES.least_steps * step)
             patience = max(patience, RULES.patience_steps * step)
         # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
@@ -448,10 +453,13 @@ class _Ascended:
         f, dual = self._f, self._ascent.dual
         free = (dual > 0.0) & (dual < 1.0)
         pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
-        if pairs > RULES.most_pairs:
-            return np.inf
-        step = _costs.pair_matrix(pairs, rows, f.n_features)
-        return RULES.flop * step / _costs.gradient(f.n_samples, f.size)
+        step = np.inf if f.size > LIMITS.newton_largest else matrix_cost(f)
+        if pairs <= RULES.most_pairs:
+            length = f.design.n_stored / f.n_samples
+            step = min(step, _costs.pair_matrix(pairs, rows, length))
+        by_entries = not f.design.counts_from_centre
+        flop = RULES.flop_by_entries if by_entries else RULES.flop
+        return flop * step / two_passes(f)
 
 
 def _newton_step(f, theta, gradient, second, anchor, damping, iterations):

@@ -49,6 +49,8 @@ class Rules:
     least_steps: float = 4.0
     patience_steps: float = 20.0
     flop: float = 0.5
+    # The same on CSR, where an iteration has many epochs of few entries (0062).
+    flop_by_entries: float = 0.05
     # `least` and `patience` for the hinge where quasi-Newton steps go on (0018).
     secant_least: int = 5
     secant_patience: int = 150

@@ -54,11 +54,11 @@ def _metric_pays(f):
     quasi-Newton steps and their metric.
     """
     metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
-    limit = RULES.cheap_by_slacks * _two_passes(f) + metric / RULES.replaced_matrices
-    return _matrix_cost(f) > max(limit, LIMITS.negligible_flops)
+    limit = RULES.cheap_by_slacks * two_passes(f) + metric / RULES.replaced_matrices
+    return matrix_cost(f) > max(limit, LIMITS.negligible_flops)
 
 
-def _matrix_cost(f):
+def matrix_cost(f):
     """Operations for a matrix of second derivatives, and a factor of it."""
     n, d = f.n_samples, f.n_features
     if by_products(f):
@@ -68,7 +68,7 @@ def _matrix_cost(f):
     return _costs.newton_matrix(n, d, f.n_rows, f.size)
 
 
-def _two_passes(f):
+def two_passes(f):
     """Operations for scores and their adjoint, by the entries that are stored."""
     stored = f.design.n_stored / (f.n_samples * f.n_features)
     return stored * _costs.gradient(f.n_samples, f.size)
@@ -96,7 +96,7 @@ def _steps_are_cheap(f):
     if iterations_pay(f) or secants_pay(f) or not f.penalty.is_smooth:
         return False
     limit = RULES.cheap_by_slacks if f.loss.of_slacks else RULES.cheap / f.n_rows
-    return _matrix_cost(f) <= limit * _two_passes(f)
+    return matrix_cost(f) <= limit * two_passes(f)
 
 
 def only_by_pairs(f):

@@ -11,6 +11,7 @@ from _objectives import make_objective
 from scipy import optimize, sparse
 from sklearn.datasets import load_digits, load_iris, make_classification
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
 from sklearn.svm import SVC
 
 from sklearn_linloss import losses
@@ -294,6 +295,31 @@ def test_few_documents_of_many_words():
     assert_reaches(model, *few_documents(), 1e-4)
     assert model.solver_ == "sdca"
     assert model.n_iter_ < 100
+
+
+@pytest.mark.parametrize(
+    ("loss", "shape", "n_words", "n_classes", "alpha"),
+    [
+        ("hinge", (8000, 20_000), 80, 2, 3e-6),
+        ("hinge", (5000, 3000), 60, 2, 1e-6),
+        ("softmax", (800, 20_000), 150, 10, 1e-6),
+    ],
+)
+def test_ascent_goes_on_where_rows_have_few_entries(
+    loss, shape, n_words, n_classes, alpha, monkeypatch
+):
+    """Its iterations cost next to nothing beside a metric, or a matrix of pairs."""
+    for steps in ("take_steps", "descend"):
+        monkeypatch.setattr(_newton, steps, lambda *args: pytest.fail("no ascent"))
+    rng = np.random.default_rng(0)
+    words = (shape[1] ** rng.random((shape[0], n_words))).astype(int)
+    rows = np.repeat(np.arange(shape[0]), n_words)
+    X = sparse.csr_matrix((np.ones(words.size), (rows, words.ravel())), shape)
+    X = normalize(X)
+    scores = X @ rng.normal(size=(shape[1], n_classes))
+    scores += 0.3 * scores.std() * rng.normal(size=scores.shape)
+    model = make(loss, alpha=alpha, random_state=0)
+    assert_reaches(model, X, scores.argmax(axis=1), 1e-4)
 
 
 def test_lbfgs_goes_on_where_ascent_stalls(monkeypatch):

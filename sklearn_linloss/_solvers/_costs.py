@@ -35,6 +35,11 @@ def metric(n, d, n_stored):
     return 10.0 * d**3 + 2.0 * n_stored**2 / n
 
 
+def sketch(d, n_stored, rank):
+    """The leading eigenvectors of the covariance."""
+    return 10.0 * d * rank**2 + 4.0 * rank * n_stored
+
+
 def pair_matrix(n_pairs, n_samples, d):
     """Matrix of the active pairs, of so many samples, and a factor of it."""
     return n_pairs**3 / 3.0 + n_samples**2 * d

@@ -66,6 +66,7 @@ from ._stages import (
     iterations_pay,
     lacks_matrix,
     matrix_cost,
+    metric_cost,
     only_by_pairs,
     secants_pay,
     two_passes,
@@ -400,6 +401,7 @@ class _Ascended:
 
     def __init__(self, f, ascent, options, first_iteration):
         self._f, self._ascent, self._tol = f, ascent, options.tol
+        self._by_entries = not f.design.counts_from_centre
         self._stalls = Stall(options)
         self._due = Checkpoints(ratio=1.3)
         self._first = first_iteration
@@ -437,19 +439,22 @@ class _Ascended:
                 patience = RULES.secant_patience
             if separated:
                 nearby, trial = RULES.separated_gap, RULES.separated_least
-        elif only_by_pairs(self._f) or not self._f.design.counts_from_centre:
-            # Rows of few entries make iterations that cost far less than a step.
-            step = self._iterations_a_step()
+        elif only_by_pairs(self._f) or self._by_entries:
+            step = self._iterations_of(self._step())
             if only_by_pairs(self._f):
                 nearby = np.inf
             trial = max(trial, RULES.least_steps * step)
             patience = max(patience, RULES.patience_steps * step)
+        if by_secants and self._by_entries:
+            # Rows of few entries make iterations that cost far less than a metric.
+            metric = self._iterations_of(metric_cost(self._f))
+            trial, patience = max(trial, metric), max(patience, metric)
         # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate
 
-    def _iterations_a_step(self):
-        """Cost of a Newton step in iterations; infinite with too many active pairs."""
+    def _step(self):
+        """Cost of a Newton step; infinite with too many active pairs."""
         f, dual = self._f, self._ascent.dual
         free = (dual > 0.0) & (dual < 1.0)
         pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
@@ -457,9 +462,12 @@ class _Ascended:
         if pairs <= RULES.most_pairs:
             length = f.design.n_stored / f.n_samples
             step = min(step, _costs.pair_matrix(pairs, rows, length))
-        by_entries = not f.design.counts_from_centre
-        flop = RULES.flop_by_entries if by_entries else RULES.flop
-        return flop * step / two_passes(f)
+        return step
+
+    def _iterations_of(self, cost):
+        """How many iterations cost as much."""
+        flop = RULES.flop_by_entries if self._by_entries else RULES.flop
+        return flop * cost / max(two_passes(self._f), 1.0)
 
 
 def _newton_step(f, theta, gradient, second, anchor, damping, iterations):

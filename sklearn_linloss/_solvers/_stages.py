@@ -2,6 +2,7 @@
 
 from . import _costs
 from ._conjugate_gradients import ClassBlocks, blocks_are_small
+from ._metric import RULES as METRIC
 from ._newton_rules import RULES
 from ._pair_products import avoids_matrix
 from ._registry import RULES as LIMITS
@@ -66,6 +67,14 @@ def matrix_cost(f):
     if f.loss.of_slacks and f.n_rows > 1:
         return _costs.slack_matrix(n, d, f.size)
     return _costs.newton_matrix(n, d, f.n_rows, f.size)
+
+
+def metric_cost(f):
+    """Operations for the metric that quasi-Newton steps begin with."""
+    n, d, stored = f.n_samples, f.n_features, f.design.n_stored
+    if d <= METRIC.sketched_from:
+        return _costs.metric(n, d, stored)
+    return _costs.sketch(d, stored, METRIC.rank)
 
 
 def two_passes(f):

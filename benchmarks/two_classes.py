@@ -161,7 +161,15 @@ def main():
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--repeat", type=int, default=3)
     asked = parser.parse_args()
-    titles = "data", "loss", "alpha", "intercept", "excess", "ours", "fastest rival"
+    titles = (
+        "data",
+        "loss",
+        "alpha",
+        "intercept",
+        "excess",
+        "sklearn_linloss",
+        "fastest rival",
+    )
     print("|", " | ".join([*titles, "ratio", "gap"]), "|")
     print("|---" * (len(titles) + 2) + "|")
     for case in product(asked.data, asked.loss, asked.alpha, (True, False)):

@@ -148,9 +148,8 @@ def main():
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--excess", type=float, default=1e-4)
     asked = parser.parse_args()
-    print(
-        "| data | l1_ratio | sklearn_linloss | glmnet | ratio | largest gap of the reference |"
-    )
+    titles = "data", "l1_ratio", "sklearn_linloss", "glmnet", "ratio"
+    print("|", " | ".join(titles), "| largest gap of the reference |")
     print("|---|---|---|---|---|---|")
     for name in asked.data:
         for l1_ratio in asked.l1_ratio:

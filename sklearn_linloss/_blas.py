@@ -10,14 +10,15 @@ from contextlib import ContextDecorator
 from functools import lru_cache
 from threading import Lock
 
-from threadpoolctl import ThreadpoolController
+import threadpoolctl
 
 
 class _OneBlasThread(ContextDecorator):
     """Limits BLAS from the first of the fits that overlap in time until the last ends.
 
     The limit is one of the process. If each fit kept what it found and put it back, one
-    that began within another would put back one thread, for good.
+    that began within another would put back one thread, for good. Of OpenBLAS,
+    threadpoolctl lets only the first thread set it that did; here any may.
     """
 
     def __init__(self):
@@ -29,26 +30,41 @@ class _OneBlasThread(ContextDecorator):
     def __enter__(self):
         with self._lock:
             if self._inside == 0:
+                _let_any_thread_set_it()
                 self._limit = _controller().limit(limits=1, user_api="blas")
             self._inside += 1
 
     def __exit__(self, *error):
         with self._lock:
+            if self._inside == 0:
+                return  # in a child that was forked within
             self._inside -= 1
             if self._inside == 0:
-                self._limit.restore_original_limits()
+                self._restore()
+
+    def _restore(self):
+        _let_any_thread_set_it()
+        self._limit.restore_original_limits()
+        _let_any_thread_set_it()
 
     def begin_in_child(self):
         """Forget the fits of the process that this one was forked from."""
         if self._inside > 0:
-            self._limit.restore_original_limits()
+            self._restore()
         self._begin()
 
 
 @lru_cache(maxsize=1)
 def _controller():
     """It looks through the libraries that are loaded, which takes milliseconds."""
-    return ThreadpoolController()
+    return threadpoolctl.ThreadpoolController()
+
+
+def _let_any_thread_set_it():
+    # Older versions have no such rule.
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(openblas, "clear_controlling_thread"):
+        openblas.clear_controlling_thread(force=True)
 
 
 one_blas_thread = _OneBlasThread()

@@ -177,7 +177,7 @@ class Certifier:
             criterion = self._stationarity(theta, gradient)
             if not f.loss.smooth:
                 criterion = max(criterion, self._slackness(value, gradient, scores))
-            return Certificate(theta, value, criterion)
+            return Certificate(theta, value, criterion, scores if keep else None)
         if f.fit_intercept and f.loss.smooth:
             shift, value, gradient = self._fit_intercept(scores, loss, unbalanced)
             theta = theta.copy()

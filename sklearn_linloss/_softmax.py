@@ -239,8 +239,8 @@ class SoftmaxClassifier(ProbabilityPredictor, LinearLossClassifier):
         one thread in the whole process; its own number comes back after the fit.
     random_state : int, RandomState instance or None, default=None
         Seed of the random order of the samples in "sgd", "saga" and "sdca". "newton"
-        needs it for the dual ascent that it may begin with, and where it estimates
-        matrices from some of the samples.
+        needs it for the dual ascent that it may begin with, and where it fits, or
+        estimates matrices from, some of the samples; "lbfgs" for correlations.
     verbose : int, default=0
         If positive, the fit reports each iteration and its end: the objective, the
         relative duality gap (marked "~" where it is an estimate), the seconds since its

@@ -282,6 +282,27 @@ def test_few_samples_of_many_features(is_sparse, solver):
     assert choose("auto", replace(request, sparse=is_sparse)) == solver
 
 
+def test_a_loss_without_rows_in_turn_has_lbfgs_on_few_sparse_samples():
+    """As its kernels are not compiled."""
+
+    class Uncompiled(type(losses.softmax.at_margin())):
+        code = None
+
+    loss = Uncompiled()
+    request = Request(loss, ElasticNet(1e-4, 0.0), "auto", 2000, 30_000, 5)
+    assert choose("auto", replace(request, sparse=True)) == "lbfgs"
+
+
+def test_gradient_descent_without_a_penalty_ends_in_single_precision():
+    """Far from zero rounding the coefficients moves the gradient."""
+    X, y = load_iris(return_X_y=True)
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(150) < 0.2, rng.integers(0, 3, 150), y)
+    X = (X + 30.0).astype(np.float32)
+    model = make("softmax", alpha=0, solver="gd", tol=1e-6, max_iter=3000).fit(X, y)
+    assert model.n_iter_ < 500
+
+
 def few_documents():
     """400 documents of about 22000 words, without any relation to their classes."""
     rng = np.random.default_rng(0)

@@ -54,7 +54,13 @@ def test_the_fit_of_a_sample_is_an_iteration():
     assert len(model.loss_curve_) == 2
     value = reference.objective_of(model, X, y)
     assert model.loss_curve_[-1] == pytest.approx(value, rel=1e-6)
-    assert 0.0 < model.gap_ <= 1.0
+    with pytest.warns(ConvergenceWarning):
+        model = fit(X, y, max_iter=3)
+    longer = fit(X, y)
+    # The last entry is that of a better intercept.
+    np.testing.assert_array_equal(model.loss_curve_[:3], longer.loss_curve_[:3])
+    again = fit(X, y, max_iter=longer.n_iter_)
+    np.testing.assert_array_equal(again.coef_, longer.coef_)
     # A sixth of the rows tells where the optimum is.
     model = fit(X, y)
     assert model.loss_curve_[0] == pytest.approx(2.0)

@@ -4,6 +4,7 @@ import multiprocessing
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -196,14 +197,48 @@ def test_blas_has_one_thread_within_a_fit_alone(call, iris, monkeypatch):
         assert blas_threads() == {2}
 
 
+def in_another_thread(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def threads_within_a_fit():
+    with one_blas_thread:
+        return blas_threads()
+
+
 def test_overlapping_fits_leave_the_threads_of_blas_as_they_were():
-    with threadpool_limits(2, "blas"):
-        one_blas_thread.__enter__()
-        one_blas_thread.__enter__()
-        one_blas_thread.__exit__()
-        assert blas_threads() == {1}
-        one_blas_thread.__exit__()
+    """Also if the last one to end is in another thread than the first one."""
+    begun, ended = Event(), Event()
+
+    def fit():
+        with one_blas_thread:
+            begun.set()
+            ended.wait()
+            return blas_threads()
+
+    with threadpool_limits(2, "blas"), ThreadPoolExecutor(1) as pool:
+        with one_blas_thread:
+            other = pool.submit(fit)
+            begun.wait()
+        ended.set()
+        assert other.result() == {1}
         assert blas_threads() == {2}
+
+
+def test_any_thread_limits_blas_after_a_fit():
+    with threadpool_limits(2, "blas"):
+        assert threads_within_a_fit() == {1}
+        assert in_another_thread(threads_within_a_fit) == {1}
+        assert blas_threads() == {2}
+
+    def limited():
+        with threadpool_limits(1, "blas"):
+            return blas_threads()
+
+    with one_blas_thread:
+        pass
+    assert in_another_thread(limited) == {1}
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -62,7 +62,11 @@ class Softmax(CompiledLoss):
         root = np.sqrt(share)
         p = pull / root[:, None]
         p[np.arange(len(y)), y] += root  # the roots of the shares times probabilities
-        return np.diag(root @ p) - p.T @ p
+        coupling = -(p.T @ p)
+        # The rows of a Laplacian add up to zero, also where rounding would tell.
+        np.fill_diagonal(coupling, 0.0)
+        np.fill_diagonal(coupling, -coupling.sum(axis=1))
+        return coupling
 
     # -- second derivatives, for Newton's method -------------------------------------
     #
@@ -73,7 +77,9 @@ class Softmax(CompiledLoss):
         relative = pull / share[:, None]
         if pull.shape[1] == 1:
             return np.abs(relative)
-        relative[np.arange(len(y)), y] += 1.0
+        own = np.arange(len(y)), y
+        # Next to zero, rounding would leave a negative number.
+        relative[own] = np.maximum(relative[own] + 1.0, 0.0)
         return relative
 
     def second(self, pull, y, share):

@@ -372,11 +372,12 @@ def certified(certifier, theta, options, progress):
     """The result, if `theta` can be certified to the tolerance, else None.
 
     The coefficients are those that will be stored, in the precision of X, where that
-    costs no sample its margin: their scores serve the fit once more. The intercept that
-    the certificate found for them is kept, if those of `theta` are not near enough.
+    costs no sample its margin: their scores serve the fit once more. Without a penalty
+    rounding would move the gradient, which is what is certified. The intercept that the
+    certificate found for them is kept, if those of `theta` are not near enough.
     """
     f, value = certifier.objective, progress.loss_curve[-1]
-    if not is_separated(f, value):
+    if not (f.penalty.is_zero or is_separated(f, value)):
         theta = f.pack(*f.stored(theta))
     unbalanced = RULES.unbalanced * options.tol * value
     certificate = certifier.certify(theta, unbalanced=unbalanced, keep=True)

@@ -325,7 +325,7 @@ def _automatic(request):
     strong = request.penalty.convexity > 0.0 or not request.loss.smooth
     # A pass by rows of few entries costs less than a gradient, of which every
     # coefficient takes part (0061).
-    by_rows = large or (strong and request.sparse)
+    by_rows = large or (strong and request.sparse and "sdca" in can)
     # Two classes on more samples than features: few full gradients do (0022).
     tall = request.n_rows == 1 and request.n_samples > request.n_features
     if "lbfgs" in can and (tall or not by_rows or request.by_products):

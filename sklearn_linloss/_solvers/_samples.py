@@ -30,6 +30,7 @@ class Rules:
     growth: float = 6.0  # rows of a sample over those of the one before
     most: float = 0.2  # of all rows in a sample
     tol: float = 1e-2  # relative gap at which the model of a sample is left
+    iterations: int = 1000  # at most, for a sample, whatever the fit itself may make
     # Strength, in the units of `_continuation.py`, from which the few iterations of
     # dual ascent that the hinge takes cost less (0057).
     strong: float = 50.0
@@ -85,7 +86,12 @@ def start_from_samples(solve, f, theta, best, options, progress):
     chances = _chances(f) if sizes else None
     rng = np.random.default_rng(options.seed)
     start = replace(
-        options, tol=max(options.tol, RULES.tol), pull=None, scores=None, verbose=0
+        options,
+        tol=max(options.tol, RULES.tol),
+        max_iter=RULES.iterations,
+        pull=None,
+        scores=None,
+        verbose=0,
     )
     for size in sizes:
         if not progress.proceeds(options.max_iter):

@@ -99,7 +99,7 @@ def test_rows_that_others_cannot_stand_for_are_drawn(monkeypatch):
 @pytest.mark.parametrize(
     "case", ["strong", "separated", "csr", "few rows", "warm", "l1", "two classes"]
 )
-def test_where_no_samples_are_drawn(case, monkeypatch):
+def test_where_samples_change_nothing(case, monkeypatch):
     X, y = table(noise=0.0 if case == "separated" else 1.0)
     asked = {}
     if case == "strong":

@@ -313,7 +313,7 @@ def main():
     parser.add_argument("--excess", type=float, default=1e-3)
     parser.add_argument("--repeat", type=int, default=3)
     asked = parser.parse_args()
-    print("| other package | problem | sklearn_linloss | other package | ratio |")
+    print("| other package | problem | sklearn_linloss | its time | ratio |")
     print("|---" * 5 + "|")
     for rival in asked.rival:
         usual = [paths.SIMULATED, NEWS] if rival in OF_TEXT else ["digits", "letter"]

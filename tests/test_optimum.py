@@ -343,6 +343,19 @@ def test_ascent_goes_on_where_rows_have_few_entries(
     assert_reaches(model, X, scores.argmax(axis=1), 1e-4)
 
 
+def test_ascent_on_text_goes_on_while_the_intercept_moves(monkeypatch):
+    for steps in ("take_steps", "descend"):
+        monkeypatch.setattr(_newton, steps, lambda *args: pytest.fail("no ascent"))
+    rng = np.random.default_rng(0)
+    chance = np.arange(1.0, 100_001) ** -1.05
+    words = rng.choice(100_000, (10_000, 60), p=chance / chance.sum())
+    rows = np.repeat(np.arange(10_000), 60)
+    X = normalize(sparse.csr_matrix((np.ones(words.size), (rows, words.ravel()))))
+    scores = X @ rng.normal(size=X.shape[1]) + 0.1 * rng.normal(size=10_000)
+    model = make("hinge", alpha=1e-3, random_state=0)
+    assert_reaches(model, X, (scores > 0.0).astype(int), 1e-5)
+
+
 def test_lbfgs_goes_on_where_ascent_stalls(monkeypatch):
     never_near = dict(stalled_for=2, stalled_gap=0.0, stalled_objective=0.0)
     monkeypatch.setattr(_common, "RULES", replace(_common.RULES, **never_near))

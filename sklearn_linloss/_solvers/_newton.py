@@ -423,7 +423,9 @@ class _Ascended:
             # The gap itself: relative to an objective far above the optimum it is one.
             gap *= value / self._f.value_at_zero
         rate = np.log(self._last_gap / gap) / (iteration - self._last_iteration)
-        self._last_gap, self._last_iteration = gap, iteration
+        if not self._by_entries or self._f.size <= LIMITS.newton_largest:
+            # Else it is the mean rate: the gap rises whenever an intercept is moved.
+            self._last_gap, self._last_iteration = gap, iteration
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
         by_secants = secants_pay(self._f)

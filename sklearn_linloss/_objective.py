@@ -124,12 +124,19 @@ class Objective(Flows, Layout):
 
     def on_samples(self, design, y, weight):
         """The same objective of other samples of the same features."""
-        other = copy(self)
-        other.design, other.y, other.share = design, y, weight / weight.sum()
-        other.n_samples, other.workspace = design.n_samples, {}
+        other = self.on_sample(design, y, weight / weight.sum())
         for name in ("_moments", "value_at_zero"):
             other.__dict__.pop(name, None)
         return other.with_own_centre()
+
+    def on_sample(self, design, y, share):
+        """The same function of `theta`, with a sum over a sample in which each of its
+        rows has a share that makes up for those that it lacks.
+        """
+        other = copy(self)
+        other.design, other.y, other.share = design, y, share
+        other.n_samples, other.workspace = design.n_samples, {}
+        return other
 
     def with_own_centre(self):
         """The same objective with features that count from their mean, if from any."""

@@ -96,7 +96,7 @@ def test_wide_data_need_no_matrix_of_all_coefficients(n_classes):
         second[np.arange(40), y] = 0.0
     ridge, right = np.full(f.size, 1e-7), rng.normal(size=f.size)
     tracemalloc.start()
-    found = _newton._solve_system(f, second, ridge, right, None)
+    found = _steps.solve_system(f, second, ridge, right, None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200 * 8 * f.size

@@ -83,8 +83,8 @@ def _add_gram(rows, k, j, grams, sides, corner):
 
 @jit
 def add_pair_grams(
-    loss, X, centre, by_class, counts, weight, second, grams, sides, corner
-):
+    loss, X, centre, by_class, counts, weight, second, least, totals, grams, sides, corner
+):  # fmt: skip
     """Add sum_i w_i z_i z_i^T for each pair of classes (k, j) to grams[k, j].
 
     z_i is x_i - centre; sums of w_i z_i go to `sides`, and those of w_i to `corner`.
@@ -92,7 +92,9 @@ def add_pair_grams(
     second[i, j] for samples of class k. For the softmax they are all pairs j > k, and
     `second` holds the probabilities: w_i = weight[i] p_ik p_ij. The one-row form has
     one pair of all samples, w_i = second[i, 0]. `by_class` has the samples sorted by
-    their true class, `counts` how many there are of each.
+    their true class, `counts` how many there are of each. If `least` is not empty, a
+    w_i of the softmax counts only if it is more than least[i] times the smaller one of
+    the `totals` of the two classes.
     """
     check_code(loss)
     n, n_features = X.shape
@@ -110,9 +112,12 @@ def add_pair_grams(
             for a in range(first, last):
                 i = by_class[a]
                 w = second[i, j]
+                negligible = 0.0
                 if n_rows > 1 and loss == SOFTMAX:
                     w *= weight[i] * second[i, k]
-                if w <= 0.0:
+                    if len(least) > 0:
+                        negligible = least[i] * min(totals[j], totals[k])
+                if w <= negligible:
                     continue
                 root = math.sqrt(w)
                 for f in range(n_features):

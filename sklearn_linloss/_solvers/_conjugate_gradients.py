@@ -25,6 +25,9 @@ class Rules:
     largest_blocks: float = 7e6  # numbers in the blocks of all classes (0009)
     most_rows: float = 4.0  # rows a feature, for a block; those of most weight (0009)
     drawn: float = 16.0  # rows of each class and feature in a sampled Hessian (0019)
+    # Part of what a class bends that a sampled Hessian may lack: that of pairs of
+    # classes between which a row says next to nothing (0063).
+    lacking: float = 0.01
     # What may be left of a step's descent: at most `coarsest` of it, and near the
     # optimum `enough` of what the tolerance allows, but never below `finest` (0009).
     coarsest: float = 1e-2
@@ -127,20 +130,24 @@ class SampledHessian(_Preconditioner):
     def __init__(self, f, second, seed):
         parts = f.loss.class_curvature(second, f.share)
         centre = np.zeros(f.n_features) if f.mean is None else f.mean
-        parts *= 1.0 + f.design.squared_norms(centre)[:, None]
+        lengths = 1.0 + f.design.squared_norms(centre)
+        parts *= lengths[:, None]
         totals = parts.sum(axis=0)
         parts /= np.where(totals > 0.0, totals, 1.0)
         chance = np.minimum(RULES.drawn * f.n_features * parts.max(axis=1), 1.0)
         random = np.random.default_rng(seed).random(f.n_samples)
         (rows,) = (random < chance).nonzero()
-        self._hessian = hessian(f, second, (rows, 1.0 / chance[rows]))
+        least = RULES.lacking / (max(len(rows), 1) * lengths)
+        sample, negligible = (rows, 1.0 / chance[rows]), (least, totals)
+        self._hessian = hessian(f, second, sample, negligible)
         self._ridge = self._system = None
 
     @staticmethod
     def cost(f):
         """Floating-point operations to make one."""
         rows = min(f.n_samples, RULES.drawn * f.n_features * f.n_rows)
-        return _costs.newton_matrix(rows, f.n_features, f.n_rows, f.size)
+        # A row says something of about as many pairs of classes as there are classes.
+        return _costs.slack_matrix(rows, f.n_features, f.size)
 
     def prepare(self, f, ridge):
         """Factor the matrix plus a ridge."""
@@ -164,9 +171,14 @@ def preconditioner_for(f, second, seed):
     return kept
 
 
+def may_sample_hessian(f):
+    """Whether an estimate of the whole matrix can be held, and is more than blocks."""
+    return f.n_rows > 1 and f.size**2 <= RULES.largest_blocks
+
+
 def _sampling_pays(f, blocks):
     """Whether the last system took longer than a sampled Hessian does."""
-    if f.n_rows == 1 or f.size**2 > RULES.largest_blocks:
+    if not may_sample_hessian(f):
         return False
     last = blocks.last_system * _costs.gradient(f.n_samples, f.size)
     return last > SampledHessian.cost(f)

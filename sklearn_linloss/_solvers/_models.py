@@ -26,21 +26,31 @@ def model_of(f, pull=None, width=0.0):
 class Anchor:
     """A proximal term, strength / 2 * |theta - point|^2 in the features' metric.
 
-    It keeps coefficients bounded that the penalty does not.
+    It keeps coefficients bounded that the penalty does not. There may be a linear term,
+    slope @ (theta - point), too.
     """
 
-    def __init__(self, f, point):
+    def __init__(self, f, point, slope=None):
         self.metric = feature_metric(f)
         self.point = point
         self.strength = 0.0
+        self._slope = slope
+
+    @property
+    def acts(self):
+        """Whether it is not zero everywhere."""
+        return self.strength > 0.0 or self._slope is not None
 
     def value(self, theta):
-        """Value of the term at `theta`."""
-        return 0.5 * (self.gradient(theta) @ (theta - self.point))
+        """Value of the terms at `theta`."""
+        shift = theta - self.point
+        value = 0.5 * self.strength * (self.metric * shift) @ shift
+        return value if self._slope is None else value + self._slope @ shift
 
     def gradient(self, theta):
-        """Gradient of the term at `theta`."""
-        return self.strength * self.metric * (theta - self.point)
+        """Gradient of the terms at `theta`."""
+        gradient = self.strength * self.metric * (theta - self.point)
+        return gradient if self._slope is None else gradient + self._slope
 
 
 class SmoothModel:
@@ -274,7 +284,7 @@ def line_search(f, model, anchor, theta, scores, value, move, change, decrement)
     def along(t):
         data, slope = data_along(t)
         at_t = w + t * dw
-        if anchor.strength > 0.0:
+        if anchor.acts:
             data += anchor.value(theta + t * move)
             slope += anchor.gradient(theta + t * move) @ move
         slope += dw @ f.penalty.gradient(at_t)

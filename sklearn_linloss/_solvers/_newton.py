@@ -38,7 +38,15 @@ from functools import partial
 
 import numpy as np
 
-from . import _costs, _gd, _interior, _secants, _sparse_interior, _working_set
+from . import (
+    _costs,
+    _gd,
+    _interior,
+    _secants,
+    _sparse_interior,
+    _surrogates,
+    _working_set,
+)
 from ._common import (
     Best,
     Checkpoints,
@@ -47,13 +55,9 @@ from ._common import (
     best_multiple,
     is_separated,
 )
-from ._conjugate_gradients import (
-    preconditioner_for,
-    solve_by_conjugate_gradients,
-    within_reach,
-)
+from ._conjugate_gradients import within_reach
 from ._continuation import approach, is_weak
-from ._models import Anchor, line_search, model_of
+from ._models import model_of
 from ._newton_rules import RULES
 from ._registry import RULES as LIMITS
 from ._samples import start_from_samples
@@ -71,12 +75,7 @@ from ._stages import (
     secants_pay,
     two_passes,
 )
-from ._systems import (
-    hessian,
-    minimize_quadratic,
-    solve_by_coefficients,
-    solve_by_pairs,
-)
+from ._steps import Steps
 
 
 def solve(objective, theta, certifier, options, progress):
@@ -189,6 +188,14 @@ def _solve(f, theta, certifier, options, progress):
     result = SolverResult(theta, converged=False, pull=pull)
     common = best, certifier, options, progress
     by_secants = secants_pay(f)
+    if _surrogates.pay(f) and not by_secants and pull is None:
+        if not theta.any():
+            theta = start_from_samples(_solve, f, theta, best, options, progress, 1)
+        if theta.any():
+            result = _surrogates.solve(f, theta, *common)
+            if result.converged or progress.stopped:
+                return result
+            theta = result.theta
     # The squared hinge, which is smooth, has multipliers where steps are stuck, or few
     # pairs active.
     by_slopes = f.loss.smooth and by_secants
@@ -291,7 +298,7 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
     most += progress.n_iter
     scores = f.scores(theta, np.float64)
     model = model_of(f, pull, width)
-    steps = _Steps(f, model, theta, options)
+    steps = Steps(f, model, theta, options)
     idle = 0  # steps without descent
     while progress.proceeds(options.max_iter):
         if f.loss.smooth:
@@ -333,67 +340,6 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
         if ends or progress.n_iter >= most:
             return SolverResult(best.theta, converged=False, pull=pull), False
     return SolverResult(best.theta, converged=False, pull=pull), True
-
-
-class _Steps:
-    """Stages 2 to 4: Newton steps on a model of the data part plus the penalty.
-
-    After a step that the line search made short, the next ones are damped.
-    """
-
-    def __init__(self, f, model, theta, options):
-        self.anchor = Anchor(f, theta)
-        self._model = model
-        self._options = options
-        self._damping = 0.0
-        self._iterative = iterations_pay(f)
-
-    def take(self, f, theta, scores):
-        """The next coefficients, their scores, the descent predicted for the full step,
-        and the step length; None if too many pairs are active.
-        """
-        # 2. Model.
-        anchor = self.anchor
-        value, pull, second = self._model.expand(scores)
-        if lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
-            return None
-        anchor.strength = self._model.proximal
-        gradient = f.backward(pull.astype(f.dtype, copy=False))
-        del pull  # of the softmax, as large as what the system needs
-        gradient += anchor.gradient(theta)
-        value += anchor.value(theta)
-        # 3. Direction.
-        iterations = None
-        if self._iterative:
-            iterations = partial(
-                solve_by_conjugate_gradients,
-                preconditioner=preconditioner_for(f, second, self._options.seed),
-                clock=self._options.clock,
-                target=self._options.tol * (value + f.penalty_value(theta)),
-            )
-        move, decrement, zeros = _newton_step(
-            f, theta, gradient, second, anchor, self._damping, iterations
-        )
-        # 4. Step length.
-        change = f.scores(move).astype(np.float64, copy=False)
-        length = line_search(
-            f, self._model, anchor, theta, scores, value, move, change, decrement
-        )
-        theta = theta + length * move
-        # Without a third array of that size.
-        change *= length
-        change += scores
-        if length == 1.0:
-            f.penalised(theta)[zeros] = 0.0  # theta + move is zero but for rounding
-        if self._model.damps:
-            if length < RULES.short:
-                more = max(RULES.more * self._damping, RULES.least_damping)
-                self._damping = min(more, RULES.most_damping)
-            elif length > RULES.long:
-                self._damping /= RULES.more
-                if self._damping < RULES.least_damping:
-                    self._damping = 0.0
-        return theta, change, decrement, length
 
 
 class _Ascended:
@@ -470,49 +416,3 @@ class _Ascended:
         """How many iterations cost as much."""
         flop = RULES.flop_by_entries if self._by_entries else RULES.flop
         return flop * cost / max(two_passes(self._f), 1.0)
-
-
-def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
-    """Stage 3: the direction, the descent that it predicts, and which coefficients it
-    sets to zero.
-
-    The ridge holds directions without curvature (a class without active pairs, a
-    penalty without L2): it is that of the anchor, or else proportional to the gradient.
-    """
-    w = f.penalised(theta)
-    ridge = anchor.strength * anchor.metric
-    residual = gradient.copy()
-    f.penalised(residual)[:] = f.penalty.min_norm_subgradient(w, f.penalised(gradient))
-    if anchor.strength == 0.0:
-        unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
-        size = np.sqrt((residual**2 / anchor.metric).sum())
-        bend = f.total_curvature(second)
-        least = RULES.smallest_damping * bend
-        ridge = max(RULES.damping * size / unit, least) * anchor.metric
-        if f.penalty.convexity > 0.0:
-            f.penalised(ridge)[:] = damping * bend * f.penalised(anchor.metric)
-    if not f.penalty.is_smooth:
-        move, landing = minimize_quadratic(
-            f.sum_of(hessian, second), gradient, w, f.penalty, ridge
-        )
-        zeros = landing == 0.0
-    else:
-        f.penalised(ridge)[:] += f.penalty.curvature
-        move = -_solve_system(f, second, ridge, residual, iterations)
-        zeros = np.zeros(f.n_penalised, dtype=bool)
-    change = f.penalty.value(w + f.penalised(move)) - f.penalty.value(w)
-    return move, -(gradient @ move + change), zeros
-
-
-def _solve_system(f, second, ridge, right, iterations):
-    """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
-    if f.loss.of_slacks and not (f.design.only_products or f.design.in_parts):
-        few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
-        spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
-        exact = second.max() * spread < RULES.most_cancelled
-        too_many = iterations is None and f.size > LIMITS.newton_largest
-        if (few and exact) or too_many or lacks_matrix(f):
-            return solve_by_pairs(f, second, ridge, right)
-    if iterations is not None:
-        return iterations(f, second, ridge, right)
-    return solve_by_coefficients(f, second, ridge, right)

@@ -43,12 +43,7 @@ def sample_sizes(f):
     """Mean numbers of rows of the samples, which grow; none where dual ascent costs
     less, or rows cannot be chosen.
     """
-    penalty, design = f.penalty, f.design
-    held = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
-    # On stored entries alone ascent costs less.
-    by_rows = design.counts_from_centre and not design.only_products
-    by_rows &= not design.in_parts
-    if not (f.n_rows > 1 and held and by_rows):
+    if not (f.n_rows > 1 and may_sample(f)):
         return []
     sizes, size = [], max(RULES.per_coefficient * f.size, RULES.fewest)
     while size <= RULES.most * f.n_samples:
@@ -59,7 +54,16 @@ def sample_sizes(f):
     return sizes
 
 
-def start_from_samples(solve, f, theta, best, options, progress):
+def may_sample(f):
+    """Whether rows can be chosen, and a penalty holds the models of few of them."""
+    penalty, design = f.penalty, f.design
+    held = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
+    # On stored entries alone ascent costs less.
+    by_rows = design.counts_from_centre and not design.only_products
+    return held and by_rows and not design.in_parts
+
+
+def start_from_samples(solve, f, theta, best, options, progress, most=None):
     """The model of the largest sample, or that of another if it is better; `theta`
     where samples do not pay.
 
@@ -77,13 +81,15 @@ def start_from_samples(solve, f, theta, best, options, progress):
         Takes the models of the samples that are better.
     options : Options
     progress : Progress
+    most : int, optional
+        Samples at most, if there is a limit.
 
     Returns
     -------
     theta : ndarray
     """
-    sizes = sample_sizes(f)
-    chances = _chances(f) if sizes else None
+    sizes = sample_sizes(f)[:most]
+    chances = row_chances(f) if sizes else None
     rng = np.random.default_rng(options.seed)
     start = replace(
         options,
@@ -114,7 +120,7 @@ def start_from_samples(solve, f, theta, best, options, progress):
     return best.theta
 
 
-def _chances(f):
+def row_chances(f):
     """Chances of the rows to be in a sample of one row.
 
     By equal parts they are proportional to the weights of the rows, to those times the

@@ -33,14 +33,15 @@ class Rules:
 RULES = Rules()
 
 
-def hessian(f, second, sample=None):
+def hessian(f, second, sample=None, negligible=None):
     """Second derivatives of the data part in theta.
 
-    Those of a weighted `sample`, (rows, weights), estimate them.
+    Those of a weighted `sample`, (rows, weights), estimate them. They need not have
+    what is `negligible`, (least, totals), as `add_pair_grams` takes these.
     """
     if sample is None and f.n_rows > 1 and by_products(f):
         return hessian_on(f, second, np.arange(f.n_penalised))
-    H = _hessian(f, second, sample)
+    H = _hessian(f, second, sample, negligible=negligible)
     if not f.fit_intercept:
         return np.ascontiguousarray(H[: f.size, : f.size])
     if f.n_rows > 1:
@@ -50,7 +51,7 @@ def hessian(f, second, sample=None):
     return H
 
 
-def _hessian(f, second, sample, features=None):
+def _hessian(f, second, sample, features=None, negligible=None):
     """Second derivatives in the features, all or some, and an intercept for each class.
 
     It is large beside the scores: there is one such matrix at a time.
@@ -68,6 +69,8 @@ def _hessian(f, second, sample, features=None):
     if sample is None and features is None and K == 1 and by_products(f):
         return f.design.second_moments(second[:, 0], centre)
 
+    least, totals = (np.empty(0), np.empty(0)) if negligible is None else negligible
+
     def of_blocks(blocks, share):
         H = np.zeros((size, size))
         for rows, X in blocks:
@@ -79,6 +82,8 @@ def _hessian(f, second, sample, features=None):
                 np.bincount(f.y[rows], minlength=f.n_classes),
                 share[rows],
                 second[rows],
+                least[rows] if len(least) else least,
+                totals,
                 *_by_pairs(H, K, first),
             )
         return H

@@ -1,0 +1,131 @@
+"""Newton steps on a model of the objective: direction and length.
+
+They are the stages 2 to 4 of `_newton.py`.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from ._conjugate_gradients import preconditioner_for, solve_by_conjugate_gradients
+from ._models import Anchor, line_search
+from ._newton_rules import RULES
+from ._registry import RULES as LIMITS
+from ._stages import iterations_pay, lacks_matrix
+from ._systems import (
+    hessian,
+    minimize_quadratic,
+    solve_by_coefficients,
+    solve_by_pairs,
+)
+
+
+class Steps:
+    """Stages 2 to 4: Newton steps on a model of the data part plus the penalty.
+
+    After a step that the line search made short, the next ones are damped. The
+    objective may have a linear term, of a `slope`.
+    """
+
+    def __init__(self, f, model, theta, options, slope=None):
+        self.anchor = Anchor(f, theta, slope)
+        self._model = model
+        self._options = options
+        self._damping = 0.0
+        self._iterative = iterations_pay(f)
+
+    def take(self, f, theta, scores):
+        """The next coefficients, their scores, the descent predicted for the full step,
+        and the step length; None if too many pairs are active.
+        """
+        # 2. Model.
+        anchor = self.anchor
+        value, pull, second = self._model.expand(scores)
+        if lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
+            return None
+        anchor.strength = self._model.proximal
+        gradient = f.backward(pull.astype(f.dtype, copy=False))
+        del pull  # of the softmax, as large as what the system needs
+        gradient += anchor.gradient(theta)
+        value += anchor.value(theta)
+        # 3. Direction.
+        iterations = None
+        if self._iterative:
+            iterations = partial(
+                solve_by_conjugate_gradients,
+                preconditioner=preconditioner_for(f, second, self._options.seed),
+                clock=self._options.clock,
+                target=self._options.tol * (value + f.penalty_value(theta)),
+            )
+        move, decrement, zeros = _newton_step(
+            f, theta, gradient, second, anchor, self._damping, iterations
+        )
+        # 4. Step length.
+        change = f.scores(move).astype(np.float64, copy=False)
+        length = line_search(
+            f, self._model, anchor, theta, scores, value, move, change, decrement
+        )
+        theta = theta + length * move
+        # Without a third array of that size.
+        change *= length
+        change += scores
+        if length == 1.0:
+            f.penalised(theta)[zeros] = 0.0  # theta + move is zero but for rounding
+        if self._model.damps:
+            if length < RULES.short:
+                more = max(RULES.more * self._damping, RULES.least_damping)
+                self._damping = min(more, RULES.most_damping)
+            elif length > RULES.long:
+                self._damping /= RULES.more
+                if self._damping < RULES.least_damping:
+                    self._damping = 0.0
+        return theta, change, decrement, length
+
+
+def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
+    """Stage 3: the direction, the descent that it predicts, and which coefficients it
+    sets to zero.
+
+    The ridge holds directions without curvature. Without L2 it is that of the anchor, or
+    else proportional to the gradient. With L2 only an intercept may need one, of a
+    class without active pairs; more would hold those of rare classes.
+    """
+    w = f.penalised(theta)
+    ridge = anchor.strength * anchor.metric
+    residual = gradient.copy()
+    f.penalised(residual)[:] = f.penalty.min_norm_subgradient(w, f.penalised(gradient))
+    if anchor.strength == 0.0:
+        bend = f.total_curvature(second)
+        least = RULES.smallest_damping * bend
+        if f.penalty.convexity > 0.0:
+            ridge = max(damping * bend, least) * anchor.metric
+            f.penalised(ridge)[:] = damping * bend * f.penalised(anchor.metric)
+        else:
+            unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
+            size = np.sqrt((residual**2 / anchor.metric).sum())
+            ridge = max(RULES.damping * size / unit, least) * anchor.metric
+    if not f.penalty.is_smooth:
+        move, landing = minimize_quadratic(
+            f.sum_of(hessian, second), gradient, w, f.penalty, ridge
+        )
+        zeros = landing == 0.0
+    else:
+        f.penalised(ridge)[:] += f.penalty.curvature
+        move = -solve_system(f, second, ridge, residual, iterations)
+        zeros = np.zeros(f.n_penalised, dtype=bool)
+    change = f.penalty.value(w + f.penalised(move)) - f.penalty.value(w)
+    return move, -(gradient @ move + change), zeros
+
+
+def solve_system(f, second, ridge, right, iterations):
+    """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
+    if f.loss.of_slacks and not (f.design.only_products or f.design.in_parts):
+        few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
+        spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
+        exact = second.max() * spread < RULES.most_cancelled
+        too_many = iterations is None and f.size > LIMITS.newton_largest
+        if (few and exact) or too_many or lacks_matrix(f):
+            return solve_by_pairs(f, second, ridge, right)
+    if iterations is not None:
+        return iterations(f, second, ridge, right)
+    return solve_by_coefficients(f, second, ridge, right)

@@ -15,9 +15,9 @@ from sklearn_linloss._solvers import (
     _conjugate_gradients,
     _metric,
     _models,
-    _newton,
     _pair_products,
     _secants,
+    _steps,
     _systems,
 )
 from sklearn_linloss._solvers._clock import Clock

@@ -83,8 +83,19 @@ def _add_gram(rows, k, j, grams, sides, corner):
 
 @jit
 def add_pair_grams(
-    loss, X, centre, by_class, counts, weight, second, least, totals, grams, sides, corner
-):  # fmt: skip
+    loss,
+    X,
+    centre,
+    by_class,
+    counts,
+    weight,
+    second,
+    least,
+    totals,
+    grams,
+    sides,
+    corner,
+):
     """Add sum_i w_i z_i z_i^T for each pair of classes (k, j) to grams[k, j].
 
     z_i is x_i - centre; sums of w_i z_i go to `sides`, and those of w_i to `corner`.

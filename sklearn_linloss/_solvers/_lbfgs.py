@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from ._common import Checkpoints, SolverResult, certified, feature_metric
 from ._registry import serves_tall
+from ._stages import samples_pay
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Rules:
     # lines: one number, or a part of the features.
     first_look: int = 4
     patience: float = 0.4
+    patience_if_sampled: float = 50.0  # at most, where sampled losses follow (0063)
     patience_of_margins: float = 30.0
     patience_of_features: float = 0.25
     lost: float = 0.01
@@ -176,6 +178,8 @@ def solve(objective, theta, certifier, options, progress):
             raise StopIteration
 
     most = RULES.patience * f.n_samples / f.size
+    if samples_pay(f):
+        most = min(most, RULES.patience_if_sampled)
     if f.n_rows == 1:
         by_features = RULES.patience_of_features * f.n_features
         most = min(most, max(RULES.patience_of_margins, by_features))

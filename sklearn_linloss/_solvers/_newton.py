@@ -67,11 +67,11 @@ from ._stages import (
     ascent_pays,
     has_matrix,
     is_large,
-    iterations_pay,
     lacks_matrix,
     matrix_cost,
     metric_cost,
     only_by_pairs,
+    samples_pay,
     secants_pay,
     two_passes,
 )
@@ -188,7 +188,8 @@ def _solve(f, theta, certifier, options, progress):
     result = SolverResult(theta, converged=False, pull=pull)
     common = best, certifier, options, progress
     by_secants = secants_pay(f)
-    if _surrogates.pay(f) and not by_secants and pull is None:
+    by_samples = samples_pay(f)
+    if by_samples and not f.loss.of_slacks:
         if not theta.any():
             theta = start_from_samples(_solve, f, theta, best, options, progress, 1)
         if theta.any():
@@ -196,6 +197,7 @@ def _solve(f, theta, certifier, options, progress):
             if result.converged or progress.stopped:
                 return result
             theta = result.theta
+        by_samples = False
     # The squared hinge, which is smooth, has multipliers where steps are stuck, or few
     # pairs active.
     by_slopes = f.loss.smooth and by_secants
@@ -245,6 +247,11 @@ def _solve(f, theta, certifier, options, progress):
             result, ended = take_steps(f, theta, pull, width, *common, most)
             if ended or result.stalled:
                 break
+            if by_samples:
+                result = _surrogates.solve(f, result.theta, *common)
+                if result.converged or progress.stopped:
+                    return result
+                by_samples = False
             if goes_inside and (sparse or _interior.pays(f, result.theta)):
                 inside = _sparse_interior if sparse else _interior
                 result = inside.solve(f, result.theta, *common)
@@ -299,6 +306,7 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
     scores = f.scores(theta, np.float64)
     model = model_of(f, pull, width)
     steps = Steps(f, model, theta, options)
+    most_short = RULES.stuck_if_sampled if samples_pay(f) else np.inf
     idle = 0  # steps without descent
     while progress.proceeds(options.max_iter):
         if f.loss.smooth:
@@ -329,7 +337,9 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
         # 6. Multipliers and width.
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.point = theta
-        ends = model.stuck and f.penalty.convexity > 0.0
+        ends = model.n_short >= most_short or (
+            model.stuck and f.penalty.convexity > 0.0
+        )
         idle = 0 if best.value < (1.0 - RULES.rounding) * before else idle + 1
         if model.damps and idle >= RULES.most_idle and options.tol > 0.0:
             stalled = options.hands_over and f.dtype == np.float64

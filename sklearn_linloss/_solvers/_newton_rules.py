@@ -72,6 +72,11 @@ class Rules:
     ascent_alone: int = 300
     # Steps of the hinge with L1 and L2 after which interior points follow (0051).
     many_with_l1: int = 10
+    # Sampled losses lead to the minimum of a smooth loss where a sample of so many rows
+    # for each coefficient, and of so many at least, is at most this part of all (0063).
+    sampled_per_coefficient: float = 20.0
+    fewest_sampled: float = 2000.0
+    most_sampled: float = 0.4
     # -- 2. the model: widths in margins ---------------------------------------------
     first_width: float = 10.0  # close to least squares: many pairs are active (0003)
     # From 0.1 to 1 there is no difference beyond noise, except that on usps 0.1 is best
@@ -139,6 +144,7 @@ class Rules:
     # Number of short steps after which the squared hinge is stuck. On tiny data it is
     # large, since plain steps end there at full precision.
     stuck: int = 3
+    stuck_if_sampled: int = 1  # the same where sampled losses go on (0063)
     stuck_if_tiny: int = 200
 
 

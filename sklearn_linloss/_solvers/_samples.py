@@ -17,6 +17,7 @@ from .._design import design_of
 from ._common import Progress, is_separated
 from ._continuation import typical_strength
 from ._sdca import squared_norms
+from ._stages import rows_can_be_drawn
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def sample_sizes(f):
     """Mean numbers of rows of the samples, which grow; none where dual ascent costs
     less, or rows cannot be chosen.
     """
-    if not (f.n_rows > 1 and may_sample(f)):
+    if not (f.n_rows > 1 and rows_can_be_drawn(f)):
         return []
     sizes, size = [], max(RULES.per_coefficient * f.size, RULES.fewest)
     while size <= RULES.most * f.n_samples:
@@ -52,15 +53,6 @@ def sample_sizes(f):
     if sizes and f.penalty.convexity >= RULES.strong * typical_strength(f):
         return []
     return sizes
-
-
-def may_sample(f):
-    """Whether rows can be chosen, and a penalty holds the models of few of them."""
-    penalty, design = f.penalty, f.design
-    held = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
-    # On stored entries alone ascent costs less.
-    by_rows = design.counts_from_centre and not design.only_products
-    return held and by_rows and not design.in_parts
 
 
 def start_from_samples(solve, f, theta, best, options, progress, most=None):

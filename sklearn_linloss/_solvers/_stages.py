@@ -129,3 +129,25 @@ def has_matrix(f):
 def is_large(f):
     """Whether passes over X cost more than the calls that make them."""
     return f.n_samples * f.size >= RULES.large
+
+
+def rows_can_be_drawn(f):
+    """Whether rows can be chosen, and a penalty holds the models of few of them."""
+    penalty, design = f.penalty, f.design
+    held = penalty.is_smooth and penalty.is_uniform and penalty.convexity > 0.0
+    # On stored entries alone ascent costs less.
+    by_rows = design.counts_from_centre and not design.only_products
+    return held and by_rows and not design.in_parts
+
+
+def samples_pay(f):
+    """Whether sampled losses lead to the minimum of a smooth loss of three classes or
+    more: their samples are small beside all rows.
+    """
+    least = max(RULES.sampled_per_coefficient * f.size, RULES.fewest_sampled)
+    tall = least <= RULES.most_sampled * f.n_samples
+    slacks = f.loss.of_slacks
+    known = f.loss.twice_differentiable or (slacks and f.loss.delta > 0.0)
+    fits = f.size <= LIMITS.newton_largest and not secants_pay(f)
+    several = f.n_rows > 1 and f.loss.smooth and known
+    return several and tall and fits and rows_can_be_drawn(f)

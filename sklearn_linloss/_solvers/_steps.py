@@ -86,8 +86,8 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     """Stage 3: the direction, the descent that it predicts, and which coefficients it
     sets to zero.
 
-    The ridge holds directions without curvature. Without L2 it is that of the anchor, or
-    else proportional to the gradient. With L2 only an intercept may need one, of a
+    The ridge holds directions without curvature. Without L2 it is that of the anchor,
+    or else proportional to the gradient. With L2 only an intercept may need one, of a
     class without active pairs; more would hold those of rare classes.
     """
     w = f.penalised(theta)

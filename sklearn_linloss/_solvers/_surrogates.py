@@ -19,12 +19,14 @@ was measured.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 
 from .._design import design_of
 from ._common import SolverResult
 from ._conjugate_gradients import SampledHessian, may_sample_hessian
 from ._models import Anchor, line_search, model_of
-from ._samples import may_sample, row_chances
+from ._samples import RULES as SAMPLES
+from ._samples import row_chances
 from ._stages import iterations_pay
 from ._steps import Steps
 
@@ -33,21 +35,21 @@ from ._steps import Steps
 class Rules:
     """Numbers of the steps; 0063 is a decision in docs/adr/."""
 
-    # Rows in a sample for each coefficient, or fewer if that is more than a part of all
-    # rows: at least so many, or the steps do not pay. About half of them are drawn, as
-    # the chances of others are one.
-    many: float = 40.0
-    few: float = 20.0
+    # Rows in a sample for each coefficient, if those are at most this part of all rows.
+    # About half of them are drawn, as the chances of others are one.
+    per_coefficient: float = 40.0
     most: float = 0.4
-    fewest: float = 2000.0  # rows of all samples, as those of `_samples.py`
     # The part of the chances that goes by leverage. The rest holds rows that the
     # present model says little of.
     by_leverage: float = 0.5
+    # Chances are kept while steps leave no more than this part of the gap.
+    kept: float = 0.1
     # A sampled loss is minimised until a step promises this part of what the first one
     # did, and is at least so long.
     rest: float = 1e-2
     long: float = 0.3
     inner_steps: int = 30  # at most, to minimise one
+    jitter: float = 1e-6  # added to the diagonal of the correlations
     near: float = 1.0  # estimated gap over the tolerance, below which to certify
     # A step that is shorter than `short`, or leaves more than `little` of the gap, was
     # wasted; after `wasted` such steps in a row others go on.
@@ -59,41 +61,39 @@ class Rules:
 RULES = Rules()
 
 
-def pay(f):
-    """Whether samples are small beside all rows, and their loss has such steps."""
-    least = max(RULES.few * f.size, RULES.fewest)
-    return f.loss.smooth and may_sample(f) and least <= RULES.most * f.n_samples
-
-
 def solve(f, theta, best, certifier, options, progress):
     """Minimise from `theta`; the result is that of other steps that failed, where the
     tolerance is not met.
     """
     progress.enter("sampled losses")
+    # Rounding of the slopes would be amplified where only the penalty bends.
+    f = f.with_precision(np.float64)
     rng = np.random.default_rng(options.seed)
     model, anchor = model_of(f), Anchor(f, theta)
-    by_row = row_chances(f)
-    size = max(RULES.many * f.size, RULES.fewest)
+    by_row, coordinates = row_chances(f), _coordinates(f, options)
+    size = max(RULES.per_coefficient * f.size, SAMPLES.fewest)
     size = min(size, RULES.most * f.n_samples)
-    scores = f.scores(theta, np.float64)
+    scores = f.scores(theta)
     value, pull, second = model.expand(scores)
-    slope = f.backward(pull.astype(f.dtype, copy=False))
-    gap, wasted = np.inf, 0
+    slope = f.backward(pull)
+    before = gap = np.inf
+    chance, wasted = None, 0
     while wasted < RULES.wasted and progress.proceeds(options.max_iter):
-        by_leverage = leverages(f, scores, second)
-        by_leverage /= by_leverage.sum()
-        chance = by_row + RULES.by_leverage * (by_leverage - by_row)
+        if chance is None or not gap <= RULES.kept * before:
+            by_leverage = leverages(f, scores, second, coordinates)
+            by_leverage /= by_leverage.sum()
+            chance = by_row + RULES.by_leverage * (by_leverage - by_row)
         sample = _drawn(f, np.minimum(size * chance, 1.0), rng)
         move = _landing(sample, theta, slope, options) - theta
         gradient = _with_penalty(f, theta, slope)
-        change = f.scores(move, np.float64)
+        change = f.scores(move)
         length = line_search(
             f, model, anchor, theta, scores, value, move, change, -(gradient @ move)
         )
         theta = theta + length * move
         scores += length * change
         value, pull, second = model.expand(scores)
-        slope = f.backward(pull.astype(f.dtype, copy=False))
+        slope = f.backward(pull)
         total = value + f.penalty_value(theta)
         best.consider(theta, total)
         # That of the dual point that the slopes are, but for the intercepts.
@@ -129,9 +129,9 @@ def _landing(f, theta, slope, options):
     data part has a `slope` at `theta`.
     """
     model = model_of(f)
-    scores = f.scores(theta, np.float64)
+    scores = f.scores(theta)
     _, pull, second = model.expand(scores)
-    lacks = slope - f.backward(pull.astype(f.dtype, copy=False))
+    lacks = slope - f.backward(pull)
     if iterations_pay(f) and may_sample_hessian(f):
         # In blocks of classes systems of rare ones take ten times the iterations.
         preconditioner = SampledHessian(f, second, options.seed)
@@ -146,21 +146,20 @@ def _landing(f, theta, slope, options):
     return theta
 
 
-def leverages(f, scores, second):
-    """The largest part of each row in what a class bends along the features, summed
-    over these.
-
-    Where all features are independent, that is the leverage of the row in the class.
+def leverages(f, scores, second, coordinates):
+    """The largest part of each row in what a class bends and the penalty holds along
+    one of the `coordinates`, a matrix of which each column makes one of the features,
+    summed over these.
     """
     centre = 0.0 if f.mean is None else f.mean
     n_columns = f.n_features + f.fit_intercept
 
     def blocks(part):
-        row_bytes = 8 * (n_columns + 2 * f.n_rows)
+        row_bytes = 8 * (2 * n_columns + 2 * f.n_rows)
         for rows in f.design.row_blocks(row_bytes, part.start, part.stop):
             squares = np.ones((rows.stop - rows.start, n_columns))
             Z = f.design.dense_rows(rows, np.float64) - centre
-            np.square(Z, out=squares[:, : f.n_features])
+            np.square(Z @ coordinates, out=squares[:, : f.n_features])
             yield rows, _bends(f, scores[rows], second[rows], rows), squares
 
     def total(part):
@@ -173,9 +172,24 @@ def leverages(f, scores, second):
             largest[rows] = (bends * (squares @ inverse.T)).max(axis=1)
 
     totals = sum(f.design.over_parts(total, scores.size, f.size))
+    held = np.square(coordinates).sum(axis=0)
+    totals[:, : f.n_features] += f.penalty.convexity * held
     inverse = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0.0)
     f.design.over_parts(write, scores.size)
     return largest
+
+
+def _coordinates(f, options):
+    """Combinations of the features that are not correlated: the first feature, what the
+    first one lacks of the second, and so on.
+    """
+    covariance = f.covariance(np.float64, options.clock.check)
+    deviation = np.sqrt(covariance.diagonal())
+    unit = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    correlation = covariance * np.multiply.outer(unit, unit)
+    np.fill_diagonal(correlation, 1.0 + RULES.jitter)
+    root = cholesky(correlation, lower=True, check_finite=False)
+    return solve_triangular(root, np.diag(unit), lower=True).T
 
 
 def _bends(f, scores, second, rows):

@@ -58,7 +58,6 @@ class SmoothModel:
 
     proximal = 0.0
     damps, stuck, ends_exactly = True, False, False
-    n_short = 0
 
     def __init__(self, f):
         self._f = f
@@ -116,8 +115,6 @@ class AugmentedHinge:
         negligible beside the curvature along the feature that varies most.
     damps : bool
         Whether damping follows short steps. Here a larger width does.
-    n_short : int
-        Short steps of the squared hinge.
     """
 
     damps = False
@@ -130,7 +127,7 @@ class AugmentedHinge:
         self._multipliers = None if f.loss.smooth else f.zero_rows()
         self._pull = self._second = None
         self._steps = 0
-        self.n_short = 0
+        self._short = 0
 
     @property
     def proximal(self):
@@ -160,7 +157,7 @@ class AugmentedHinge:
     def stuck(self):
         """Whether the squared hinge needs multipliers."""
         most = RULES.stuck_if_tiny if self.ends_exactly else RULES.stuck
-        return self.n_short >= most
+        return self._short >= most
 
     @property
     def ends_exactly(self):
@@ -224,7 +221,7 @@ class AugmentedHinge:
         f = self._f
         self._steps += 1
         if self._width == 0.0:
-            self.n_short += length < RULES.short
+            self._short += length < RULES.short
             if self.stuck and f.penalty.convexity == 0.0:
                 self.start_from(self._pull, RULES.width_after_ascent)
             return False

@@ -118,7 +118,8 @@ class Rules:
     most_idle: int = 30
     # -- 4. the step length ----------------------------------------------------------
     short: float = 0.2  # below it steps are damped, or the width grows (0009)
-    long: float = 0.5  # below it the inner problem is not solved (0003)
+    # Below it the inner problem is not solved (0003), and sampled losses go on (0063).
+    long: float = 0.5
     rounding: float = 1e-12  # of the objective; a smaller gap is taken for zero
     # -- 5. the stop, and 6. the multipliers -----------------------------------------
     exact: float = 1e-13  # predicted descent over the objective, where tiny data end
@@ -144,7 +145,6 @@ class Rules:
     # Number of short steps after which the squared hinge is stuck. On tiny data it is
     # large, since plain steps end there at full precision.
     stuck: int = 3
-    stuck_if_sampled: int = 1  # the same where sampled losses go on (0063)
     stuck_if_tiny: int = 200
 
 

@@ -144,10 +144,10 @@ def samples_pay(f):
     """Whether sampled losses lead to the minimum of a smooth loss of three classes or
     more: their samples are small beside all rows.
     """
-    least = max(RULES.sampled_per_coefficient * f.size, RULES.fewest_sampled)
-    tall = least <= RULES.most_sampled * f.n_samples
     slacks = f.loss.of_slacks
     known = f.loss.twice_differentiable or (slacks and f.loss.delta > 0.0)
-    fits = f.size <= LIMITS.newton_largest and not secants_pay(f)
-    several = f.n_rows > 1 and f.loss.smooth and known
-    return several and tall and fits and rows_can_be_drawn(f)
+    if not (f.n_rows > 1 and f.loss.smooth and known and rows_can_be_drawn(f)):
+        return False
+    least = max(RULES.sampled_per_coefficient * f.size, RULES.fewest_sampled)
+    tall = least <= RULES.most_sampled * f.n_samples
+    return tall and f.size <= LIMITS.newton_largest and not secants_pay(f)

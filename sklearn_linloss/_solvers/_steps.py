@@ -46,6 +46,9 @@ class Steps:
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
         del pull  # of the softmax, as large as what the system needs
+        if f.n_rows > 1:
+            # What all classes have in common is rounding, and has next to no ridge.
+            gradient -= f.class_mean(gradient)
         gradient += anchor.gradient(theta)
         value += anchor.value(theta)
         # 3. Direction.

@@ -240,9 +240,9 @@ def test_a_sampled_hessian_estimates_the_matrix(container, monkeypatch):
     monkeypatch.setattr(_conjugate_gradients, "RULES", few)
     drawn = []
 
-    def counted(f, second, sample):
+    def counted(f, second, sample, negligible):
         drawn.append(len(sample[0]))
-        return _systems.hessian(f, second, sample)
+        return _systems.hessian(f, second, sample, negligible)
 
     monkeypatch.setattr(_conjugate_gradients, "hessian", counted)
     estimates = [

@@ -306,7 +306,6 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
     scores = f.scores(theta, np.float64)
     model = model_of(f, pull, width)
     steps = Steps(f, model, theta, options)
-    by_samples = f.loss.of_slacks and samples_pay(f)
     idle = 0  # steps without descent
     while progress.proceeds(options.max_iter):
         if f.loss.smooth:
@@ -338,7 +337,6 @@ def take_steps(f, theta, pull, width, best, certifier, options, progress, most=n
         if model.advance(decrement, length, criterion * best.value):
             steps.anchor.point = theta
         ends = model.stuck and f.penalty.convexity > 0.0
-        ends = ends or (by_samples and length < RULES.long)
         idle = 0 if best.value < (1.0 - RULES.rounding) * before else idle + 1
         if model.damps and idle >= RULES.most_idle and options.tol > 0.0:
             stalled = options.hands_over and f.dtype == np.float64

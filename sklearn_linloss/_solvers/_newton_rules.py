@@ -118,8 +118,7 @@ class Rules:
     most_idle: int = 30
     # -- 4. the step length ----------------------------------------------------------
     short: float = 0.2  # below it steps are damped, or the width grows (0009)
-    # Below it the inner problem is not solved (0003), and sampled losses go on (0063).
-    long: float = 0.5
+    long: float = 0.5  # below it the inner problem is not solved (0003)
     rounding: float = 1e-12  # of the objective; a smaller gap is taken for zero
     # -- 5. the stop, and 6. the multipliers -----------------------------------------
     exact: float = 1e-13  # predicted descent over the objective, where tiny data end

@@ -10,7 +10,7 @@ from sklearn_linloss._solvers._common import Options, Progress
 
 
 def table(n_samples=12_000, n_features=5, seed=0):
-    """Three classes, one of them rare, heavy tails, and a feature that few rows have."""
+    """Three classes, one of them rare; a heavy tail, and a feature that few rows have."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_samples, n_features))
     X[:, 0] = np.exp(1.5 * X[:, 0])
@@ -127,7 +127,7 @@ def test_a_sample_has_the_slope_of_all_rows(loss, monkeypatch):
 
 
 def test_leverages_of_independent_features(monkeypatch):
-    """Those of least squares, whatever the units, and what rows of a rare feature have."""
+    """Those of least squares, whatever the units."""
     f = objective("softmax", monkeypatch, alpha=1e-9)
     X, _ = table(6000)
     options = Options(tol=1e-4, max_iter=1)

@@ -25,8 +25,9 @@ Lagrangian method for solving Lasso problems", SIAM J. Optimization 2018, where 
 are the inner algorithm.
 
 Smooth losses are their own model and need no multipliers: stage 1, on large data whose
-steps cost much, gives them a start. Where steps on the squared hinge stay short,
-interior points follow (`_interior.py`), and it gets multipliers where few pairs are
+steps cost much, gives them a start. On tall tables the softmax goes by sampled losses
+(`_surrogates.py`). Where steps on the squared hinge stay short, those or interior
+points follow (`_interior.py`), and it gets multipliers where few pairs are
 active, or those fail. Under next to no penalty the hinges go through stronger
 ones first. Smooth losses with L1, and the hinge with L1 alone, have ways of their
 own, `_working_set.py` and `_sparse_interior.py`. With L1 and L2 the hinge takes the

@@ -10,7 +10,7 @@ from sklearn_linloss._solvers._common import Options, Progress
 
 
 def table(n_samples=12_000, n_features=5, seed=0):
-    """Three classes, one of them rare; a heavy tail, and a feature that few rows have."""
+    """Three classes, one of them rare; a heavy tail, a feature that few rows have."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_samples, n_features))
     X[:, 0] = np.exp(1.5 * X[:, 0])

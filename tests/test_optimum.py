@@ -22,6 +22,7 @@ from sklearn_linloss._solvers import (
     _metric,
     _newton,
     _secants,
+    _steps,
     choose,
 )
 from sklearn_linloss._solvers._common import best_multiple
@@ -239,13 +240,13 @@ def test_the_squared_hinge_makes_no_matrix_where_steps_without_do(
 ):
     """Classes that overlap, a weak penalty, and a matrix of 1200 to 2900 rows."""
     matrices = []
-    system = _newton.solve_by_coefficients
+    system = _steps.solve_by_coefficients
 
     def note(*arguments):
         matrices.append(arguments)
         return system(*arguments)
 
-    monkeypatch.setattr(_newton, "solve_by_coefficients", note)
+    monkeypatch.setattr(_steps, "solve_by_coefficients", note)
     d = {2: 1200, 4: 600, 12: 240}[n_classes]
     rng = np.random.default_rng(n_classes)
     X = rng.normal(size=(3000, d)) * (rng.random((3000, d)) < stored)
@@ -421,13 +422,13 @@ def test_exact_steps_for_few_active_pairs(most, exact, ill_conditioned, monkeypa
     X, y = ill_conditioned
     reference = make("hinge", alpha=1e-5, tol=1e-7).fit(X, y)
     pairs = []
-    solve = _newton.solve_by_pairs
+    solve = _steps.solve_by_pairs
 
     def count(f, second, ridge, right):
         pairs.append(np.count_nonzero(second))
         return solve(f, second, ridge, right)
 
-    monkeypatch.setattr(_newton, "solve_by_pairs", count)
+    monkeypatch.setattr(_steps, "solve_by_pairs", count)
     monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=most))
     model = make("hinge", alpha=1e-5)
     assert_reaches(model, X, y, 1e-4)

@@ -430,6 +430,7 @@ def test_exact_steps_for_few_active_pairs(most, exact, ill_conditioned, monkeypa
 
     monkeypatch.setattr(_steps, "solve_by_pairs", count)
     monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=most))
+    monkeypatch.setattr(_steps, "RULES", replace(_newton.RULES, most_pairs=most))
     model = make("hinge", alpha=1e-5)
     assert_reaches(model, X, y, 1e-4)
     assert bool(pairs) == exact
@@ -483,6 +484,7 @@ def test_weak_penalties_take_few_steps_where_classes_overlap(alpha):
 def test_few_samples_of_many_classes(monkeypatch):
     # Less than ascent is otherwise worth, and more pairs than Newton's method takes.
     monkeypatch.setattr(_newton, "RULES", replace(_newton.RULES, most_pairs=300))
+    monkeypatch.setattr(_steps, "RULES", replace(_newton.RULES, most_pairs=300))
     X, y = blobs(90, 80, 40)
     model = make("hinge", alpha=1e-3)
     assert_reaches(model, X, y, 1e-4)

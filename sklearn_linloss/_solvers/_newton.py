@@ -55,6 +55,7 @@ from ._conjugate_gradients import (
 from ._continuation import approach, is_weak
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES
+from ._pair_products import solve_by_pair_products
 from ._registry import RULES as LIMITS
 from ._samples import start_from_samples
 from ._sdca import DualAscent, ascend, overlap
@@ -68,6 +69,7 @@ from ._stages import (
     matrix_cost,
     metric_cost,
     only_by_pairs,
+    products_pay,
     secants_pay,
     two_passes,
 )
@@ -205,7 +207,9 @@ def _solve(f, theta, certifier, options, progress):
                 certifier.certify(theta, pull.copy(), scores)
             del scores
     sent_back = False
-    goes_inside, sparse = not lacks_matrix(f), _sparse_interior.applies(f)
+    by_products = products_pay(f)
+    goes_inside = not (lacks_matrix(f) or by_products)
+    sparse = _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
     least = 0 if f.loss.of_slacks else np.inf
     while progress.proceeds(options.max_iter):
@@ -218,7 +222,7 @@ def _solve(f, theta, certifier, options, progress):
             pull = result.pull if needed else None
             width = RULES.width_after_ascent
             del result  # its dual variables may be needed no longer
-        if has_matrix(f) and is_separated(f, best.value):
+        if has_matrix(f) and not by_products and is_separated(f, best.value):
             by_secants = by_slopes = False  # a matrix of the few active pairs is small
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
@@ -229,7 +233,7 @@ def _solve(f, theta, certifier, options, progress):
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
-            if f.loss.smooth and has_matrix(f):
+            if f.loss.smooth and has_matrix(f) and not by_products:
                 by_secants = by_slopes = False  # steps by the matrix after all
             elif by_slopes and not stuck:
                 _, pull = f.loss_gradient(f.scores(theta, np.float64))
@@ -347,6 +351,7 @@ class _Steps:
         self._options = options
         self._damping = 0.0
         self._iterative = iterations_pay(f)
+        self._by_products = products_pay(f)
 
     def take(self, f, theta, scores):
         """The next coefficients, their scores, the descent predicted for the full step,
@@ -355,7 +360,8 @@ class _Steps:
         # 2. Model.
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
-        if lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
+        most = np.inf if self._by_products else RULES.most_pairs
+        if lacks_matrix(f) and np.count_nonzero(second) > most:
             return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
@@ -364,12 +370,20 @@ class _Steps:
         value += anchor.value(theta)
         # 3. Direction.
         iterations = None
-        if self._iterative:
+        target = self._options.tol * (value + f.penalty_value(theta))
+        if self._by_products:
+            iterations = partial(
+                solve_by_pair_products,
+                target=target,
+                clock=self._options.clock,
+                exact=True,
+            )
+        elif self._iterative:
             iterations = partial(
                 solve_by_conjugate_gradients,
                 preconditioner=preconditioner_for(f, second, self._options.seed),
                 clock=self._options.clock,
-                target=self._options.tol * (value + f.penalty_value(theta)),
+                target=target,
             )
         move, decrement, zeros = _newton_step(
             f, theta, gradient, second, anchor, self._damping, iterations
@@ -428,14 +442,14 @@ class _Ascended:
             self._last_gap, self._last_iteration = gap, iteration
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
-        by_secants = secants_pay(self._f)
+        by_secants, by_products = secants_pay(self._f), products_pay(self._f)
         separated = is_separated(self._f, value)
         if self._f.loss.smooth:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
             patience = RULES.smooth_patience
             if by_secants and separated:
                 return False
-        elif by_secants:
+        elif by_secants and not by_products:
             nearby, trial = np.inf, RULES.secant_least
             if only_by_pairs(self._f):
                 patience = RULES.secant_patience
@@ -443,14 +457,18 @@ class _Ascended:
                 nearby, trial = RULES.separated_gap, RULES.separated_least
         elif only_by_pairs(self._f) or self._by_entries:
             step = self._iterations_of(self._step())
-            if only_by_pairs(self._f):
+            if only_by_pairs(self._f) or by_products:
                 nearby = np.inf
             trial = max(trial, RULES.least_steps * step)
             patience = max(patience, RULES.patience_steps * step)
         if by_secants and self._by_entries:
-            # Rows of few entries make iterations that cost far less than a metric.
-            metric = self._iterations_of(metric_cost(self._f))
-            trial, patience = max(trial, metric), max(patience, metric)
+            # Rows of few entries make iterations that cost far less than what follows:
+            # a metric, or exact steps of many products.
+            follows = metric_cost(self._f)
+            if by_products:
+                follows = RULES.least_steps * self._step()
+            first = self._iterations_of(follows)
+            trial, patience = max(trial, first), max(patience, first)
         # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate
@@ -458,6 +476,8 @@ class _Ascended:
     def _step(self):
         """Cost of a Newton step; infinite with too many active pairs."""
         f, dual = self._f, self._ascent.dual
+        if products_pay(f):
+            return RULES.products_of_step * two_passes(f)
         free = (dual > 0.0) & (dual < 1.0)
         pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
         step = np.inf if f.size > LIMITS.newton_largest else matrix_cost(f)
@@ -506,11 +526,12 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def _solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
-    if f.loss.of_slacks and not (f.design.only_products or f.design.in_parts):
+    at_hand = not (f.design.only_products or f.design.in_parts)
+    if iterations is None and f.loss.of_slacks and at_hand:
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled
-        too_many = iterations is None and f.size > LIMITS.newton_largest
+        too_many = f.size > LIMITS.newton_largest
         if (few and exact) or too_many or lacks_matrix(f):
             return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:

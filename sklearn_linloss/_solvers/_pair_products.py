@@ -75,8 +75,8 @@ def by_entries(f):
     """Whether products with active pairs read few stored entries, for fewer features
     than samples: they then cost less than a metric, or a matrix of these pairs.
     """
-    by_rows = f.design.counts_from_centre or f.n_features > f.n_samples
-    return _applies(f) and not by_rows
+    few = f.design.has_few_products and f.n_features <= f.n_samples
+    return few and _applies(f)
 
 
 def _applies(f):

@@ -373,11 +373,14 @@ def test_the_quadratic_with_an_elastic_net(l2, seed):
     np.testing.assert_allclose(slope[n_penalised:], 0.0, atol=1e-3 * scale)
 
 
-@pytest.mark.parametrize("by_metric", [False, True])
+@pytest.mark.parametrize(
+    "to_kind, by_metric",
+    [(np.asarray, False), (np.asarray, True), (sparse.csr_array, False)],
+)
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_products_with_active_pairs_solve_the_system(
-    fit_intercept, n_threads, by_metric, monkeypatch
+    fit_intercept, n_threads, to_kind, by_metric, monkeypatch
 ):
     exact = replace(_conjugate_gradients.RULES, coarsest=1e-24)
     monkeypatch.setattr(_conjugate_gradients, "RULES", exact)
@@ -387,7 +390,8 @@ def test_products_with_active_pairs_solve_the_system(
     rng = np.random.default_rng(4)
     X = rng.normal(size=(60, 3)) * [1.0, 5.0, 0.2] + 3.0
     y = np.arange(60) % 5
-    f = objective(X, y, "hinge", fit_intercept, n_threads=n_threads)
+    X[rng.random(X.shape) < 0.3] = 0.0
+    f = objective(to_kind(X), y, "hinge", fit_intercept, n_threads=n_threads)
     second = rng.random((60, 5)) * (rng.random((60, 5)) < 0.2)
     second[np.arange(60), y] = 0.0
     second[:, 4] = 0.0  # a class without active pairs, but as the true one

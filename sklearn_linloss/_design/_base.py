@@ -135,6 +135,15 @@ class Design:
         """
         raise self._lacks("second_moments_on")
 
+    def bend_pairs(self, y, pairs, W, b):
+        """The second derivatives of the loss in active pairs times coefficients
+        (n_rows, n_features) and intercepts.
+
+        The pairs are `starts`, `other` and `second` as `bend_pairs` of `_kernels` takes
+        them; the results have the shapes of W and b.
+        """
+        raise self._lacks("bend_pairs")
+
     def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
         """Coordinate descent on a quadratic model plus the penalty, as `csc_descent`
         of `_kernels` has it.

@@ -152,6 +152,22 @@ class Csr(Design):
         total += np.tril(total, -1).T
         return total
 
+    def bend_pairs(self, y, pairs, W, b):
+        starts, other, second = pairs
+        W = np.ascontiguousarray(W.T)
+
+        def of_part(rows):
+            sums = np.zeros(W.shape), np.zeros(W.shape[1])
+            own = starts[rows.start : rows.stop + 1]
+            some = *self._rows_of(rows), own, other, y[rows], second
+            _kernels.csr_bend_pairs(*some, W, b, *sums)
+            return sums
+
+        entries = len(other) * self.n_stored // self.n_samples
+        parts = self.over_parts(of_part, entries, W.size)
+        total, b_total = map(sum, zip(*parts, strict=True))
+        return total.T, b_total
+
     def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
         X = self._by_columns
         columns = map(readonly, (X.data, X.indices, X.indptr))

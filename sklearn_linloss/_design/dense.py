@@ -155,6 +155,21 @@ class Dense(Design):
             self.share_out(add, strips)
         return total
 
+    def bend_pairs(self, y, pairs, W, b):
+        starts, other, second = pairs
+        W = np.ascontiguousarray(W)
+
+        def of_part(rows):
+            # Contiguous, so that the loops vectorise.
+            sums = np.zeros(W.shape), np.zeros(len(W))
+            own = starts[rows.start : rows.stop + 1]
+            some = self._readonly[rows], own, other, y[rows], second
+            _kernels.bend_pairs(*some, W, b, *sums)
+            return sums
+
+        parts = self.over_parts(of_part, len(other) * self.n_features, W.size)
+        return map(sum, zip(*parts, strict=True))
+
     def on_features(self, features):
         return Dense(np.ascontiguousarray(self._X[:, features]), self.n_threads)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._jit import inlined, jit
 from ._codes import SOFTMAX, check_code
-from ._fetch import unsigned
+from ._fetch import fetch_ahead, unsigned
 
 _GRAM_BLOCK = 256  # samples whose weighted rows are copied before their product
 _ROOT_STEPS = 60  # of Newton's method for the norm of a group
@@ -66,6 +66,39 @@ def bend_pairs(X, starts, other, y, second, W, b, total, b_total):
         pull = W.dtype.type(of_row)
         for f in range(n_features):
             total[k, f] -= pull * X[i, f]
+
+
+@jit
+def csr_bend_pairs(
+    data, indices, indptr, starts, other, y, second, W, b, total, b_total
+):
+    """`bend_pairs` for the rows of a CSR, and W of shape (n_features, n_rows)."""
+    slopes = np.empty(W.shape[1], W.dtype)
+    for i in range(len(y)):
+        first, last, k = starts[i], starts[i + 1], y[i]
+        if first == last:
+            continue
+        for p in range(first, last):
+            slopes[p - first] = b[other[p]] - b[k]
+        for q in range(indptr[i], indptr[i + 1]):
+            fetch_ahead(W, indices, q)
+            e = unsigned(q)
+            x, f = W.dtype.type(data[e]), unsigned(indices[e])
+            for p in range(first, last):
+                slopes[p - first] += x * (W[f, other[p]] - W[f, k])
+        of_row = 0.0
+        for p in range(first, last):
+            slopes[p - first] *= second[p]
+            of_row += slopes[p - first]
+            b_total[other[p]] += slopes[p - first]
+        b_total[k] -= of_row
+        for q in range(indptr[i], indptr[i + 1]):
+            fetch_ahead(total, indices, q)
+            e = unsigned(q)
+            x, f = W.dtype.type(data[e]), unsigned(indices[e])
+            for p in range(first, last):
+                total[f, other[p]] += x * slopes[p - first]
+            total[f, k] -= x * of_row
 
 
 @inlined

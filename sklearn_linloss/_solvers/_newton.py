@@ -72,6 +72,7 @@ from ._stages import (
     matrix_cost,
     metric_cost,
     only_by_pairs,
+    products_pay,
     samples_pay,
     secants_pay,
     two_passes,
@@ -215,7 +216,9 @@ def _solve(f, theta, certifier, options, progress):
                 certifier.certify(theta, pull.copy(), scores)
             del scores
     sent_back = False
-    goes_inside, sparse = not lacks_matrix(f), _sparse_interior.applies(f)
+    by_products = products_pay(f)
+    goes_inside = not (lacks_matrix(f) or by_products)
+    sparse = _sparse_interior.applies(f)
     # Quasi-Newton steps before exact ones: more after each time that these failed.
     least = 0 if f.loss.of_slacks else np.inf
     while progress.proceeds(options.max_iter):
@@ -228,7 +231,7 @@ def _solve(f, theta, certifier, options, progress):
             pull = result.pull if needed else None
             width = RULES.width_after_ascent
             del result  # its dual variables may be needed no longer
-        if has_matrix(f) and is_separated(f, best.value):
+        if has_matrix(f) and not by_products and is_separated(f, best.value):
             by_secants = by_slopes = False  # a matrix of the few active pairs is small
         stuck = not by_secants
         if by_secants and not (by_slopes and pull is not None):
@@ -239,7 +242,7 @@ def _solve(f, theta, certifier, options, progress):
             if ended:
                 break
             theta, pull, stuck = result.theta, result.pull, result.stalled
-            if f.loss.smooth and has_matrix(f):
+            if f.loss.smooth and has_matrix(f) and not by_products:
                 by_secants = by_slopes = False  # steps by the matrix after all
             elif by_slopes and not stuck:
                 _, pull = f.loss_gradient(f.scores(theta, np.float64))
@@ -382,14 +385,14 @@ class _Ascended:
             self._last_gap, self._last_iteration = gap, iteration
         nearby, trial = RULES.hinge_gap, RULES.hinge_least
         patience = RULES.hinge_patience
-        by_secants = secants_pay(self._f)
+        by_secants, by_products = secants_pay(self._f), products_pay(self._f)
         separated = is_separated(self._f, value)
         if self._f.loss.smooth:
             nearby, trial = RULES.smooth_gap, RULES.smooth_least
             patience = RULES.smooth_patience
             if by_secants and separated:
                 return False
-        elif by_secants:
+        elif by_secants and not by_products:
             nearby, trial = np.inf, RULES.secant_least
             if only_by_pairs(self._f):
                 patience = RULES.secant_patience
@@ -397,14 +400,18 @@ class _Ascended:
                 nearby, trial = RULES.separated_gap, RULES.separated_least
         elif only_by_pairs(self._f) or self._by_entries:
             step = self._iterations_of(self._step())
-            if only_by_pairs(self._f):
+            if only_by_pairs(self._f) or by_products:
                 nearby = np.inf
             trial = max(trial, RULES.least_steps * step)
             patience = max(patience, RULES.patience_steps * step)
         if by_secants and self._by_entries:
-            # Rows of few entries make iterations that cost far less than a metric.
-            metric = self._iterations_of(metric_cost(self._f))
-            trial, patience = max(trial, metric), max(patience, metric)
+            # Rows of few entries make iterations that cost far less than what follows:
+            # a metric, or exact steps of many products.
+            follows = metric_cost(self._f)
+            if by_products:
+                follows = RULES.least_steps * self._step()
+            first = self._iterations_of(follows)
+            trial, patience = max(trial, first), max(patience, first)
         # After Newton steps that failed, for as many iterations as were made before.
         tried = gap <= nearby and iteration >= self._first + max(trial, self._first)
         return tried and rest > patience * rate
@@ -412,6 +419,8 @@ class _Ascended:
     def _step(self):
         """Cost of a Newton step; infinite with too many active pairs."""
         f, dual = self._f, self._ascent.dual
+        if products_pay(f):
+            return RULES.products_of_step * two_passes(f)
         free = (dual > 0.0) & (dual < 1.0)
         pairs, rows = np.count_nonzero(free), np.count_nonzero(free.any(axis=1))
         step = np.inf if f.size > LIMITS.newton_largest else matrix_cost(f)

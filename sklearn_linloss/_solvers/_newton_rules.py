@@ -63,6 +63,8 @@ class Rules:
     # `most_pairs` (0018), or than all of them where the classes can be separated
     # (0021).
     few: float = 0.3
+    # Products with stored entries of active pairs that an exact step takes (0066).
+    products_of_step: float = 200.0
     gradient_steps: int = 300  # before interior points, of the hinge with L1 (0045)
     least_if_failed: int = 100  # quasi-Newton steps after exact ones met too many pairs
     # Under next to no penalty: the overlap of rows in units of one row, below which

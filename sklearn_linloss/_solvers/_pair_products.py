@@ -6,15 +6,15 @@ part of what a pass over all scores costs: conjugate gradients then cost less th
 pass in which a step finds its pairs. Where classes are many, each class's block, of its
 features and intercept, is inverted as a preconditioner. It leaves out what couples two
 classes: the few samples that are active between them. Where features are many, that
-costs too much, and the metric of `_metric.py` takes its place.
+costs too much, and the metric of `_metric.py` takes its place. On the rows of a CSR
+products cost less than either, and a diagonal will do.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from .. import _kernels
-from .._design import readonly
 from . import _costs
 from ._conjugate_gradients import iterate
 from ._newton_rules import RULES as STEPS
@@ -34,6 +34,7 @@ class Rules:
     part: float = 0.1
     coarsest: float = 0.1
     system: float = 5.0
+    most_by_entries: int = 200  # products for a system on CSR that need not be exact
     # Least curvature along an intercept, over the mean of all classes, and ridge of
     # the features that rounding leaves, over the largest curvature of their class.
     flattest: float = 1e-6
@@ -49,7 +50,7 @@ def most_pairs(f):
     The method serves the hinge of three classes or more on dense rows, where Newton's
     matrix is not small.
     """
-    if not _applies(f):
+    if not (_applies(f) and f.design.counts_from_centre):
         return 0
     passes = RULES.passes * _costs.gradient(f.n_samples, f.size)
     most = _costs.pairs_of_blocks(passes, f.n_features, f.n_rows)
@@ -64,19 +65,33 @@ def many_pairs(f):
     """How many active pairs leave a product with them cheaper than steps with all
     scores; 0 if such products cannot be had.
     """
-    return int(RULES.part * f.n_samples * f.n_rows) if _applies(f) else 0
+    if not _applies(f):
+        return 0
+    part = 1.0 if by_entries(f) else RULES.part
+    return int(part * f.n_samples * f.n_rows)
+
+
+def by_entries(f):
+    """Whether products with active pairs read few stored entries, for fewer features
+    than samples: they then cost less than a metric, or a matrix of these pairs.
+    """
+    return _applies(f) and not f.design.counts_from_centre
 
 
 def _applies(f):
     """Whether there are products with active pairs."""
-    if f.loss.smooth or not f.loss.of_slacks or f.n_rows == 1:
+    if not f.loss.of_slacks or f.n_rows == 1:
         return False
     if not (f.penalty.is_smooth and f.penalty.convexity > 0.0):
         return False
     design = f.design
-    if design.only_products or design.in_parts or not design.counts_from_centre:
+    if design.only_products or design.in_parts:
         return False
-    return min(f.size, f.n_samples * (f.n_rows - 1)) >= STEPS.small_system
+    if min(f.size, f.n_samples * (f.n_rows - 1)) < STEPS.small_system:
+        return False
+    if design.counts_from_centre:
+        return not f.loss.smooth
+    return design.has_few_products and f.n_features <= f.n_samples
 
 
 def avoids_matrix(f):
@@ -87,23 +102,34 @@ def avoids_matrix(f):
     return too_large(f.size, n_pairs) or most_pairs(f) > 0
 
 
-def solve_by_pair_products(f, second, ridge, right, *, target, clock, metric=None):
-    """(H + diag(ridge))^-1 right, exact enough for a step that may reach `target`.
+def solve_by_pair_products(
+    f, second, ridge, right, *, target, clock, metric=None, exact=False
+):  # fmt: skip
+    """(H + diag(ridge))^-1 right, good enough for a step that may reach `target`.
 
-    A `metric` of the features takes the place of the classes' blocks.
+    A `metric` of the features takes the place of the classes' blocks. On the rows of a
+    CSR the diagonal does, and only an `exact` solution is as good as in Newton's method
+    otherwise.
     """
-    system = PairSystem(f, second, ridge, metric)
+    system = PairSystem(f, second, ridge)
 
     def product(direction):
         clock.check()
         return system.product(direction)
 
     limits = ()
-    if metric is not None:
+    if by_entries(f):
+        precondition = system.by_diagonal()
+        if not exact:
+            limits = RULES.coarsest, RULES.most_by_entries
+    elif metric is not None:
+        precondition = partial(metric, f)
         cost = _costs.pair_product(system.n_pairs, f.n_features, f.n_rows)
         most = RULES.system * _costs.gradient(f.n_samples, f.size) / cost
         limits = RULES.coarsest, most
-    solution, _ = iterate(product, system.precondition, right, target, *limits)
+    else:
+        precondition = system.by_blocks()
+    solution, _ = iterate(product, precondition, right, target, *limits)
     return solution
 
 
@@ -117,20 +143,16 @@ class PairSystem:
     second : ndarray of shape (n_samples, n_rows)
         pi_i times second derivatives in the slacks, most of them zero.
     ridge : ndarray
-    metric : SharedMetric or None
     """
 
-    def __init__(self, f, second, ridge, metric=None):
+    def __init__(self, f, second, ridge):
         self._f, self._ridge = f, ridge
         self._sample, self._other = np.nonzero(second)
         self._second = second[self._sample, self._other]
         self.n_pairs = len(self._other)
-        self._starts = np.searchsorted(self._sample, np.arange(f.n_samples + 1))
-        self._X = f.design.dense_rows(slice(None), f.design.dtype)
+        starts = np.searchsorted(self._sample, np.arange(f.n_samples + 1))
+        self._pairs = starts, self._other, self._second
         self._centre = np.zeros(f.n_features) if f.mean is None else f.mean
-        self._metric, self._inverses = metric, None
-        if metric is None:
-            self._inverses = np.linalg.inv(self._blocks()).astype(f.dtype)
 
     def product(self, direction):
         """The matrix times a direction."""
@@ -139,27 +161,8 @@ class PairSystem:
         offset = -(W @ self._centre)
         if f.fit_intercept:
             offset += f.intercepts(direction)
-        W, offset = np.ascontiguousarray(W, f.dtype), offset.astype(f.dtype)
-
-        def of_part(rows):
-            # Contiguous, so that the loops vectorise.
-            sums = np.zeros(W.shape), np.zeros(len(W))
-            starts = self._starts[rows.start : rows.stop + 1]
-            _kernels.bend_pairs(
-                readonly(self._X[rows]),
-                starts,
-                self._other,
-                f.y[rows],
-                self._second,
-                W,
-                offset,
-                *sums,
-            )
-            return sums
-
-        entries = self.n_pairs * f.n_features
-        parts = f.design.over_parts(of_part, entries, f.size)
-        total, b_total = map(sum, zip(*parts, strict=True))
+        W, offset = W.astype(f.dtype), offset.astype(f.dtype)
+        total, b_total = f.design.bend_pairs(f.y, self._pairs, W, offset)
         bent = self._ridge * direction
         total -= np.multiply.outer(b_total, self._centre)
         f.coefficients(bent)[:] += total
@@ -167,21 +170,42 @@ class PairSystem:
             f.intercepts(bent)[:] += b_total
         return bent
 
-    def precondition(self, residual):
-        """About the inverse of the matrix times a residual."""
+    def by_diagonal(self):
+        """A preconditioner: about the inverse of the diagonal, as if active pairs were
+        spread over all rows alike.
+        """
+        f, diagonal = self._f, self._ridge.copy()
+        bend = self._bend_of_classes()
+        f.coefficients(diagonal)[:] += np.multiply.outer(bend, f.variance)
+        if f.fit_intercept:
+            least = max(RULES.flattest * bend.mean(), np.finfo(float).tiny)
+            f.intercepts(diagonal)[:] += np.maximum(bend, least)
+        return lambda residual: residual / diagonal
+
+    def by_blocks(self):
+        """A preconditioner: the inverse of the matrix within each class."""
         f = self._f
-        if self._metric is not None:
-            return self._metric(f, residual)
-        parts = np.zeros((f.n_rows, f.n_features + 1), f.dtype)
-        parts[:, :-1] = f.coefficients(residual)
-        if f.fit_intercept:
-            parts[:, -1] = f.intercepts(residual)
-        parts = np.matmul(self._inverses, parts[:, :, None])[:, :, 0]
-        solution = np.empty(f.size)
-        f.coefficients(solution)[:] = parts[:, :-1]
-        if f.fit_intercept:
-            f.intercepts(solution)[:] = parts[:, -1]
-        return solution
+        inverses = np.linalg.inv(self._blocks()).astype(f.dtype)
+
+        def precondition(residual):
+            parts = np.zeros((f.n_rows, f.n_features + 1), f.dtype)
+            parts[:, :-1] = f.coefficients(residual)
+            if f.fit_intercept:
+                parts[:, -1] = f.intercepts(residual)
+            parts = np.matmul(inverses, parts[:, :, None])[:, :, 0]
+            solution = np.empty(f.size)
+            f.coefficients(solution)[:] = parts[:, :-1]
+            if f.fit_intercept:
+                f.intercepts(solution)[:] = parts[:, -1]
+            return solution
+
+        return precondition
+
+    def _bend_of_classes(self):
+        """Sum of the second derivatives of all pairs that a class is in."""
+        f = self._f
+        bend = np.bincount(self._other, self._second, f.n_rows)
+        return bend + np.bincount(f.y[self._sample], self._second, f.n_rows)
 
     def _blocks(self):
         """The matrix within each class, shape (n_rows, d + 1, d + 1)."""
@@ -198,7 +222,8 @@ class PairSystem:
         def fill(k):
             own = order[ends[k] : ends[k + 1]]
             rows = np.full((len(own), f.n_features + 1), f.fit_intercept, f.dtype)
-            np.subtract(self._X[sample[own]], centre, out=rows[:, :-1])
+            X = f.design.dense_rows(sample[own], f.design.dtype)
+            np.subtract(X, centre, out=rows[:, :-1])
             rows *= np.sqrt(weight[own], dtype=f.dtype)[:, None]
             blocks[k] = rows.T @ rows
 

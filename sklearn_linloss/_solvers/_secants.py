@@ -33,7 +33,7 @@ from ._common import Best, SolverResult, best_multiple, is_separated
 from ._metric import SharedMetric
 from ._models import Anchor, line_search, model_of
 from ._newton_rules import RULES as NEWTON_RULES
-from ._pair_products import many_pairs, most_pairs, solve_by_pair_products
+from ._pair_products import by_entries, many_pairs, most_pairs, solve_by_pair_products
 from ._registry import RULES as LIMITS
 from ._sdca import DualAscent
 
@@ -248,6 +248,8 @@ class Descent:
         if self._most_pairs > 0 and self.n_pairs <= self._most_pairs:
             return self._by_pairs(gradient)
         many = self._many_pairs > 0 and self.n_pairs <= self._many_pairs
+        if many and by_entries(self._f):
+            return self._by_pairs(gradient)
         if many or self._steps == self._renewal:
             self._renew_metric()
         if many:
@@ -369,6 +371,8 @@ def pairs_are_few(f, least, descent, made, value):
     rules = NEWTON_RULES
     if made < least:
         return False
+    if by_entries(f):
+        return is_separated(f, value) and not f.loss.smooth
     by_products = most_pairs(f) > 0
     if is_separated(f, value) and not (by_products and f.size > LIMITS.newton_largest):
         few = descent.n_pairs <= rules.most_pairs

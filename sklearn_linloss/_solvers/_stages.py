@@ -4,7 +4,7 @@ from . import _costs
 from ._conjugate_gradients import ClassBlocks, blocks_are_small
 from ._metric import RULES as METRIC
 from ._newton_rules import RULES
-from ._pair_products import avoids_matrix
+from ._pair_products import avoids_matrix, by_entries
 from ._registry import RULES as LIMITS
 from ._registry import too_large
 from ._systems import by_products
@@ -34,7 +34,8 @@ def secants_pay(f):
     if f.design.only_products:
         return f.size > LIMITS.newton_largest or not _matrix_pays(f)
     if f.loss.of_slacks:
-        return avoids_matrix(f) or (f.loss.smooth and _metric_pays(f))
+        replaced = f.loss.smooth or by_entries(f)
+        return avoids_matrix(f) or (replaced and _matrix_is_dear(f))
     return f.size >= RULES.small_system and not blocks_are_small(f)
 
 
@@ -50,11 +51,18 @@ def _matrix_pays(f):
     return matrix <= max(replaced, LIMITS.negligible_flops)
 
 
-def _metric_pays(f):
-    """Whether Newton steps on the squared hinge cost more, by their matrices, than
-    quasi-Newton steps and their metric.
+def products_pay(f):
+    """Whether exact steps on the hinges go by products with the stored entries."""
+    return by_entries(f) and secants_pay(f)
+
+
+def _matrix_is_dear(f):
+    """Whether Newton steps on a hinge cost more, by their matrices, than steps by
+    products, or quasi-Newton steps and their metric.
     """
-    metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
+    metric = 0.0
+    if not by_entries(f):
+        metric = _costs.metric(f.n_samples, f.n_features, f.design.n_stored)
     limit = RULES.cheap_by_slacks * two_passes(f) + metric / RULES.replaced_matrices
     return matrix_cost(f) > max(limit, LIMITS.negligible_flops)
 

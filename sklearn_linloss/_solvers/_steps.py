@@ -10,8 +10,9 @@ import numpy as np
 from ._conjugate_gradients import preconditioner_for, solve_by_conjugate_gradients
 from ._models import Anchor, line_search
 from ._newton_rules import RULES
+from ._pair_products import solve_by_pair_products
 from ._registry import RULES as LIMITS
-from ._stages import iterations_pay, lacks_matrix
+from ._stages import iterations_pay, lacks_matrix, products_pay
 from ._systems import (
     hessian,
     minimize_quadratic,
@@ -33,6 +34,7 @@ class Steps:
         self._options = options
         self._damping = 0.0
         self._iterative = iterations_pay(f)
+        self._by_products = products_pay(f)
 
     def take(self, f, theta, scores):
         """The next coefficients, their scores, the descent predicted for the full step,
@@ -41,7 +43,8 @@ class Steps:
         # 2. Model.
         anchor = self.anchor
         value, pull, second = self._model.expand(scores)
-        if lacks_matrix(f) and np.count_nonzero(second) > RULES.most_pairs:
+        most = np.inf if self._by_products else RULES.most_pairs
+        if lacks_matrix(f) and np.count_nonzero(second) > most:
             return None
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
@@ -53,12 +56,20 @@ class Steps:
         value += anchor.value(theta)
         # 3. Direction.
         iterations = None
-        if self._iterative:
+        target = self._options.tol * (value + f.penalty_value(theta))
+        if self._by_products:
+            iterations = partial(
+                solve_by_pair_products,
+                target=target,
+                clock=self._options.clock,
+                exact=True,
+            )
+        elif self._iterative:
             iterations = partial(
                 solve_by_conjugate_gradients,
                 preconditioner=preconditioner_for(f, second, self._options.seed),
                 clock=self._options.clock,
-                target=self._options.tol * (value + f.penalty_value(theta)),
+                target=target,
             )
         move, decrement, zeros = _newton_step(
             f, theta, gradient, second, anchor, self._damping, iterations
@@ -122,11 +133,12 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
 
 def solve_system(f, second, ridge, right, iterations):
     """(H + diag(ridge))^-1 right, in the cheapest way that is exact enough."""
-    if f.loss.of_slacks and not (f.design.only_products or f.design.in_parts):
+    at_hand = not (f.design.only_products or f.design.in_parts)
+    if iterations is None and f.loss.of_slacks and at_hand:
         few = np.count_nonzero(second) < RULES.by_pairs_below * f.size
         spread = (f.second_moment / f.feature_values(f.penalised(ridge))).sum()
         exact = second.max() * spread < RULES.most_cancelled
-        too_many = iterations is None and f.size > LIMITS.newton_largest
+        too_many = f.size > LIMITS.newton_largest
         if (few and exact) or too_many or lacks_matrix(f):
             return solve_by_pairs(f, second, ridge, right)
     if iterations is not None:

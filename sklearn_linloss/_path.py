@@ -29,6 +29,7 @@ from ._watch import UNWATCHED, begin_task, watch
 
 _POINTS = 3  # of the path, on which a prediction rests
 _LARGE = 3000  # coefficients
+_WEAKER = 0.25  # part of a strength, down to which columns are idle that are left out
 _MOST_SCORES = 4_000_000  # that are kept for a prediction
 
 
@@ -444,7 +445,7 @@ class PathFollower:
     def __init__(self, model, problem, run=run):
         self.model, self.problem = model, problem
         self._run = run
-        self._problem = problem.without_empty_columns()
+        self._problem, self._idle = None, np.inf
         self._options = options_of(model)
         self._objectives = {}
         self._kind = None  # of the last fit, by its objective
@@ -475,7 +476,8 @@ class PathFollower:
         -------
         fit : Fit
         """
-        settings, problem = settings_of(self.model), self._problem
+        settings = settings_of(self.model)
+        problem = self._problem_at(settings)
         solver = problem.choose_solver(settings)
         kind = solver, settings.penalty.power
         if kind not in self._objectives:
@@ -505,6 +507,17 @@ class PathFollower:
         scores = fit.scores if _combines_scores(f) else None
         self._known.append(_Known(place, fit.coef, fit.intercept, pull, scores))
         return fit
+
+    def _problem_at(self, settings):
+        """The problem without columns that are idle at present, and for some of the
+        weaker penalties that follow.
+        """
+        idle = settings.idle_sizes(len(self.problem.classes))
+        if np.any(idle < self._idle):
+            self._idle = _WEAKER * idle
+            self._problem = self.problem.without_idle_columns(self._idle)
+            self._objectives, self._kind = {}, None
+        return self._problem
 
     def _predict(self, f, place):
         """Where to start: theta, its scores or None, and pi_i * a_i or None."""

@@ -361,18 +361,14 @@ def follow_path(follower, alphas, intercept=None, task=UNWATCHED):
     intercept = intercept if model.fit_intercept else None
     if intercept is not None:
         follower.start(intercept)
-    fits, losses = [], []
+    fits = []
     for alpha in alphas:
         model.alpha = float(alpha)
         fit = follower.fit(task.fit())
         fit.forget_samples()
-        penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
-        W = W if penalty.scale is None else W / penalty.scale
-        penalty = penalty.laid_out(len(W), features_first=False)
-        losses.append(fit.objective - penalty.value(W))
         fits.append(fit)
     warn_of_gaps(fits, model)
-    names = "coef", "intercept", "objective", "gap", "n_iter"
+    names = "intercept", "objective", "gap", "n_iter"
     of_fits = {
         f"{name}s": np.array([getattr(fit, name) for fit in fits]) for name in names
     }
@@ -380,10 +376,22 @@ def follow_path(follower, alphas, intercept=None, task=UNWATCHED):
     empty = loss_without_coefficients(mass, loss, model.fit_intercept, intercept)
     return LinearPath(
         alphas,
+        coefs=_stacked([fit.coef for fit in fits]),
         **of_fits,
-        deviance_ratio=1.0 - np.array(losses) / empty,
+        deviance_ratio=1.0 - np.array([fit.loss for fit in fits]) / empty,
         classes=problem.classes,
     )
+
+
+def _stacked(coefs):
+    """Coefficients of models in one array, of which the zeros of features that no class
+    uses take no memory.
+    """
+    stack = np.zeros((len(coefs), *coefs[0].shape), coefs[0].dtype)
+    for each, coef in zip(stack, coefs, strict=True):
+        used = (coef != 0.0).any(axis=0)
+        each[:, used] = coef[:, used]
+    return stack
 
 
 def check_strengths(alphas):

@@ -149,6 +149,14 @@ def csr_second_moments(data, indices, indptr, weight, total):
         total[last, last] += w
 
 
+@inlined
+def _add_multiple(factor, values, places, count, total):
+    """total[places[q]] += factor * values[q] for the first of them."""
+    for q in range(count):
+        e = unsigned(q)
+        total[places[e]] += factor * values[e]
+
+
 @jit
 def csr_second_moments_on(
     loss, data, indices, indptr, y, weight, second, first, classes, total
@@ -166,6 +174,7 @@ def csr_second_moments_on(
     size = len(total)
     place = np.empty(size, np.uintp)
     value = np.empty(size)
+    pulled = np.empty(size)
     of_class = np.empty(size, np.intp)
     for i in range(n):
         bend = second[i].sum()
@@ -186,24 +195,34 @@ def csr_second_moments_on(
             value[count] = 1.0
             of_class[count] = k
             count += 1
-        for p in range(count):
-            k = of_class[p]
-            products = total[place[p]]
-            for q in range(p + 1):
-                j = of_class[q]
-                if n_rows == 1:
-                    h = second[i, 0]
-                elif loss == SOFTMAX:
-                    h = weight[i] * second[i, k] * ((j == k) - second[i, j])
-                elif j == k:
-                    h = bend if k == true else second[i, k]
-                elif k == true:
-                    h = -second[i, j]
-                elif j == true:
-                    h = -second[i, k]
-                else:
-                    h = 0.0
-                products[place[q]] += h * value[p] * value[q]
+        if n_rows == 1:
+            for p in range(count):
+                _add_multiple(bend * value[p], value, place, p + 1, total[place[p]])
+        elif loss == SOFTMAX:
+            for p in range(count):
+                pulled[p] = second[i, of_class[p]] * value[p]
+            for p in range(count):
+                k, pull = of_class[p], weight[i] * pulled[p]
+                products = total[place[p]]
+                for q in range(p + 1):
+                    e = unsigned(q)
+                    own = value[e] if of_class[e] == k else 0.0
+                    products[place[e]] += pull * (own - pulled[e])
+        else:
+            for p in range(count):
+                k, products = of_class[p], total[place[p]]
+                for q in range(p + 1):
+                    e = unsigned(q)
+                    j = of_class[e]
+                    if j == k:
+                        h = bend if k == true else second[i, k]
+                    elif k == true:
+                        h = -second[i, j]
+                    elif j == true:
+                        h = -second[i, k]
+                    else:
+                        h = 0.0
+                    products[place[e]] += h * value[p] * value[e]
 
 
 @inlined

@@ -141,6 +141,17 @@ class Design:
         """
         raise self._lacks("descend")
 
+    def add_scores_of(self, features, classes, values, scores):
+        """Add what coefficients give to the scores, in float64.
+
+        Entry a is the coefficient of feature `features[a]` in class `classes[a]`.
+        """
+        raise self._lacks("add_scores_of")
+
+    def slopes_of(self, features, classes, pull):
+        """The slopes in such coefficients, where those in the scores are `pull`."""
+        raise self._lacks("slopes_of")
+
     def on_features(self, features):
         """A design of some of the columns, whose numbers ascend."""
         raise self._lacks("on_features")

@@ -152,13 +152,23 @@ class Csr(Design):
         total += np.tril(total, -1).T
         return total
 
+    def add_scores_of(self, features, classes, values, scores):
+        _kernels.csc_scores_of(
+            self._columns, *map(readonly, (features, classes, values)), scores
+        )
+
+    def slopes_of(self, features, classes, pull):
+        slopes = np.empty(len(features))
+        _kernels.csc_slopes_of(
+            self._columns, *map(readonly, (features, classes, pull)), slopes
+        )
+        return slopes
+
     def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
-        X = self._by_columns
-        columns = map(readonly, (X.data, X.indices, X.indptr))
         model = map(readonly, (*coordinates, second, *slopes))
         return _kernels.csc_descent(
             loss.code,
-            _kernels.CscColumns(*columns),
+            self._columns,
             terms,
             _kernels.ColumnModel(*model),
             sweeps,
@@ -180,6 +190,12 @@ class Csr(Design):
     @cached_property
     def _by_columns(self):
         return self._X.tocsc()
+
+    @property
+    def _columns(self):
+        """X by columns as kernels take it."""
+        X = self._by_columns
+        return _kernels.CscColumns(*map(readonly, (X.data, X.indices, X.indptr)))
 
     def squared_norms(self, centre, metric=None):
         data, _, indptr = self._rows

@@ -249,15 +249,17 @@ def _bent(loss, second, weight, y, i, k, slacks, change, total):
 def csc_descent(loss, columns, terms, model, sweeps, tol, state):
     """Coordinate descent on the quadratic model of a loss plus the penalty.
 
-    Between two sweeps over all coefficients, some are over those that are not zero. It
-    ends when a sweep over all changes scores by at most `tol` times what the first one
-    did, as the curvature measures it; returns the number of sweeps.
+    Between two sweeps over all coefficients, some are over those that are not zero. The
+    gradients are those without the `change` from which it starts. It ends when a sweep
+    over all changes scores by at most `tol` times what the first one did, as the
+    curvature measures it; returns the number of sweeps.
     """
     check_code(loss)
     data, indices, indptr = columns.data, columns.indices, columns.indptr
     features, classes, second = model.features, model.classes, model.second
     gradient, b_gradient, ridge = model.gradient, model.b_gradient, model.ridge
     change, landing, b_move = state.change, state.landing, state.b_move
+    curvature = state.curvature
     n, n_rows = second.shape
     one = n_rows == 1
     l1, l2, y, weight = terms.l1, terms.l2, terms.y, terms.weight
@@ -265,10 +267,12 @@ def csc_descent(loss, columns, terms, model, sweeps, tol, state):
     # Of a sample: the sum of the second derivatives of its slacks, and that of changes
     # times them, or times probabilities. Of one row of scores, only their product.
     slacks, total = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        for k in range(n_rows):
+            total[i] += second[i, k] * change[i, k]
     if not one and loss != SOFTMAX:
         for i in range(n):
             slacks[i] = second[i].sum()
-    curvature = np.empty(size + n_intercepts)
     for a in range(size):
         bend = ridge[a] + l2
         for p in range(indptr[features[a]], indptr[features[a] + 1]):
@@ -282,6 +286,7 @@ def csc_descent(loss, columns, terms, model, sweeps, tol, state):
         curvature[size + k] = bend
     start = landing.copy()
     first = 0.0
+    count = 0
     for sweep in range(sweeps):
         over_all = sweep % 5 == 0
         largest = 0.0
@@ -332,11 +337,44 @@ def csc_descent(loss, columns, terms, model, sweeps, tol, state):
                     change[i, k] += step * x
                 total[i] += second[i, k] * step * x
             largest = max(largest, bend * step * step)
+        count += 1
         if sweep == 0:
             first = largest
         elif over_all and largest <= tol * tol * first:
-            return sweep
-    return sweeps
+            break
+    if one:
+        for i in range(n):
+            bend = second[i, 0]
+            change[i, 0] = total[i] / bend if bend > 0.0 else 0.0
+    return count
+
+
+@jit
+def csc_scores_of(columns, features, classes, values, scores):
+    """Add to the scores what coefficients give.
+
+    Coefficient a is that of feature `features[a]` in class `classes[a]`.
+    """
+    data, indices, indptr = columns.data, columns.indices, columns.indptr
+    for a in range(len(features)):
+        k, value = classes[a], values[a]
+        if value == 0.0:
+            continue
+        for p in range(indptr[features[a]], indptr[features[a] + 1]):
+            e = unsigned(p)
+            scores[unsigned(indices[e]), k] += value * np.float64(data[e])
+
+
+@jit
+def csc_slopes_of(columns, features, classes, pull, slopes):
+    """The slopes in such coefficients, where those in the scores are `pull`."""
+    data, indices, indptr = columns.data, columns.indices, columns.indptr
+    for a in range(len(features)):
+        k, slope = classes[a], 0.0
+        for p in range(indptr[features[a]], indptr[features[a] + 1]):
+            e = unsigned(p)
+            slope += np.float64(data[e]) * pull[unsigned(indices[e]), k]
+        slopes[a] = slope
 
 
 @jit

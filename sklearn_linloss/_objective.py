@@ -357,7 +357,10 @@ class Objective(Flows, Layout):
 
     def class_mass(self):
         """Sum of the shares of the samples of each class."""
-        return np.bincount(self.y, weights=self.share, minlength=self.n_classes)
+        if "class_mass" not in self.workspace:
+            mass = np.bincount(self.y, weights=self.share, minlength=self.n_classes)
+            self.workspace["class_mass"] = mass
+        return self.workspace["class_mass"]
 
     # -- what second-order steps ask --------------------------------------------------
 

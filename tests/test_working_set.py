@@ -165,7 +165,6 @@ def test_conjugate_gradients_by_columns(loss, n_classes, fit_intercept, l1_ratio
     quadratic = _by_columns.QuadraticByColumns(
         f, theta, scores, pull, f.backward(pull), chosen, np.zeros(f.n_penalised)
     )
-    quadratic.descend()
     quadratic.minimize(1e-9)
     step, target = quadratic.step
     model, least = quadratic_model(f, theta)

@@ -18,7 +18,8 @@ class Rules:
 
     sweeps: int = 20  # of coordinate descent, at most
     sweep_tol: float = 0.1  # change of a sweep over that of the first, which ends it
-    rounds: int = 10  # of descent and conjugate gradients
+    few_sweeps: int = 5  # of them between conjugate gradients
+    rounds: int = 20  # of descent and conjugate gradients
     iterations: int = 200  # of conjugate gradients in a round
     halvings: int = 5  # of a step on which coefficients become zero
     flattest: float = 1e-12  # curvature of a direction over that of its coordinates
@@ -63,8 +64,8 @@ class QuadraticByColumns:
         self._change = np.zeros_like(scores)
         self._bends = np.empty(len(chosen) + len(self._b_slope))
 
-    def descend(self):
-        """Some sweeps over the columns."""
+    def descend(self, sweeps=RULES.sweeps):
+        """Sweeps over the columns."""
         f = self._f
         moved = self._landing - self._start[self._chosen]
         f.design.descend(
@@ -73,7 +74,7 @@ class QuadraticByColumns:
             self._second,
             (self._features, self._classes),
             (self._slope + self._ridge * moved, self._b_slope, self._ridge),
-            RULES.sweeps,
+            sweeps,
             RULES.sweep_tol,
             (self._change, self._landing, self._b_move, self._bends),
         )
@@ -83,6 +84,7 @@ class QuadraticByColumns:
         the L1 penalty.
         """
         penalty = self._f.penalty
+        self.descend(RULES.few_sweeps)
         for _ in range(RULES.rounds):
             self._remove_common()
             slope, b_slope = self._slopes()
@@ -90,7 +92,7 @@ class QuadraticByColumns:
             if np.abs(off).max(initial=0.0) <= accuracy * penalty.l1:
                 return
             self._step_on_support(off, b_slope, accuracy * penalty.l1)
-            self.descend()
+            self.descend(RULES.few_sweeps)
 
     @property
     def step(self):

@@ -85,9 +85,9 @@ class Rules:
     beyond: int = 3
     loose: float = 10.0
     dear: float = 200.0
-    # Exact steps near the end, where the first step on a working set promises less than
-    # `solved` times the gap that is asked for; after so many, coordinate descent is
-    # faster.
+    # Exact steps near the end, where the first step on a working set, or the last one
+    # on the set before, promises less than `solved` times the gap that is asked for;
+    # after so many, coordinate descent is faster.
     closing: int = 8
     # Steps that kinks cut, and steps of any kind, after which interior points follow
     # (0045, 0051).
@@ -123,16 +123,16 @@ def _solve(f, theta, certifier, options, progress):
     strict = f.penalty.convexity == 0.0
     accuracy = RULES.accuracy**2 if strict else 1.0
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
-    failures = closing = short = 0
+    failures, closing, short, decrement = 0, 0, 0, np.inf
     begun, goes_inside = progress.n_iter, _sparse_interior.applies(f)
     while progress.proceeds(options.max_iter):
         features, whole = (None, True) if small else _features(f, theta, slope)
         part = _Part(f, features)
         steps = _Steps(part, theta, scores, (loss, pull), curvature, options)
-        first = np.inf
+        first, last = np.inf, decrement  # on this working set, and on the one before
         while progress.proceeds(options.max_iter):
-            small_first = first <= RULES.solved * options.tol * best.value
-            settled = small_first and closing < RULES.closing
+            near = min(first, last) <= RULES.solved * options.tol * best.value
+            settled = near and closing < RULES.closing
             decrement = steps.take(settled)
             closing += settled
             if decrement is None:
@@ -152,7 +152,8 @@ def _solve(f, theta, certifier, options, progress):
                 break
             short += steps.short
             slow = short >= RULES.short or progress.n_iter >= begun + RULES.many
-            if goes_inside and slow:
+            # Steps by columns go on where a matrix would be large (0065).
+            if goes_inside and slow and steps.exact:
                 common = best, certifier, options, progress
                 result = _sparse_interior.solve(f, steps.whole, *common)
                 if result.converged or progress.stopped:
@@ -458,9 +459,10 @@ class _Steps:
         model = QuadraticByColumns(
             f, self.theta, self.scores, self._pull, gradient, chosen, ridge
         )
-        model.descend()
         if settled:
             model.minimize(RULES.accuracy * self._tol)
+        else:
+            model.descend()
         return model.step
 
     def _adapt(self, length):

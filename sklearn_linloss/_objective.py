@@ -291,7 +291,7 @@ class Objective(Flows, Layout):
                 width,
             )
 
-        self.design.over_parts(part, scores.size)
+        self.design.for_rows(part, scores.size)
         return out
 
     def vector_form(self, scores):

@@ -524,6 +524,8 @@ class PathFollower:
         if np.any(idle < self._idle):
             self._idle = _WEAKER * idle
             self._problem = self.problem.without_idle_columns(self._idle)
+            if self._problem is self.problem:
+                self._idle = 0.0  # nor are they idle under weaker penalties
             self._objectives, self._kind = {}, None
         return self._problem
 

@@ -44,6 +44,8 @@ class Rules:
     smallest_float32_tol: float = 1e-6
     # Times that where features have factors: coefficients are rounded twice, or free.
     factored: float = 100.0
+    # Up to so many, to look for idle columns takes longer than they do (0065).
+    few_coefficients: int = 3000
 
 
 RULES = Rules()
@@ -166,6 +168,8 @@ class Problem:
         `idle` is what `Settings.idle_sizes` says. A fit that starts from coefficients
         keeps the columns of those, too.
         """
+        if self.n_features * self.n_rows <= RULES.few_coefficients:
+            idle = 0.0
         share = self.weight / self.weight.sum()
         columns = Columns.of(self.X, share, idle, start)
         if columns is None:

@@ -236,6 +236,15 @@ class Design:
             return [work(slice(0, self.n_samples))]
         return self.share_out(work, _equal_parts(self.n_samples, int(n_parts)))
 
+    def for_rows(self, work, entries):
+        """Do `work`, a function of a slice of samples, that makes no sums over them: a
+        single thread need not cut it into parts.
+        """
+        if self.n_threads == 1:
+            work(slice(0, self.n_samples))
+        else:
+            self.over_parts(work, entries)
+
     def share_out(self, work, tasks):
         """The results of `work`, a function of a task, in the order of the tasks.
 

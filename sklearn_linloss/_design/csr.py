@@ -42,7 +42,7 @@ class Csr(Design):
         def part(rows):
             _kernels.csr_scores(*self._rows_of(rows), W, scores[rows])
 
-        self.over_parts(part, self.n_stored * len(b))
+        self.for_rows(part, self.n_stored * len(b))
         if b.any():
             scores += b
         return scores

@@ -8,10 +8,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
+from ._advice import warn_of_gaps
 from ._base import attributes_of, options_of, settings_of
 from ._blas import one_blas_thread
 from ._compat import beside, labels_beside, on_host, with_callbacks
@@ -24,7 +24,6 @@ from ._solvers._clock import Clock
 from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
 from ._typing import Array, ArrayLike, LossName, Matrix
-from ._warn import warn
 from ._watch import UNWATCHED, begin_task, watch
 
 _POINTS = 3  # of the path, on which a prediction rests
@@ -384,9 +383,7 @@ def follow_path(follower, alphas, intercept=None, task=UNWATCHED):
 
 
 def _stacked(coefs):
-    """Coefficients of models in one array, of which the zeros of features that no class
-    uses take no memory.
-    """
+    """Models in one array; the zeros of features that none uses are not written."""
     stack = np.zeros((len(coefs), *coefs[0].shape), coefs[0].dtype)
     for each, coef in zip(stack, coefs, strict=True):
         used = (coef != 0.0).any(axis=0)
@@ -517,9 +514,7 @@ class PathFollower:
         return fit
 
     def _problem_at(self, settings):
-        """The problem without columns that are idle at present, and for some of the
-        weaker penalties that follow.
-        """
+        """The problem without columns that are idle, and stay so for a while."""
         idle = settings.idle_sizes(len(self.problem.classes))
         if np.any(idle < self._idle):
             self._idle = _WEAKER * idle
@@ -603,19 +598,3 @@ def _extrapolate(path, target):
 
     coef, intercept, scores = map(combined, ("coef", "intercept", "scores"))
     return _Known(target, coef, intercept, scores=scores)
-
-
-def warn_of_gaps(fits, model):
-    """One warning for all the fits that stopped before their tolerance."""
-    open_ = [fit for fit in fits if not (fit.converged or fit.wanted)]
-    if open_ and model.tol > 0.0:
-        worst = max(fit.gap for fit in open_)
-        scale = ""
-        if any(fit.unscaled for fit in open_):
-            scale = ", or scale the features, for example with StandardScaler"
-        warn(
-            f"{len(open_)} of {len(fits)} fits stopped before they reached "
-            f"tol={model.tol:g}; the largest relative duality gap is {worst:.1e}. "
-            f"Increase max_iter or tol{scale}.",
-            ConvergenceWarning,
-        )

@@ -83,3 +83,19 @@ def warn_of_unread(estimator, solver):
             "needs learning_rate='constant', 'invscaling' or 'adaptive'.",
             UserWarning,
         )
+
+
+def warn_of_gaps(fits, model):
+    """One warning for all the fits that stopped before their tolerance."""
+    open_ = [fit for fit in fits if not (fit.converged or fit.wanted)]
+    if open_ and model.tol > 0.0:
+        worst = max(fit.gap for fit in open_)
+        scale = ""
+        if any(fit.unscaled for fit in open_):
+            scale = ", or scale the features, for example with StandardScaler"
+        warn(
+            f"{len(open_)} of {len(fits)} fits stopped before they reached "
+            f"tol={model.tol:g}; the largest relative duality gap is {worst:.1e}. "
+            f"Increase max_iter or tol{scale}.",
+            ConvergenceWarning,
+        )

@@ -288,7 +288,8 @@ class LinearLossClassifier(
         del weight  # the problem has its own
         shape = problem.n_rows, problem.X.shape[1]
         start = self._start(previous, problem.classes, shape, coef_init, intercept_init)
-        problem = problem.without_empty_columns(start[0])
+        idle = settings.idle_sizes(problem.n_classes)
+        problem = problem.without_idle_columns(idle, start[0])
         solver = problem.choose_solver(settings)
         warn_of_unread(self, solver)
         options = replace(options_of(self), clock=clock)

@@ -27,6 +27,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
+from ._advice import warn_of_gaps
 from ._audit import Certificate
 from ._base import LinearLossClassifier, settings_of
 from ._compat import (
@@ -49,7 +50,6 @@ from ._path import (
     check_count,
     check_strengths,
     strengths,
-    warn_of_gaps,
 )
 from ._predictor import LinearPredictor
 from ._problem import check_class_weight, check_problem, local, weight_of_each

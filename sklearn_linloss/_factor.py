@@ -83,6 +83,10 @@ class Factored(Penalty):
         scale[positive] = self._factor[positive] ** self.power
         return None if (scale == 1.0).all() else scale
 
+    @property
+    def idle_slope(self):
+        return self._factor * self._base.idle_slope
+
     def on_features(self, features):
         return Factored(self._base, self._factor[features])
 

@@ -21,6 +21,7 @@ class Rules:
 
 
 RULES = Rules()
+_OF_A_MODEL = "coef", "intercept", "loss", "objective", "scores"
 
 
 def start_of(objective, solver, options, coef, intercept):
@@ -55,7 +56,7 @@ class Fit:
     ----------
     coef : ndarray of shape (n_rows, n_features)
     intercept : ndarray of shape (n_rows,)
-    objective : float
+    loss, objective : float
         Of the model as it is stored, whatever the precision of X.
     gap : float
         Its relative duality gap.
@@ -120,14 +121,14 @@ class Fit:
                 break
             before = self._model
             self._take(objective, *objective.stored((1.0 + more) * result.theta))
-            if not self.objective < before[2]:
-                self.coef, self.intercept, self.objective, self.scores = before
+            if not self.objective < before["objective"]:
+                self.__dict__.update(before)
             self.gap = float(certifier.gap(self.objective))
             more *= 2.0
 
     @property
     def _model(self):
-        return self.coef, self.intercept, self.objective, self.scores
+        return {name: getattr(self, name) for name in _OF_A_MODEL}
 
     def _take(self, objective, coef, intercept, result=None):
         """Take a model, and its scores from those of a result that differs at most in
@@ -138,8 +139,8 @@ class Fit:
         self.scores = None if result is None else shifted(objective, result, theta)
         if self.scores is None:
             self.scores = objective.scores(theta, np.float64)
-        self.objective = objective.loss_value(self.scores)
-        self.objective += objective.penalty_value(theta)
+        self.loss = objective.loss_value(self.scores)
+        self.objective = self.loss + objective.penalty_value(theta)
 
     def _tolerance_before_rounding(self, objective, result, certifier, options):
         """What a solver must reach for its model to be within the tolerance once it is
@@ -168,8 +169,8 @@ class Fit:
         before = self._model
         intercept = best_intercept(objective).astype(self.intercept.dtype)
         self._take(objective, np.zeros_like(self.coef), intercept)
-        if not self.objective < before[2]:
-            self.coef, self.intercept, self.objective, self.scores = before
+        if not self.objective < before["objective"]:
+            self.__dict__.update(before)
 
 
 def shifted(objective, result, theta):

@@ -27,22 +27,30 @@ class Layout:
 
     def unpack(self, theta):
         """Coefficients and intercepts, as the user knows them."""
+        W, b = self._unscaled(theta)
+        return self._of_all_columns(W), b
+
+    def stored(self, theta):
+        """The same as they are stored, in the precision of X."""
+        W, b = self._unscaled(theta)
+        if len(b) > 1:
+            # A common constant changes no loss.
+            b = b - b.mean()
+        dtype = self.design.dtype
+        W = np.ascontiguousarray(W, dtype=dtype)
+        return self._of_all_columns(W), b.astype(dtype)
+
+    def _unscaled(self, theta):
+        """Those of the user, of the columns that are in use."""
         W, b = self.parts(theta)
         free = self.penalty.free_features
         if len(free) and self.n_rows > 1:
             W = W.copy()
             W[:, free] -= W[:, free].mean(axis=0)  # a common part changes no loss
-        W = W if self.design.scale is None else W * self.design.scale
-        return (W if self.columns is None else self.columns.fill(W)), b
+        return W if self.design.scale is None else W * self.design.scale, b
 
-    def stored(self, theta):
-        """The same as they are stored, in the precision of X."""
-        W, b = self.unpack(theta)
-        if len(b) > 1:
-            # A common constant changes no loss.
-            b = b - b.mean()
-        dtype = self.design.dtype
-        return np.ascontiguousarray(W, dtype=dtype), b.astype(dtype)
+    def _of_all_columns(self, W):
+        return W if self.columns is None else self.columns.fill(W)
 
     def parts(self, theta):
         """Coefficients (a view) of the columns of X as they are, and intercepts."""

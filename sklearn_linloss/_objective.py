@@ -298,7 +298,7 @@ class Objective(Flows, Layout):
                 width,
             )
 
-        self.design.over_parts(part, scores.size)
+        self.design.for_rows(part, scores.size)
         return out
 
     def vector_form(self, scores):
@@ -364,7 +364,10 @@ class Objective(Flows, Layout):
 
     def class_mass(self):
         """Sum of the shares of the samples of each class."""
-        return np.bincount(self.y, weights=self.share, minlength=self.n_classes)
+        if "class_mass" not in self.workspace:
+            mass = np.bincount(self.y, weights=self.share, minlength=self.n_classes)
+            self.workspace["class_mass"] = mass
+        return self.workspace["class_mass"]
 
     # -- what second-order steps ask --------------------------------------------------
 

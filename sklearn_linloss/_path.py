@@ -8,10 +8,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.extmath import safe_sparse_dot
 
+from ._advice import warn_of_gaps
 from ._base import attributes_of, options_of, settings_of
 from ._blas import one_blas_thread
 from ._compat import beside, labels_beside, on_host, with_callbacks
@@ -24,11 +24,11 @@ from ._solvers._clock import Clock
 from ._solvers._common import Progress, dual_multiple
 from ._svm import SVMClassifier
 from ._typing import Array, ArrayLike, LossName, Matrix
-from ._warn import warn
 from ._watch import UNWATCHED, begin_task, watch
 
 _POINTS = 3  # of the path, on which a prediction rests
 _LARGE = 3000  # coefficients
+_WEAKER = 0.25  # part of a strength, down to which columns are idle that are left out
 _MOST_SCORES = 4_000_000  # that are kept for a prediction
 
 
@@ -360,18 +360,14 @@ def follow_path(follower, alphas, intercept=None, task=UNWATCHED):
     intercept = intercept if model.fit_intercept else None
     if intercept is not None:
         follower.start(intercept)
-    fits, losses = [], []
+    fits = []
     for alpha in alphas:
         model.alpha = float(alpha)
         fit = follower.fit(task.fit())
         fit.forget_samples()
-        penalty, W = settings_of(model).penalty, fit.coef.astype(np.float64)
-        W = W if penalty.scale is None else W / penalty.scale
-        penalty = penalty.laid_out(len(W), features_first=False)
-        losses.append(fit.objective - penalty.value(W))
         fits.append(fit)
     warn_of_gaps(fits, model)
-    names = "coef", "intercept", "objective", "gap", "n_iter"
+    names = "intercept", "objective", "gap", "n_iter"
     of_fits = {
         f"{name}s": np.array([getattr(fit, name) for fit in fits]) for name in names
     }
@@ -379,10 +375,20 @@ def follow_path(follower, alphas, intercept=None, task=UNWATCHED):
     empty = loss_without_coefficients(mass, loss, model.fit_intercept, intercept)
     return LinearPath(
         alphas,
+        coefs=_stacked([fit.coef for fit in fits]),
         **of_fits,
-        deviance_ratio=1.0 - np.array(losses) / empty,
+        deviance_ratio=1.0 - np.array([fit.loss for fit in fits]) / empty,
         classes=problem.classes,
     )
+
+
+def _stacked(coefs):
+    """Models in one array; the zeros of features that none uses are not written."""
+    stack = np.zeros((len(coefs), *coefs[0].shape), coefs[0].dtype)
+    for each, coef in zip(stack, coefs, strict=True):
+        used = (coef != 0.0).any(axis=0)
+        each[:, used] = coef[:, used]
+    return stack
 
 
 def check_strengths(alphas):
@@ -444,7 +450,7 @@ class PathFollower:
     def __init__(self, model, problem, run=run):
         self.model, self.problem = model, problem
         self._run = run
-        self._problem = problem.without_empty_columns()
+        self._problem, self._idle = None, np.inf
         self._options = options_of(model)
         self._objectives = {}
         self._kind = None  # of the last fit, by its objective
@@ -475,7 +481,8 @@ class PathFollower:
         -------
         fit : Fit
         """
-        settings, problem = settings_of(self.model), self._problem
+        settings = settings_of(self.model)
+        problem = self._problem_at(settings)
         solver = problem.choose_solver(settings)
         kind = solver, settings.penalty.power
         if kind not in self._objectives:
@@ -505,6 +512,17 @@ class PathFollower:
         scores = fit.scores if _combines_scores(f) else None
         self._known.append(_Known(place, fit.coef, fit.intercept, pull, scores))
         return fit
+
+    def _problem_at(self, settings):
+        """The problem without columns that are idle, and stay so for a while."""
+        idle = settings.idle_sizes(len(self.problem.classes))
+        if np.any(idle < self._idle):
+            self._idle = _WEAKER * idle
+            self._problem = self.problem.without_idle_columns(self._idle)
+            if self._problem is self.problem:
+                self._idle = 0.0  # nor are they idle under weaker penalties
+            self._objectives, self._kind = {}, None
+        return self._problem
 
     def _predict(self, f, place):
         """Where to start: theta, its scores or None, and pi_i * a_i or None."""
@@ -580,19 +598,3 @@ def _extrapolate(path, target):
 
     coef, intercept, scores = map(combined, ("coef", "intercept", "scores"))
     return _Known(target, coef, intercept, scores=scores)
-
-
-def warn_of_gaps(fits, model):
-    """One warning for all the fits that stopped before their tolerance."""
-    open_ = [fit for fit in fits if not (fit.converged or fit.wanted)]
-    if open_ and model.tol > 0.0:
-        worst = max(fit.gap for fit in open_)
-        scale = ""
-        if any(fit.unscaled for fit in open_):
-            scale = ", or scale the features, for example with StandardScaler"
-        warn(
-            f"{len(open_)} of {len(fits)} fits stopped before they reached "
-            f"tol={model.tol:g}; the largest relative duality gap is {worst:.1e}. "
-            f"Increase max_iter or tol{scale}.",
-            ConvergenceWarning,
-        )

@@ -35,6 +35,9 @@ class Penalty:
         is laid out.
     power : float
         That of a factor for each feature, of which the scale consists.
+    idle_slope : float or ndarray of shape (n_features,)
+        Where the slopes of a feature in the wrong classes of all samples add up to no
+        more, it gets no coefficients.
     """
 
     is_zero = is_smooth = False
@@ -42,7 +45,7 @@ class Penalty:
     convexity = 0.0
     free_features = np.empty(0, dtype=np.intp)
     scale = None
-    power = 0.0
+    power = idle_slope = 0.0
 
     @property
     def curvature(self):
@@ -171,6 +174,10 @@ class _Mix(Penalty):
 class ElasticNet(_Mix):
     """R(w) = alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2)."""
 
+    @property
+    def idle_slope(self):
+        return self.l1
+
     def value(self, w):
         value = 0.0
         if self.l1 > 0.0:
@@ -236,6 +243,11 @@ class GroupedElasticNet(_Mix):
     features_first: bool = True
 
     is_elementwise = False
+
+    @property
+    def idle_slope(self):
+        # The slope in the true class is minus the sum of the others.
+        return self.l1 / np.sqrt(2.0)
 
     def laid_out(self, n_rows, features_first):
         if n_rows == 1:

@@ -44,6 +44,8 @@ class Rules:
     smallest_float32_tol: float = 1e-6
     # Times that where features have factors: coefficients are rounded twice, or free.
     factored: float = 100.0
+    # Up to so many, to look for idle columns takes longer than they do (0065).
+    few_coefficients: int = 3000
 
 
 RULES = Rules()
@@ -95,6 +97,18 @@ class Settings:
         solver = "sgd" if self.early_stopping else self.solver
         request = self.request(n_samples, n_features, n_rows)
         return _solvers.choose(solver, replace(request, **kind))
+
+    def idle_sizes(self, n_classes):
+        """Weighted mean of the sizes of a column's entries, up to which its
+        coefficients are zero: one number, or one for each column.
+
+        Whatever the dual point, its slopes are within the L1 strength then (0065).
+        Single batches may have larger ones.
+        """
+        by_batches = self.solver == "sgd" or self.early_stopping
+        if by_batches or self.learning_rate != "auto":
+            return 0.0
+        return self.penalty.idle_slope / self.loss.largest_dual_sum(n_classes)
 
     def request(self, *shape):
         """What is asked of a solver for data of n_samples, n_features and n_rows."""
@@ -148,12 +162,16 @@ class Problem:
         """Sum of the weights of each class."""
         return np.bincount(self.codes, weights=self.weight)
 
-    def without_empty_columns(self, start=None):
-        """The problem without columns that have no entries, where those are many.
+    def without_idle_columns(self, idle, start=None):
+        """The problem without columns that get no coefficients, where those are many.
 
-        A fit that starts from coefficients keeps the columns of those, too.
+        `idle` is what `Settings.idle_sizes` says. A fit that starts from coefficients
+        keeps the columns of those, too.
         """
-        columns = Columns.of(self.X, start)
+        if self.n_features * self.n_rows <= RULES.few_coefficients:
+            idle = 0.0
+        share = self.weight / self.weight.sum()
+        columns = Columns.of(self.X, share, idle, start)
         if columns is None:
             return self
         return replace(self, X=columns.take(self.X), columns=columns)

@@ -150,6 +150,17 @@ class Design:
         """
         raise self._lacks("descend")
 
+    def add_scores_of(self, features, classes, values, scores):
+        """Add what coefficients give to the scores, in float64.
+
+        Entry a is the coefficient of feature `features[a]` in class `classes[a]`.
+        """
+        raise self._lacks("add_scores_of")
+
+    def slopes_of(self, features, classes, pull):
+        """The slopes in such coefficients, where those in the scores are `pull`."""
+        raise self._lacks("slopes_of")
+
     def on_features(self, features):
         """A design of some of the columns, whose numbers ascend."""
         raise self._lacks("on_features")
@@ -233,6 +244,15 @@ class Design:
         if n_parts < 2:
             return [work(slice(0, self.n_samples))]
         return self.share_out(work, _equal_parts(self.n_samples, int(n_parts)))
+
+    def for_rows(self, work, entries):
+        """Do `work`, a function of a slice of samples, that makes no sums over them: a
+        single thread need not cut it into parts.
+        """
+        if self.n_threads == 1:
+            work(slice(0, self.n_samples))
+        else:
+            self.over_parts(work, entries)
 
     def share_out(self, work, tasks):
         """The results of `work`, a function of a task, in the order of the tasks.

@@ -5,14 +5,14 @@ from scipy import sparse
 
 from .._compat import device_of, namespace_of
 
-# Columns of a CSR for each that has entries: from here on, empty ones are left out.
+# Columns of a CSR for each that is in use: from here on, idle ones are left out.
 _FEW = 2
 _AT_ONCE = 1 << 16  # entries that are looked at, at least, until few are empty
+_ROUNDING = 1e-9  # of sums of entries
 
 
 class Columns:
-    """The columns of a CSR that have entries, or coefficients to start from; the others
-    need no coefficient.
+    """The columns of a CSR that may need a coefficient, or have one to start from.
 
     Attributes
     ----------
@@ -25,18 +25,25 @@ class Columns:
         self._n_columns = n_columns
 
     @classmethod
-    def of(cls, X, start=None):
-        """Those of X, and of coefficients to start from; None where they are many."""
+    def of(cls, X, weight, idle, start=None):
+        """Those whose weighted sums of the sizes of their entries are above `idle`, one
+        number or one for each column, and those of coefficients to start from; None
+        where they are many. The weights of the samples add up to one.
+        """
         if not sparse.issparse(X):
             return None
         used = np.zeros(X.shape[1], dtype=bool)
         if start is not None:
             used |= start.any(axis=0)
-        step = max(_AT_ONCE, len(used))
-        for first in range(0, len(X.indices), step):
-            used[X.indices[first : first + step]] = True
-            if _FEW * np.count_nonzero(used) > len(used):
-                return None
+        if np.any(idle):
+            sizes = sparse.csr_matrix((np.abs(X.data), X.indices, X.indptr), X.shape)
+            used |= ~(sizes.T @ weight <= (1.0 - _ROUNDING) * idle)  # NaN is in use
+        else:
+            step = max(_AT_ONCE, len(used))
+            for first in range(0, len(X.indices), step):
+                used[X.indices[first : first + step]] = True
+                if _FEW * np.count_nonzero(used) > len(used):
+                    return None
         places = np.flatnonzero(used)
         # A matrix without columns is no matrix.
         places = places if len(places) else np.zeros(1, dtype=np.intp)

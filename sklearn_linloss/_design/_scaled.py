@@ -102,6 +102,12 @@ class Scaled(Design):
     def descend(self, *args):
         return self._copy.descend(*args)
 
+    def add_scores_of(self, *args):
+        self._copy.add_scores_of(*args)
+
+    def slopes_of(self, *args):
+        return self._copy.slopes_of(*args)
+
     def squared_norms(self, centre, metric=None):
         return self._copy.squared_norms(centre, metric)
 

@@ -42,7 +42,7 @@ class Csr(Design):
         def part(rows):
             _kernels.csr_scores(*self._rows_of(rows), W, scores[rows])
 
-        self.over_parts(part, self.n_stored * len(b))
+        self.for_rows(part, self.n_stored * len(b))
         if b.any():
             scores += b
         return scores
@@ -168,13 +168,23 @@ class Csr(Design):
         total, b_total = map(sum, zip(*parts, strict=True))
         return total.T, b_total
 
+    def add_scores_of(self, features, classes, values, scores):
+        _kernels.csc_scores_of(
+            self._columns, *map(readonly, (features, classes, values)), scores
+        )
+
+    def slopes_of(self, features, classes, pull):
+        slopes = np.empty(len(features))
+        _kernels.csc_slopes_of(
+            self._columns, *map(readonly, (features, classes, pull)), slopes
+        )
+        return slopes
+
     def descend(self, loss, terms, second, coordinates, slopes, sweeps, tol, state):
-        X = self._by_columns
-        columns = map(readonly, (X.data, X.indices, X.indptr))
         model = map(readonly, (*coordinates, second, *slopes))
         return _kernels.csc_descent(
             loss.code,
-            _kernels.CscColumns(*columns),
+            self._columns,
             terms,
             _kernels.ColumnModel(*model),
             sweeps,
@@ -196,6 +206,12 @@ class Csr(Design):
     @cached_property
     def _by_columns(self):
         return self._X.tocsc()
+
+    @property
+    def _columns(self):
+        """X by columns as kernels take it."""
+        X = self._by_columns
+        return _kernels.CscColumns(*map(readonly, (X.data, X.indices, X.indptr)))
 
     def squared_norms(self, centre, metric=None):
         data, _, indptr = self._rows

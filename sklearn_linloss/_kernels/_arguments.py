@@ -85,16 +85,21 @@ class ColumnDescent(NamedTuple):
     Attributes
     ----------
     change : ndarray of shape (n, n_rows), float64
-        Takes the change of the scores.
+        The change of the scores since the model was made; that of samples without
+        second derivatives is of no account.
     landing : ndarray of shape (m,), float64
         The coefficients.
     b_move : ndarray of shape (n_rows,), float64, or empty
-        Takes the change of the intercepts.
+        The change of the intercepts.
+    curvature : ndarray of shape (m + n_rows,) or (m,), float64
+        Takes the second derivatives of coefficients and intercepts, with those of the
+        penalty and the ridge.
     """
 
     change: np.ndarray
     landing: np.ndarray
     b_move: np.ndarray
+    curvature: np.ndarray
 
 
 class Terms(NamedTuple):

@@ -198,6 +198,14 @@ def csr_second_moments(data, indices, indptr, weight, total):
         total[last, last] += w
 
 
+@inlined
+def _add_multiple(factor, values, places, count, total):
+    """total[places[q]] += factor * values[q] for the first of them."""
+    for q in range(count):
+        e = unsigned(q)
+        total[places[e]] += factor * values[e]
+
+
 @jit
 def csr_second_moments_on(
     loss, data, indices, indptr, y, weight, second, first, classes, total
@@ -215,6 +223,7 @@ def csr_second_moments_on(
     size = len(total)
     place = np.empty(size, np.uintp)
     value = np.empty(size)
+    pulled = np.empty(size)
     of_class = np.empty(size, np.intp)
     for i in range(n):
         bend = second[i].sum()
@@ -235,24 +244,34 @@ def csr_second_moments_on(
             value[count] = 1.0
             of_class[count] = k
             count += 1
-        for p in range(count):
-            k = of_class[p]
-            products = total[place[p]]
-            for q in range(p + 1):
-                j = of_class[q]
-                if n_rows == 1:
-                    h = second[i, 0]
-                elif loss == SOFTMAX:
-                    h = weight[i] * second[i, k] * ((j == k) - second[i, j])
-                elif j == k:
-                    h = bend if k == true else second[i, k]
-                elif k == true:
-                    h = -second[i, j]
-                elif j == true:
-                    h = -second[i, k]
-                else:
-                    h = 0.0
-                products[place[q]] += h * value[p] * value[q]
+        if n_rows == 1:
+            for p in range(count):
+                _add_multiple(bend * value[p], value, place, p + 1, total[place[p]])
+        elif loss == SOFTMAX:
+            for p in range(count):
+                pulled[p] = second[i, of_class[p]] * value[p]
+            for p in range(count):
+                k, pull = of_class[p], weight[i] * pulled[p]
+                products = total[place[p]]
+                for q in range(p + 1):
+                    e = unsigned(q)
+                    own = value[e] if of_class[e] == k else 0.0
+                    products[place[e]] += pull * (own - pulled[e])
+        else:
+            for p in range(count):
+                k, products = of_class[p], total[place[p]]
+                for q in range(p + 1):
+                    e = unsigned(q)
+                    j = of_class[e]
+                    if j == k:
+                        h = bend if k == true else second[i, k]
+                    elif k == true:
+                        h = -second[i, j]
+                    elif j == true:
+                        h = -second[i, k]
+                    else:
+                        h = 0.0
+                    products[place[e]] += h * value[p] * value[e]
 
 
 @inlined
@@ -279,15 +298,17 @@ def _bent(loss, second, weight, y, i, k, slacks, change, total):
 def csc_descent(loss, columns, terms, model, sweeps, tol, state):
     """Coordinate descent on the quadratic model of a loss plus the penalty.
 
-    Between two sweeps over all coefficients, some are over those that are not zero. It
-    ends when a sweep over all changes scores by at most `tol` times what the first one
-    did, as the curvature measures it; returns the number of sweeps.
+    Between two sweeps over all coefficients, some are over those that are not zero. The
+    gradients are those without the `change` from which it starts. It ends when a sweep
+    over all changes scores by at most `tol` times what the first one did, as the
+    curvature measures it; returns the number of sweeps.
     """
     check_code(loss)
     data, indices, indptr = columns.data, columns.indices, columns.indptr
     features, classes, second = model.features, model.classes, model.second
     gradient, b_gradient, ridge = model.gradient, model.b_gradient, model.ridge
     change, landing, b_move = state.change, state.landing, state.b_move
+    curvature = state.curvature
     n, n_rows = second.shape
     one = n_rows == 1
     l1, l2, y, weight = terms.l1, terms.l2, terms.y, terms.weight
@@ -295,10 +316,12 @@ def csc_descent(loss, columns, terms, model, sweeps, tol, state):
     # Of a sample: the sum of the second derivatives of its slacks, and that of changes
     # times them, or times probabilities. Of one row of scores, only their product.
     slacks, total = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        for k in range(n_rows):
+            total[i] += second[i, k] * change[i, k]
     if not one and loss != SOFTMAX:
         for i in range(n):
             slacks[i] = second[i].sum()
-    curvature = np.empty(size + n_intercepts)
     for a in range(size):
         bend = ridge[a] + l2
         for p in range(indptr[features[a]], indptr[features[a] + 1]):
@@ -312,6 +335,7 @@ def csc_descent(loss, columns, terms, model, sweeps, tol, state):
         curvature[size + k] = bend
     start = landing.copy()
     first = 0.0
+    count = 0
     for sweep in range(sweeps):
         over_all = sweep % 5 == 0
         largest = 0.0
@@ -362,11 +386,44 @@ def csc_descent(loss, columns, terms, model, sweeps, tol, state):
                     change[i, k] += step * x
                 total[i] += second[i, k] * step * x
             largest = max(largest, bend * step * step)
+        count += 1
         if sweep == 0:
             first = largest
         elif over_all and largest <= tol * tol * first:
-            return sweep
-    return sweeps
+            break
+    if one:
+        for i in range(n):
+            bend = second[i, 0]
+            change[i, 0] = total[i] / bend if bend > 0.0 else 0.0
+    return count
+
+
+@jit
+def csc_scores_of(columns, features, classes, values, scores):
+    """Add to the scores what coefficients give.
+
+    Coefficient a is that of feature `features[a]` in class `classes[a]`.
+    """
+    data, indices, indptr = columns.data, columns.indices, columns.indptr
+    for a in range(len(features)):
+        k, value = classes[a], values[a]
+        if value == 0.0:
+            continue
+        for p in range(indptr[features[a]], indptr[features[a] + 1]):
+            e = unsigned(p)
+            scores[unsigned(indices[e]), k] += value * np.float64(data[e])
+
+
+@jit
+def csc_slopes_of(columns, features, classes, pull, slopes):
+    """The slopes in such coefficients, where those in the scores are `pull`."""
+    data, indices, indptr = columns.data, columns.indices, columns.indptr
+    for a in range(len(features)):
+        k, slope = classes[a], 0.0
+        for p in range(indptr[features[a]], indptr[features[a] + 1]):
+            e = unsigned(p)
+            slope += np.float64(data[e]) * pull[unsigned(indices[e]), k]
+        slopes[a] = slope
 
 
 @jit

@@ -83,6 +83,11 @@ class Loss:
         """A bound on slopes in one score, where scores differ by at most `spread`."""
         return 1.0 + (self.curvature(2) * spread if self.smooth else 0.0)
 
+    def largest_dual_sum(self, n_classes):
+        """A bound of the sum of the dual variables of the wrong classes of a sample."""
+        size = self.dual_size(1.0 / (n_classes - 1), 1.0)
+        return 1.0 / size if size > 0.0 else np.inf
+
     def leeway(self, dual):
         """By how much dual variables can move, where they do so for next to nothing: 0
         for those that are held at an end of the domain.

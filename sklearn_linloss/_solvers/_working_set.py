@@ -27,9 +27,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _kernels
 from .._penalty import ElasticNet
 from . import _costs, _sparse_interior
+from ._by_columns import QuadraticByColumns
 from ._common import Best, SolverResult, feature_metric
 from ._models import Anchor, SmoothModel, line_search
 from ._newton_rules import RULES as STEPS
@@ -52,8 +52,6 @@ class Rules:
     most: int = 4000  # coefficients in a matrix
     # Candidates, from which on sparse data coordinate descent costs less than a matrix.
     by_columns: int = 1000
-    sweeps: int = 20  # of coordinate descent, at most
-    sweep_tol: float = 0.1  # change of a sweep over that of the first, which ends it
     # A matrix of dense data is estimated from `rows` rows for each coefficient, and at
     # least `least_rows`, where those are less than the part `fewer` of all rows. `rows`
     # grows by the factor `more` each time that an estimate was bad near the end.
@@ -87,9 +85,9 @@ class Rules:
     beyond: int = 3
     loose: float = 10.0
     dear: float = 200.0
-    # Exact steps near the end, where the first step on a working set promises less than
-    # `solved` times the gap that is asked for; after so many, coordinate descent is
-    # faster.
+    # Exact steps near the end, where the first step on a working set, or the last one
+    # on the set before, promises less than `solved` times the gap that is asked for;
+    # after so many, coordinate descent is faster.
     closing: int = 8
     # Steps that kinks cut, and steps of any kind, after which interior points follow
     # (0045, 0051).
@@ -106,7 +104,7 @@ def solve(f, theta, certifier, options, progress):
     result = _solve(f, theta, certifier, options, progress)
     ended_early = not (result.converged or result.stalled or progress.out_of_time)
     if ended_early and f.penalty.convexity == 0.0:
-        _tighten(f, result.theta, certifier, options.seed)
+        _tighten(f, result.theta, certifier, options)
     return result
 
 
@@ -125,16 +123,16 @@ def _solve(f, theta, certifier, options, progress):
     strict = f.penalty.convexity == 0.0
     accuracy = RULES.accuracy**2 if strict else 1.0
     slope = None if small else f.penalised(f.backward(pull.astype(f.dtype)))
-    failures = closing = short = 0
+    failures, closing, short, decrement = 0, 0, 0, np.inf
     begun, goes_inside = progress.n_iter, _sparse_interior.applies(f)
     while progress.proceeds(options.max_iter):
         features, whole = (None, True) if small else _features(f, theta, slope)
         part = _Part(f, features)
-        steps = _Steps(part, theta, scores, (loss, pull), curvature, options.seed)
-        first = np.inf
+        steps = _Steps(part, theta, scores, (loss, pull), curvature, options)
+        first, last = np.inf, decrement  # on this working set, and on the one before
         while progress.proceeds(options.max_iter):
-            small_first = first <= RULES.solved * options.tol * best.value
-            settled = small_first and closing < RULES.closing
+            near = min(first, last) <= RULES.solved * options.tol * best.value
+            settled = near and closing < RULES.closing
             decrement = steps.take(settled)
             closing += settled
             if decrement is None:
@@ -144,6 +142,8 @@ def _solve(f, theta, certifier, options, progress):
             close = strict and decrement <= RULES.closes * options.tol * best.value
             if close and steps.knows_dual_point:
                 certifier.raise_bound(steps.dual_point(), best.value)
+                if settled and options.reached(certifier.gap(best.value)):
+                    return SolverResult(best.theta, converged=True)
             target = accuracy * options.tol * best.value
             first = decrement if first == np.inf else first
             exact = (whole and steps.exact) or settled
@@ -152,7 +152,8 @@ def _solve(f, theta, certifier, options, progress):
                 break
             short += steps.short
             slow = short >= RULES.short or progress.n_iter >= begun + RULES.many
-            if goes_inside and slow:
+            # Steps by columns go on where a matrix would be large (0065).
+            if goes_inside and slow and steps.exact:
                 common = best, certifier, options, progress
                 result = _sparse_interior.solve(f, steps.whole, *common)
                 if result.converged or progress.stopped:
@@ -180,7 +181,7 @@ def _solve(f, theta, certifier, options, progress):
     return SolverResult(best.theta, converged=False)
 
 
-def _tighten(f, theta, certifier, seed):
+def _tighten(f, theta, certifier, options):
     """Raise the bound under pure L1 by the dual points of a few more steps.
 
     The model stays as it is: the steps are made for their dual points alone. They end
@@ -198,7 +199,8 @@ def _tighten(f, theta, certifier, seed):
             return
     small = f.size <= LIMITS.newton_largest or f.design.in_parts
     features = None if small else _features(f, theta, slope)[0]
-    steps = _Steps(_Part(f, features), theta, scores, (loss, pull), Curvature(), seed)
+    part = _Part(f, features)
+    steps = _Steps(part, theta, scores, (loss, pull), Curvature(), options)
     for _ in range(RULES.beyond):
         steps.forget()
         steps.take(settled=True, samples=False)
@@ -332,7 +334,7 @@ class Curvature:
 class _Steps:
     """Stages 2 to 4 on a working set."""
 
-    def __init__(self, part, theta, scores, loss, curvature, seed):
+    def __init__(self, part, theta, scores, loss, curvature, options):
         f = part.f
         self._part, self._f = part, f
         self._curvature = curvature
@@ -344,7 +346,7 @@ class _Steps:
         self._last = np.inf
         self.exact = self.stuck = self.short = False
         self._before = None
-        self._rows, self._seed = RULES.rows, seed
+        self._rows, self._seed, self._tol = RULES.rows, options.seed, options.tol
 
     @property
     def value(self):
@@ -400,9 +402,9 @@ class _Steps:
         fresh = known is None
         if len(chosen) > RULES.most and not self._has_columns:
             return None
-        self.exact = not (fresh and self._by_columns(len(chosen), settled))
+        self.exact = not (fresh and self._by_columns(len(chosen)))
         if not self.exact:
-            step, target = self._descend(gradient, chosen)
+            step, target = self._descend(gradient, chosen, settled)
         else:
             chosen, H = self._second_derivatives(chosen, samples) if fresh else known
             index = np.append(chosen, np.arange(f.n_penalised, f.size))
@@ -420,7 +422,8 @@ class _Steps:
             self.stuck, self._before = True, None
             return decrement
         change = f.scores(step).astype(np.float64, copy=False)
-        known = self.exact and fresh and not self._curvature.sampled
+        known = settled or self.exact
+        known &= not self.exact or (fresh and not self._curvature.sampled)
         self._before = (self.scores, self._pull, change) if known else None
         length = self._go(step, change, target, decrement)
         self.stuck, self.short = length == 0.0, length < STEPS.long
@@ -441,45 +444,26 @@ class _Steps:
         f = self._f
         return f.design.has_few_products and isinstance(f.penalty, ElasticNet)
 
-    def _by_columns(self, count, settled):
+    def _by_columns(self, count):
         """Whether for so many coefficients coordinate descent costs less."""
-        if not self._has_columns or count <= RULES.by_columns:
-            return False
-        return count > RULES.most or not settled
+        return self._has_columns and count > RULES.by_columns
 
-    def _descend(self, gradient, chosen):
+    def _descend(self, gradient, chosen, settled):
         """Stage 3 without a matrix, by coordinate descent on the columns of X.
 
         Returns the step, and the coefficients after it.
         """
-        f, w = self._f, self._f.penalised(self.theta)
-        classes, features = f.coordinates(chosen)
+        f = self._f
         second = f.second(self._pull)
-        b_gradient = f.intercepts(gradient)
-        # The columns are not centred.
-        mean = np.zeros(len(chosen)) if f.mean is None else f.mean[features]
-        slope = gradient[chosen]
-        if len(b_gradient):
-            slope += mean * b_gradient[classes]
         ridge = self._damping * f.total_curvature(second) * self._metric[chosen]
-        landing, b_move = w[chosen], np.zeros(len(b_gradient))
-        f.design.descend(
-            f.loss,
-            _kernels.Terms(f.y, f.share, f.loss.delta, f.penalty.l1, f.penalty.l2),
-            second,
-            (features, classes),
-            (slope, b_gradient, ridge),
-            RULES.sweeps,
-            RULES.sweep_tol,
-            (np.zeros_like(self.scores), landing, b_move),
+        model = QuadraticByColumns(
+            f, self.theta, self.scores, self._pull, gradient, chosen, ridge
         )
-        step, target = np.zeros(f.size), w.copy()
-        target[chosen] = landing
-        f.penalised(step)[:] = target - w
-        f.intercepts(step)[:] = b_move
-        if len(b_gradient):
-            np.add.at(f.intercepts(step), classes, mean * (landing - w[chosen]))
-        return step, target
+        if settled:
+            model.minimize(RULES.accuracy * self._tol)
+        else:
+            model.descend()
+        return model.step
 
     def _adapt(self, length):
         """Damp the steps after short ones."""

@@ -60,8 +60,8 @@ class DistributedProblem:
         """Samples, features, and rows of coefficients."""
         return self.design.n_samples, self.n_features, self.n_rows
 
-    def without_empty_columns(self):
-        """The problem itself: what is empty in one part is not in another."""
+    def without_idle_columns(self, idle):
+        """The problem itself: what is idle in one part is not in another."""
         return self
 
     def penalty(self, settings):

@@ -5,8 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from sklearn_linloss import SoftmaxClassifier, SVMClassifier
+from sklearn_linloss._design import design_of
 
 # Numbers of fixed cost: blocks of rows and the like.
 SLACK = 40_000
@@ -43,3 +45,31 @@ def test_a_fit_holds_few_arrays_of_the_size_of_its_scores(model, most):
     X = rng.standard_normal((K, d))[y] + rng.standard_normal((n, d))
     bound = most * (n * K + K * d) + 2 * d * d
     assert numbers_beside(model, X, y) <= bound + SLACK
+
+
+def test_lbfgs_holds_few_arrays_of_many_coefficients():
+    n, d, n_classes = 30, 21000, 3
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((n, d)), np.arange(n) % n_classes
+    model = SoftmaxClassifier(alpha=1e-2, solver="lbfgs")
+    # 75 with the loop of SciPy.
+    assert numbers_beside(model, X, y) <= 19 * n_classes * (n + d) + SLACK
+
+
+@pytest.mark.parametrize("is_sparse", [True, False])
+def test_moments_of_many_features_take_few_arrays(is_sparse):
+    d = 25000
+    X = np.ones((50, d), np.float32)
+    if is_sparse:
+        indices = np.random.default_rng(0).integers(d, size=240_000)
+        entries = np.ones(len(indices), np.float32), indices
+        X = sparse.csr_matrix((*entries, np.arange(0, 240_001, 20)), (12000, d))
+    design, weight = design_of(X), np.full(X.shape[0], 1.0 / X.shape[0])
+    design.moments(weight)  # compiles
+    tracemalloc.start()
+    try:
+        design.moments(weight)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak / 8 <= 14 * d + SLACK

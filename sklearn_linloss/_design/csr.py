@@ -84,7 +84,9 @@ class Csr(Design):
                 _kernels.csr_moments(*self._rows_of(rows), *some, total)
                 return total
 
-            return sum(self.over_parts(part, self.n_stored, 3 * d))
+            # The results of all parts are held at once: a sixteenth of what other sums
+            # may have (0064).
+            return sum(self.over_parts(part, self.n_stored, 16 * 3 * d))
 
         stored, mean, _ = about(np.zeros(d))
         variance = about(mean)[2]

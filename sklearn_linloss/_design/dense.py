@@ -22,6 +22,7 @@ class Rules:
     nearly_all: float = 0.8  # of the rows: so many are not gathered
     covariance_rows: int = 1000  # samples in a block of the covariance, at least
     middle_of: int = 33  # samples whose median gives the order of magnitude
+    middle_columns: int = 1000  # for which that is computed at a time
     # Into how many strips a covariance is cut, and columns in one, at least.
     strips: int = 16
     narrowest_strip: int = 32
@@ -114,7 +115,11 @@ class Dense(Design):
     def moments(self, weight):
         # Around an entry in the middle, a large mean costs no digits.
         some = np.linspace(0, self.n_samples - 1, RULES.middle_of).astype(np.intp)
-        origin = np.median(self._X[some].astype(np.float64), axis=0)
+        origin = np.empty(self.n_features)
+        for start in range(0, self.n_features, RULES.middle_columns):
+            block = slice(start, start + RULES.middle_columns)
+            entries = self._X[some, block].astype(np.float64)
+            origin[block] = np.median(entries, axis=0, overwrite_input=True)
 
         compiled = self.n_stored >= RULES.small
 
@@ -130,7 +135,10 @@ class Dense(Design):
                 sums[1] += weight[block] @ np.square(X, out=X)
             return sums
 
-        mean, square = sum(self.over_parts(part, self.n_stored, 2 * self.n_features))
+        # The results of all parts are held at once: a sixteenth of what other sums may
+        # have (0064).
+        size = 16 * 2 * self.n_features
+        mean, square = sum(self.over_parts(part, self.n_stored, size))
         return mean + origin, np.maximum(square - mean**2, 0.0)
 
     def covariance(self, weight, centre, dtype, check):

@@ -1,28 +1,30 @@
-"""L-BFGS for the softmax with L2, by scipy.
+"""L-BFGS for the softmax with L2.
 
-The variables are scaled. On tall tables, of far more samples than coefficients, they
-also allow for the correlations of the features: some ten gradients then do
+Its first matrix is diagonal. On tall tables, of far more samples than coefficients, it
+also allows for the correlations of the features: some ten gradients then do
 (docs/adr/0055).
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import minimize
+from scipy.linalg import cho_factor, cho_solve
 
 from ._common import Checkpoints, SolverResult, certified, feature_metric
+from ._limited_memory import minimize
 from ._registry import serves_tall
 from ._stages import samples_pay
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What scipy is told, when to certify, and what holds for tall tables (0055)."""
+    """What is kept, when to certify, and what holds for tall tables (0055)."""
 
-    memory: int = 20  # pairs of steps and gradient changes that are kept
-    evaluations_per_iteration: int = 20  # most of the objective, on the average
+    # Pairs of a step and a gradient's change that are kept: as many as make this many
+    # arrays of n K + K d numbers, within limits (0064).
+    pairs_as_large_as: float = 4.0
+    most_pairs: int = 20
+    least_pairs: int = 3
     near: float = 1.0  # estimated gap over the tolerance, below which to certify
     # -- tall tables -------------------------------------------------------------------
     sample: int = 32  # rows for each feature, of which correlations are estimated
@@ -44,74 +46,59 @@ class Rules:
 RULES = Rules()
 
 
-class _Scaled:
-    """Variables u with theta = scale * u, where the Hessian has a diagonal of ones.
+class _Diagonal:
+    """The inverse of a diagonal that the Hessian has, if the second derivatives of all
+    samples are the same.
 
     A fit is then blind to the units of the features.
     """
 
     def __init__(self, f, bend):
+        self._f = f
         curvature = bend * feature_metric(f)
         f.penalised(curvature)[:] += f.penalty.curvature
-        self._scale = 1.0 / np.sqrt(curvature)
+        self._of_features = 1.0 / f.feature_values(f.penalised(curvature))
+        self._of_intercepts = 1.0 / bend
 
-    def of(self, theta):
-        return theta / self._scale
-
-    def theta(self, u):
-        return self._scale * u
-
-    def gradient(self, gradient):
-        """In u, from that in theta."""
-        return self._scale * gradient
-
-    def stretch(self, length):
-        """Take a length of theta's as the unit of u."""
-        self._scale *= length
+    def __call__(self, gradient):
+        """Its product with a gradient, in place."""
+        f = self._f
+        f.coefficients(gradient)[:] *= self._of_features
+        f.intercepts(gradient)[:] *= self._of_intercepts
+        return gradient
 
 
-class _Whitened(_Scaled):
-    """Variables u in which the blocks of the Hessian within classes are about the
-    identity.
-
-    They would be, if the second derivatives of all samples were the same, and the
-    features had the correlations that they have in some of the rows.
+class _Whitening(_Diagonal):
+    """The inverse of blocks within classes, that the Hessian would have, if the second
+    derivatives of all samples were the same, and the features had the correlations that
+    they have in some of the rows.
     """
 
     def __init__(self, f, seed):
         # The mean second derivative where the model is the best intercept alone.
         mass = f.class_mass()
         super().__init__(f, (mass * (1.0 - mass)).mean())
-        self._f = f
-        # The diagonal of each block is one now, of which the penalty has this part.
-        part = np.zeros(f.size)
-        f.penalised(part)[:] = f.penalty.curvature * f.penalised(self._scale) ** 2
-        root = np.sqrt(1.0 - np.minimum(f.coefficients(part)[0], 1.0))
+        # The diagonal of each block is one after scaling, of which the penalty has this
+        # part.
+        part = np.minimum(f.penalty.curvature * self._of_features, 1.0)
+        root = np.sqrt(1.0 - part)
         key = "correlations", seed
         if key not in f.workspace:
             f.workspace[key] = _correlations(f, seed)
         block = f.workspace[key] * root
         block *= root[:, None]
         np.fill_diagonal(block, 1.0 + RULES.jitter)
-        self._root = cholesky(block, lower=True, overwrite_a=True)
+        self._factor = cho_factor(block, lower=True, overwrite_a=True)
+        self._scale = np.sqrt(self._of_features)
 
-    def of(self, theta):
-        return self._changed(super().of(theta), lambda W: W @ self._root)
-
-    def theta(self, u):
-        return super().theta(self._changed(u, partial(self._solved, trans=1)))
-
-    def gradient(self, gradient):
-        return self._changed(super().gradient(gradient), partial(self._solved, trans=0))
-
-    def _solved(self, W, trans):
-        return solve_triangular(self._root, W.T, trans=trans, lower=True).T
-
-    def _changed(self, u, change):
-        u = u.copy()
-        W = self._f.coefficients(u)
-        W[:] = change(W)
-        return u
+    def __call__(self, gradient):
+        f = self._f
+        W = f.coefficients(gradient)
+        W *= self._scale
+        W[:] = cho_solve(self._factor, W.T).T
+        W *= self._scale
+        f.intercepts(gradient)[:] *= self._of_intercepts
+        return gradient
 
 
 def _correlations(f, seed):
@@ -134,25 +121,29 @@ def _correlations(f, seed):
     return total
 
 
+def _n_pairs(f):
+    """How many pairs are kept: fewer of many coefficients beside few samples."""
+    state = f.n_classes * (f.n_samples + f.n_features)
+    count = int(RULES.pairs_as_large_as * state / (2 * f.size))
+    return min(max(count, RULES.least_pairs), RULES.most_pairs)
+
+
 def solve(objective, theta, certifier, options, progress):
     """Minimise from `theta`."""
     f = objective
     is_tall = serves_tall(f) and not (f.design.only_products or f.design.in_parts)
     if is_tall:
-        coordinates = _Whitened(f, options.seed)
+        metric = _Whitening(f, options.seed)
     else:
-        coordinates = _Scaled(f, f.loss.curvature(f.n_classes))
+        metric = _Diagonal(f, f.loss.curvature(f.n_classes))
     may_leave = options.hands_over and is_tall
     due = Checkpoints()
-    certified_result = None
-    leaves = False
-    distance = first = 0.0
     began = progress.n_iter + 1
+    distance = 0.0
 
-    def value_and_gradient(u):
+    def evaluate(theta):
         nonlocal distance
         options.clock.check()
-        theta = coordinates.theta(u)
         value, gradient = f.data_gradient(theta)
         w = f.penalised(theta)
         f.penalised(gradient)[:] += f.penalty.smooth_gradient(w)
@@ -161,21 +152,7 @@ def solve(objective, theta, certifier, options, progress):
             # constraint of the intercept is met.
             slope = f.penalised(gradient)
             distance = (slope @ slope) / (2.0 * f.penalty.convexity)
-        return value + f.penalty.value(w), coordinates.gradient(gradient)
-
-    def after_iteration(intermediate_result):
-        nonlocal certified_result, leaves
-        theta = coordinates.theta(intermediate_result.x)
-        value = intermediate_result.fun
-        progress.record(value, theta, distance / value if distance > 0.0 else None)
-        near = distance <= RULES.near * options.tol * progress.loss_curve[-1]
-        if near and due(progress.n_iter):
-            certified_result = certified(certifier, theta, options, progress)
-        made = progress.n_iter - began
-        leaves = may_leave and made >= RULES.first_look and is_far(made, value)
-        ended = certified_result is not None
-        if ended or not progress.proceeds(options.max_iter) or leaves:
-            raise StopIteration
+        return value + f.penalty.value(w), gradient
 
     most = RULES.patience * f.n_samples / f.size
     if samples_pay(f):
@@ -190,47 +167,38 @@ def solve(objective, theta, certifier, options, progress):
             return False
         return made * np.log(distance / target) > most * np.log(first / distance)
 
-    value, slope = value_and_gradient(coordinates.of(theta))
+    def first_length(slope):
+        # Of a quadratic function whose Hessian the metric inverts, the optimum is at 1.
+        return 1.0 if is_tall else 1.0 / np.sqrt(-slope)
+
+    known = evaluate(theta)
+    value = known[0]
     progress.record(value, theta)
     first = max(distance, np.finfo(float).tiny)
-    length = np.linalg.norm(slope)
-    if is_tall and length > 0.0:
-        # Of a quadratic function whose Hessian is the identity, this is how far the
-        # optimum is. The first step of scipy has length one.
-        coordinates.stretch(length)
-        slope *= length
-    start = coordinates.of(theta)
-    known = [(value, slope)]
-
-    def asked(u):
-        return known.pop() if known else value_and_gradient(u)
-
-    progress.proceeds(options.max_iter)
-    result = minimize(
-        asked,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        callback=after_iteration,
-        options={
-            "maxiter": options.max_iter,
-            "maxfun": RULES.evaluations_per_iteration * options.max_iter,
-            "maxcor": RULES.memory,
-            # Only the certificate ends the fit, or a line search that rounding stops.
-            "ftol": 0.0,
-            "gtol": 0.0,
-        },
-    )
-    if certified_result is not None:
-        return certified_result
-    theta = coordinates.theta(result.x)
-    while options.tol == 0.0 and progress.proceeds(options.max_iter):
-        # scipy came to rest early; with tol=0 all iterations are on record.
-        progress.record(result.fun, theta)
+    steps = minimize(evaluate, theta, known, metric, _n_pairs(f), first_length)
+    start, leaves = theta if may_leave else None, False
+    del known
+    while progress.proceeds(options.max_iter):
+        there = next(steps, None)
+        if there is not None:
+            theta, value = there
+        elif options.tol > 0.0:
+            break  # rounding ended a line search
+        # With tol=0 all iterations are on record.
+        progress.record(value, theta, distance / value if distance > 0.0 else None)
+        near = distance <= RULES.near * options.tol * progress.loss_curve[-1]
+        if near and due(progress.n_iter):
+            result = certified(certifier, theta, options, progress)
+            if result is not None:
+                return result
+        made = progress.n_iter - began
+        leaves = may_leave and made >= RULES.first_look and is_far(made, value)
+        if leaves or progress.stopped:
+            break
+    del steps
     if leaves and not progress.stopped and progress.n_iter < options.max_iter:
-        lost = distance > RULES.lost * result.fun
-        theta = coordinates.theta(start) if lost else theta
-        return SolverResult(theta, converged=False, stalled=True)
+        lost = distance > RULES.lost * value
+        return SolverResult(start if lost else theta, converged=False, stalled=True)
     converged = options.reached(certifier.criterion(theta))
     # Rounding to single precision may have stopped the line search.
     stalled = not converged and options.hands_over

@@ -267,6 +267,7 @@ class Descent:
             target=self._options.tol * self.value,
             clock=self._options.clock,
             metric=metric,
+            exact=self._f.loss.smooth,
         )
 
     def _by_secants(self, gradient):
@@ -372,7 +373,9 @@ def pairs_are_few(f, least, descent, made, value):
     if made < least:
         return False
     if by_entries(f):
-        return is_separated(f, value) and not f.loss.smooth
+        # The squared hinge needs multipliers where its own steps do not end.
+        begun = not f.loss.smooth or made >= rules.separated_least
+        return begun and is_separated(f, value)
     by_products = most_pairs(f) > 0
     if is_separated(f, value) and not (by_products and f.size > LIMITS.newton_largest):
         few = descent.n_pairs <= rules.most_pairs

@@ -85,7 +85,9 @@ class Loss:
 
     def largest_dual_sum(self, n_classes):
         """A bound of the sum of the dual variables of the wrong classes of a sample."""
-        size = self.dual_size(1.0 / (n_classes - 1), 1.0)
+        if not self.defines("dual_size"):
+            return np.inf
+        size = np.max(self.dual_size(np.array([1.0 / (n_classes - 1)]), np.ones(1)))
         return 1.0 / size if size > 0.0 else np.inf
 
     def leeway(self, dual):

@@ -12,7 +12,7 @@ from ._models import Anchor, line_search
 from ._newton_rules import RULES
 from ._pair_products import solve_by_pair_products
 from ._registry import RULES as LIMITS
-from ._stages import iterations_pay, lacks_matrix, products_pay
+from ._stages import iterations_pay, lacks_matrix, products_pay, samples_pay
 from ._systems import (
     hessian,
     minimize_quadratic,
@@ -35,6 +35,8 @@ class Steps:
         self._damping = 0.0
         self._iterative = iterations_pay(f)
         self._by_products = products_pay(f)
+        # Rare classes are common there, and weak penalties.
+        self._tall = slope is not None or samples_pay(f)
 
     def take(self, f, theta, scores):
         """The next coefficients, their scores, the descent predicted for the full step,
@@ -49,7 +51,7 @@ class Steps:
         anchor.strength = self._model.proximal
         gradient = f.backward(pull.astype(f.dtype, copy=False))
         del pull  # of the softmax, as large as what the system needs
-        if f.n_rows > 1:
+        if self._tall and f.n_rows > 1:
             # What all classes have in common is rounding, and has next to no ridge.
             gradient -= f.class_mean(gradient)
         gradient += anchor.gradient(theta)
@@ -72,7 +74,7 @@ class Steps:
                 target=target,
             )
         move, decrement, zeros = _newton_step(
-            f, theta, gradient, second, anchor, self._damping, iterations
+            f, theta, gradient, second, anchor, self._damping, iterations, self._tall
         )
         # 4. Step length.
         change = f.scores(move).astype(np.float64, copy=False)
@@ -96,13 +98,13 @@ class Steps:
         return theta, change, decrement, length
 
 
-def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
+def _newton_step(f, theta, gradient, second, anchor, damping, iterations, tall):
     """Stage 3: the direction, the descent that it predicts, and which coefficients it
     sets to zero.
 
-    The ridge holds directions without curvature. Without L2 it is that of the anchor,
-    or else proportional to the gradient. With L2 only an intercept may need one, of a
-    class without active pairs; more would hold those of rare classes.
+    The ridge holds directions without curvature (a class without active pairs, a
+    penalty without L2): it is that of the anchor, or else proportional to the gradient.
+    On `tall` tables that would hold the intercepts of rare classes.
     """
     w = f.penalised(theta)
     ridge = anchor.strength * anchor.metric
@@ -111,13 +113,12 @@ def _newton_step(f, theta, gradient, second, anchor, damping, iterations):
     if anchor.strength == 0.0:
         bend = f.total_curvature(second)
         least = RULES.smallest_damping * bend
+        unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
+        size = np.sqrt((residual**2 / anchor.metric).sum())
+        held = damping * bend if tall else RULES.damping * size / unit
+        ridge = max(held, least) * anchor.metric
         if f.penalty.convexity > 0.0:
-            ridge = max(damping * bend, least) * anchor.metric
             f.penalised(ridge)[:] = damping * bend * f.penalised(anchor.metric)
-        else:
-            unit = f.loss.delta if f.loss.delta > 0.0 else 1.0
-            size = np.sqrt((residual**2 / anchor.metric).sum())
-            ridge = max(RULES.damping * size / unit, least) * anchor.metric
     if not f.penalty.is_smooth:
         move, landing = minimize_quadratic(
             f.sum_of(hessian, second), gradient, w, f.penalty, ridge

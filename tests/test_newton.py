@@ -413,6 +413,19 @@ def test_products_with_active_pairs_solve_the_system(
     np.testing.assert_allclose(found, np.linalg.solve(H, right), rtol=1e-7, atol=1e-8)
 
 
+@pytest.mark.parametrize("to_kind", [np.asarray, sparse.csr_array])
+def test_without_active_pairs_the_ridge_alone_is_inverted(to_kind):
+    rng = np.random.default_rng(4)
+    f = objective(to_kind(rng.normal(size=(60, 3))), np.arange(60) % 5, "hinge", True)
+    ridge = np.zeros(f.size)
+    f.penalised(ridge)[:] = 0.5
+    right = np.zeros(f.size)
+    f.penalised(right)[:] = rng.normal(size=f.n_penalised)
+    system = _pair_products.PairSystem(f, np.zeros((60, 5)), ridge)
+    for precondition in (system.by_blocks(), system.by_diagonal()):
+        np.testing.assert_allclose(precondition(right), 2.0 * right)
+
+
 def test_a_width_that_is_too_small_grows_at_first(monkeypatch):
     """Until the two parts of the gap are of comparable size."""
     rules = replace(_pair_products.RULES, part=1.0)

@@ -178,8 +178,11 @@ class PairSystem:
         bend = self._bend_of_classes()
         f.coefficients(diagonal)[:] += np.multiply.outer(bend, f.variance)
         if f.fit_intercept:
-            least = max(RULES.flattest * bend.mean(), np.finfo(float).tiny)
-            f.intercepts(diagonal)[:] += np.maximum(bend, least)
+            bend = np.maximum(bend, RULES.flattest * bend.mean())
+            bend[bend == 0.0] = (
+                1.0  # no pair is active, so that there is no slope either
+            )
+            f.intercepts(diagonal)[:] += bend
         return lambda residual: residual / diagonal
 
     def by_blocks(self):
@@ -235,4 +238,5 @@ class PairSystem:
         bends = diagonal[:, -1]
         bends += f.intercepts(self._ridge)[0] if f.fit_intercept else 1.0
         np.maximum(bends, RULES.flattest * bends.mean(), out=bends)
+        bends[bends == 0.0] = 1.0  # no pair is active, so that there is no slope either
         return blocks
